@@ -1,0 +1,1 @@
+"""From label maps to numbers: volumes, leaks, distances, heights, filling."""

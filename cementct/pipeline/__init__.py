@@ -1,0 +1,1 @@
+"""The order of the steps for one study, and batches of studies."""

@@ -1,0 +1,1 @@
+"""From a CT volume to its structures: vertebrae, cement, lesion; one file per structure."""

@@ -1,0 +1,1 @@
+"""Phantoms, simulated CT and implants with known truth, for accuracy work and tests."""
