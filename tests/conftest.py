@@ -12,7 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The folder of real CT volumes, which are not part of the project; skipped where it is missing."""
+    """Return the folder of real CT volumes, which are not part of the project; skip where it is missing."""
     folder = Path(__file__).resolve().parents[2] / "shared" / "data"
     if not folder.is_dir():
         pytest.skip("the real CT volumes (../shared/data) are not here")

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from cementct.core.flags import REGISTRY, Flag, Severity, raise_flag
 
-PROMISED = """
-level-unknown level-one-landmark level-conflict orientation-contradicts-anatomy cement-in-other-series
-registration-failed canal-not-assessable foramen-not-assessable leak-possible leak-trace leak-cut-by-scan-edge
-remote-dense-deposit old-cement old-cement-not-separable attribution-uncertain needle-in-place metal-in-cement
-hu-clipped posterior-wall-rebuilt filling-biased-high tumour-outside-bone vertebra-cut missing-slices not-hu
-not-assessed
-""".split()
+PROMISED = [
+    "level-unknown",
+    "level-one-landmark",
+    "level-conflict",
+    "orientation-contradicts-anatomy",
+    "cement-in-other-series",
+    "registration-failed",
+    "canal-not-assessable",
+    "foramen-not-assessable",
+    "leak-possible",
+    "leak-trace",
+    "leak-cut-by-scan-edge",
+    "remote-dense-deposit",
+    "old-cement",
+    "old-cement-not-separable",
+    "attribution-uncertain",
+    "needle-in-place",
+    "metal-in-cement",
+    "hu-clipped",
+    "posterior-wall-rebuilt",
+    "filling-biased-high",
+    "tumour-outside-bone",
+    "vertebra-cut",
+    "missing-slices",
+    "not-hu",
+    "not-assessed",
+]
 
 
 def test_every_promised_flag_is_in_the_registry() -> None:
