@@ -146,6 +146,27 @@ class Cement:
 
 
 @dataclass(frozen=True)
+class EarlierScan:
+    """The pre-injection scan carried onto the post-injection grid, vertebra by vertebra.
+
+    Attributes
+    ----------
+    box
+        The block of the post-injection grid that is covered.
+    hu
+        Intensities before injection, shape of the box; NaN where they are unknown.
+    """
+
+    box: Box
+    hu: Float32Array
+
+    def __post_init__(self) -> None:
+        if self.hu.shape != self.box.shape:
+            raise ValueError(f"`hu` has to cover the box of shape {self.box.shape}, got {self.hu.shape}")
+        object.__setattr__(self, "hu", read_only(self.hu))
+
+
+@dataclass(frozen=True)
 class Registration:
     """The rigid movement of one vertebra between the pre- and the post-injection scan.
 
@@ -157,12 +178,18 @@ class Registration:
         Whether the result passed its own checks.
     residual_mm
         Root mean square distance between matching bone surfaces; None where it could not be measured.
+    pre_number
+        Number of the vertebra in the pre-injection spine; None where it is not known.
+    similarity
+        Correlation of the two scans' intensities on the vertebra; None where it was not measured.
     """
 
     rotation: FloatArray
     translation_mm: FloatArray
     ok: bool
     residual_mm: float | None
+    pre_number: int | None = None
+    similarity: float | None = None
 
     def to_post(self, point_lps_mm: FloatArray) -> FloatArray:
         """Return where pre-injection points lie in the post-injection scan."""

@@ -1,0 +1,154 @@
+"""Which vertebra of the pre-injection scan is which of the post-injection scan.
+
+Both scans number their vertebrae from the top of their own field of view, so the same number may stand for
+neighbours. Every way to pair the two columns is tried on the pictures themselves: a vertebra with its
+ribs, discs and posterior elements resembles itself more than it resembles its neighbour. Level names
+only break ties.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Spine, Vertebra
+from cementct.core.arrays import FloatArray
+from cementct.core.image import Volume
+from cementct.segmentation.registration.movement import Movement
+from cementct.segmentation.registration.refine import Fit
+from cementct.segmentation.registration.vertebra import search_movement
+
+SURROUNDINGS_MM = 10.0
+# Compared around the bone when levels are told apart: rib heads, discs, facets.
+PAIRS_TRIED = 3
+# Vertebra pairs that a way of pairing is judged by.
+KEPT_FOR_SECOND_LOOK = 4
+# Ways of pairing that are looked at again on a finer scale.
+AMBIGUOUS_MARGIN = 0.04
+# The best way of pairing has to resemble more than the next one by this much (correlation).
+NAMED_MARGIN = 0.04
+# Correlation that agreement of level names is worth.
+LEAST_SIMILARITY = 0.6
+# No pairing is believed below this correlation at 3.2 mm; a vertebra over itself has 0.8–0.97.
+NEAR_MM = 12.0
+# A neighbour is looked for this near to where its matched neighbour's movement takes it: bending between two
+# scans turns neighbours against each other by a few degrees, which is 3 mm at 35 mm.
+
+
+@dataclass(frozen=True)
+class MatchedPair:
+    """A vertebra in both scans and a coarse movement between them."""
+
+    pre: Vertebra
+    post: Vertebra
+    coarse: Fit
+
+
+def match_spines(pre: Volume, pre_spine: Spine, post: Volume, post_spine: Spine) -> tuple[MatchedPair, ...]:
+    """Return the vertebrae that both scans show, downwards; empty where they cannot be told apart."""
+    anchor = _find_anchor((pre, post), pre_spine, post_spine)
+    if anchor is None:
+        return ()
+    found = {anchor.pre.position: anchor}
+    for step in (-1, 1):
+        _follow(found, anchor, step, ((pre, post), pre_spine, post_spine))
+    return tuple(found[position] for position in sorted(found))
+
+
+def _find_anchor(scans: tuple[Volume, Volume], pre: Spine, post: Spine) -> MatchedPair | None:
+    offsets = range(1 - len(pre.vertebrae), len(post.vertebrae))
+    ways: list[tuple[float, int, list[MatchedPair]]] = []
+    for offset in offsets:
+        pairs = _pairs_to_try(pre, post, offset)
+        tried = [_try_pair(scans, pre, pair, (6.4,)) for pair in pairs]
+        if tried:
+            ways.append((_score(tried), offset, tried))
+    ways.sort(key=lambda way: (-way[0], abs(way[1])))
+    looked_at: list[tuple[float, int, list[MatchedPair]]] = []
+    for _, offset, tried in ways[:KEPT_FOR_SECOND_LOOK]:
+        again = [_try_pair(scans, pre, (pair.pre, pair.post), (3.2,), pair.coarse.movement) for pair in tried]
+        looked_at.append((_score(again), offset, again))
+    looked_at.sort(key=lambda way: (-way[0], abs(way[1])))
+    if not looked_at or looked_at[0][0] < LEAST_SIMILARITY:
+        return None
+    if len(looked_at) > 1 and looked_at[0][0] - looked_at[1][0] < AMBIGUOUS_MARGIN:
+        return None
+    return max(looked_at[0][2], key=lambda pair: pair.coarse.similarity)
+
+
+def _pairs_to_try(pre: Spine, post: Spine, offset: int) -> list[tuple[Vertebra, Vertebra]]:
+    """Return the pairs that tell most: whole in both scans, spread over the common part."""
+    pairs = [
+        (vertebra, post.vertebrae[vertebra.position + offset])
+        for vertebra in pre.vertebrae
+        if 0 <= vertebra.position + offset < len(post.vertebrae)
+    ]
+    whole = [pair for pair in pairs if pair[0].complete and pair[1].complete]
+    pairs = whole or pairs
+    if len(pairs) <= PAIRS_TRIED:
+        return pairs
+    chosen = np.linspace(0, len(pairs) - 1, PAIRS_TRIED).round().astype(int)
+    return [pairs[int(i)] for i in chosen]
+
+
+def _try_pair(
+    scans: tuple[Volume, Volume],
+    spine: Spine,
+    pair: tuple[Vertebra, Vertebra],
+    scales_mm: tuple[float, ...],
+    start: Movement | None = None,
+) -> MatchedPair:
+    pre, post = pair
+    begin = start or Movement.between_frames(pre.frame, post.frame)
+    fit = search_movement(scans, spine, pre, (begin,), scales_mm=scales_mm, rim_mm=SURROUNDINGS_MM)
+    aim = np.asarray(post.frame.centre_lps_mm)
+    strayed = float(np.linalg.norm(fit.movement.apply(np.asarray(pre.frame.centre_lps_mm)) - aim))
+    if strayed > NEAR_MM:
+        fit = Fit(fit.movement, 0.0, fit.usable_share)
+    return MatchedPair(pre, post, fit)
+
+
+def _score(pairs: list[MatchedPair]) -> float:
+    """Return how alike the better half of the pairs is; names that agree add a little."""
+    similarity = sorted((pair.coarse.similarity for pair in pairs), reverse=True)
+    better_half = similarity[: (len(similarity) + 1) // 2]
+    named = [(pair.pre.level, pair.post.level) for pair in pairs if pair.pre.level and pair.post.level]
+    bonus = NAMED_MARGIN if named and all(first is second for first, second in named) else 0.0
+    return float(np.mean(better_half)) + bonus
+
+
+def _follow(
+    found: dict[int, MatchedPair],
+    anchor: MatchedPair,
+    step: int,
+    where: tuple[tuple[Volume, Volume], Spine, Spine],
+) -> None:
+    """Walk from the anchor up or down, each vertebra looked for where its neighbour's movement takes it."""
+    scans, pre, post = where
+    last = anchor
+    taken = {pair.post.number for pair in found.values()}
+    position = anchor.pre.position + step
+    while 0 <= position < len(pre.vertebrae):
+        vertebra = pre.vertebrae[position]
+        position += step
+        expected = last.coarse.movement.apply(np.asarray(vertebra.frame.centre_lps_mm))
+        partner = _nearest(post, expected, taken)
+        if partner is None:
+            continue
+        starts = (last.coarse.movement, Movement.between_frames(vertebra.frame, partner.frame))
+        fit = search_movement(scans, pre, vertebra, starts)
+        if fit.similarity < LEAST_SIMILARITY:
+            continue
+        last = MatchedPair(vertebra, partner, fit)
+        taken.add(partner.number)
+        found[vertebra.position] = last
+
+
+def _nearest(spine: Spine, point_lps_mm: FloatArray, taken: set[int]) -> Vertebra | None:
+    free = [v for v in spine.vertebrae if v.number not in taken]
+    if not free:
+        return None
+    away = [float(np.linalg.norm(np.asarray(v.frame.centre_lps_mm) - point_lps_mm)) for v in free]
+    nearest = int(np.argmin(away))
+    return free[nearest] if away[nearest] <= NEAR_MM else None

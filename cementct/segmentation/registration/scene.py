@@ -1,0 +1,100 @@
+"""One scan around one vertebra, brought to the scale at which it is compared with the other scan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.core.grid import Box, Grid
+from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
+
+COMPARED_HU = (-200.0, 1000.0)
+# Intensities outside this range say nothing about bone: fat is above, cement and metal below its ends.
+CEMENT_HU = 1000.0
+# Voxels above are taken for cement or metal and left out of the comparison. Cortex that exceeds it on sharp
+# thin slices is left out too, which costs a few points and no accuracy.
+CEMENT_RIM_MM = 2.5
+# Left out around them: partial volume, overshoot and dark streaks of beam hardening reach about this far.
+BLUR_PER_SCALE = 0.5
+# Standard deviation of the smoothing as a share of the scale; a lattice of that scale can just carry it.
+LEAST_KNOWN_SHARE = 0.7
+# A smoothed voxel is compared where this much of what went into it is clear of cement.
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A block of a scan at one scale.
+
+    Attributes
+    ----------
+    hu
+        Smoothed intensities, clipped to `COMPARED_HU`, shape (z, y, x).
+    usable
+        Where they may be compared: measured, and clear of cement.
+    grid
+        Where they lie.
+    """
+
+    hu: Float32Array
+    usable: BoolArray
+    grid: Grid
+
+
+def prepare_scene(volume: Volume, box: Box, scale_mm: float) -> Scene:
+    """Return the block `box` of a scan, averaged and smoothed to `scale_mm`, cement and its rim marked.
+
+    Parameters
+    ----------
+    volume
+        The scan.
+    box
+        The block that is needed.
+    scale_mm
+        Distance of neighbouring samples aimed at; spacings above it are kept.
+    """
+    crop = volume.crop(box)
+    raw = crop.hu.astype(np.float32)
+    factor = [max(1, int(scale_mm / spacing + 1e-6)) for spacing in crop.grid.spacing_mm]
+    factor = [min(f, n) for f, n in zip(factor, raw.shape, strict=True)]
+    known = ~(_cement_and_rim(raw, crop.grid) | (raw <= NOT_MEASURED_BELOW_HU))
+    weight, grid = _averaged(known.astype(np.float32), crop.grid, factor)
+    weighted, _ = _averaged(np.where(known, np.clip(raw, *COMPARED_HU), np.float32(0)), crop.grid, factor)
+    sigma = [BLUR_PER_SCALE * scale_mm / spacing for spacing in grid.spacing_mm]
+    sigma = [value if value > 0.3 else 0.0 for value in sigma]
+    blurred = ndimage.gaussian_filter(weighted, sigma, mode="nearest", truncate=3.0)
+    share = ndimage.gaussian_filter(weight, sigma, mode="nearest", truncate=3.0)
+    hu = blurred / np.maximum(share, 0.05)
+    usable = (share >= LEAST_KNOWN_SHARE) & (weight >= 0.5)
+    return Scene(np.asarray(hu, dtype=np.float32), usable, grid)
+
+
+def _cement_and_rim(hu: Float32Array, grid: Grid) -> BoolArray:
+    dense = hu > CEMENT_HU
+    if not dense.any():
+        return np.zeros(hu.shape, dtype=np.bool_)
+    rim = max(CEMENT_RIM_MM, 1.01 * max(grid.spacing_mm))
+    box = grid.box_around(np.argwhere(dense), rim)
+    out = np.zeros(hu.shape, dtype=np.bool_)
+    distance = ndimage.distance_transform_edt(~dense[box.slices], sampling=grid.spacing_mm)
+    out[box.slices] = distance <= rim
+    return out
+
+
+def _averaged(array: Float32Array, grid: Grid, factor: list[int]) -> tuple[Float32Array, Grid]:
+    """Return means over blocks of `factor` voxels, and their grid; a remainder at the far ends is dropped."""
+    if factor == [1, 1, 1]:
+        return array, grid
+    z, y, x = (n // f for n, f in zip(array.shape, factor, strict=True))
+    fz, fy, fx = factor
+    blocks = array[: z * fz, : y * fy, : x * fx].reshape(z, fz, y, fy, x, fx)
+    first: FloatArray = grid.to_lps([(f - 1) / 2 for f in factor])
+    coarse = Grid(
+        (z, y, x),
+        (grid.spacing_mm[0] * fz, grid.spacing_mm[1] * fy, grid.spacing_mm[2] * fx),
+        (float(first[0]), float(first[1]), float(first[2])),
+        grid.direction,
+    )
+    return np.asarray(blocks.mean(axis=(1, 3, 5)), dtype=np.float32), coarse

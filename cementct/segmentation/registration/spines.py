@@ -1,0 +1,97 @@
+"""All vertebrae of two scans: paired, registered one by one, and checked against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+
+from cementct.anatomy.model import Spine, Vertebra
+from cementct.core.image import Volume
+from cementct.segmentation.model import Registration
+from cementct.segmentation.registration.matching import MatchedPair, match_spines
+from cementct.segmentation.registration.movement import Movement
+from cementct.segmentation.registration.vertebra import VertebraFit, register_vertebra
+
+MAX_RESIDUAL_MM = 0.8
+# Surfaces of a vertebra over itself lie 0.05–0.4 mm apart, more with thick slices.
+RESIDUAL_PER_SLICE_MM = 0.15
+# Added to that per millimetre of the thicker slices.
+LEAST_SIMILARITY = 0.65
+# Correlation at 1.6 mm; noise of 40 HU on osteoporotic bone leaves about 0.8, a wrong neighbour 0.3–0.6.
+LEAST_MATCHING_SHARE = 0.4
+# Share of readable surface points found again; a raised body and a new fracture take up to half of them away.
+LEAST_READABLE = 100
+# Surface points that cement leaves; fewer do not show whether the bone lies right.
+MAX_BEND_DEG = 20.0
+# Neighbours do not turn against each other by more between two scans lying down.
+MAX_SLIP_MM = 10.0
+# Nor does a vertebra move further than this from where its neighbour's movement takes it.
+
+
+def register_spines(
+    pre: Volume,
+    pre_spine: Spine,
+    post: Volume,
+    post_spine: Spine,
+    *,
+    only: Collection[int] | None = None,
+) -> dict[int, Registration]:
+    """Return, by number of the post-injection vertebra, how each moved rigidly between the two scans.
+
+    Parameters
+    ----------
+    pre, pre_spine
+        The scan before injection and its vertebrae.
+    post, post_spine
+        The scan after injection and its vertebrae.
+    only
+        Numbers of the post-injection vertebrae that are wanted; None for all.
+
+    Returns
+    -------
+    dict
+        Vertebrae without a counterpart, and all where the levels cannot be told apart, are missing. A
+        registration that failed its checks is there with ``ok`` False.
+    """
+    pairs = match_spines(pre, pre_spine, post, post_spine)
+    registered: dict[int, Registration] = {}
+    for place, pair in enumerate(pairs):
+        if only is not None and pair.post.number not in only:
+            continue
+        fit = register_vertebra((pre, post), pre_spine, pair.pre, pair.coarse.movement)
+        neighbours = [pairs[i] for i in (place - 1, place + 1) if 0 <= i < len(pairs)]
+        slices_mm = max(pre.grid.spacing_mm[0], post.grid.spacing_mm[0])
+        ok = _passes(fit, slices_mm) and _fits_neighbours(fit.movement, pair, neighbours)
+        registered[pair.post.number] = Registration(
+            rotation=fit.movement.rotation,
+            translation_mm=fit.movement.translation_mm,
+            ok=ok,
+            residual_mm=fit.surfaces.residual_mm,
+            pre_number=pair.pre.number,
+            similarity=fit.similarity,
+        )
+    return registered
+
+
+def _passes(fit: VertebraFit, slices_mm: float) -> bool:
+    residual = fit.surfaces.residual_mm
+    return (
+        residual is not None
+        and residual <= MAX_RESIDUAL_MM + RESIDUAL_PER_SLICE_MM * slices_mm
+        and fit.similarity >= LEAST_SIMILARITY
+        and fit.surfaces.matching_share >= LEAST_MATCHING_SHARE
+        and fit.surfaces.readable >= LEAST_READABLE
+    )
+
+
+def _fits_neighbours(movement: Movement, pair: MatchedPair, neighbours: list[MatchedPair]) -> bool:
+    """Tell whether a movement agrees with that of at least one neighbour, where there is one."""
+    agreed = [_agrees(movement, neighbour.coarse.movement, pair.pre) for neighbour in neighbours]
+    return not agreed or any(agreed)
+
+
+def _agrees(movement: Movement, other: Movement, vertebra: Vertebra) -> bool:
+    centre = np.asarray(vertebra.frame.centre_lps_mm)
+    slip = float(np.linalg.norm(movement.apply(centre) - other.apply(centre)))
+    return movement.angle_to_deg(other) <= MAX_BEND_DEG and slip <= MAX_SLIP_MM
