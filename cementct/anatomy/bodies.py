@@ -1,0 +1,76 @@
+"""The vertebral body: what of a vertebra's mask lies in front of its posterior wall, without holes."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from cementct.anatomy.fields import extended_at, largest_patch
+from cementct.anatomy.model import HeightField
+from cementct.anatomy.sampling import local_coordinates
+from cementct.core.arrays import BoolArray
+from cementct.core.frame import Frame
+from cementct.core.grid import Grid
+from cementct.core.image import Region
+
+# Where holes in axial slices make up more than this share of a body, it is hollow, and holes are closed in
+# the other two directions as well (a shell is open at its destroyed side).
+HOLLOW_SHARE = 0.03
+# Bone this far above or below the ends of the posterior wall belongs to no body: an articular process or a
+# neighbour mislabelled, mm. Generous, for faces that are tilted or dished.
+BEYOND_FACES_MM = 14.0
+
+
+def cut_body(grid: Grid, whole: Region, frame: Frame, wall: HeightField) -> Region:
+    """Return the body: the part of a vertebra in front of its posterior wall, holes filled.
+
+    Parameters
+    ----------
+    grid
+        The grid of the volume.
+    whole
+        Body, pedicles and posterior elements.
+    frame
+        The vertebra's frame.
+    wall
+        Posterior coordinate over (left, superior); beside and beyond it, its edges go on level.
+    """
+    left, posterior, superior = local_coordinates(grid, whole.box, frame)
+    lowest, highest = float(wall.second_mm[0]), float(wall.second_mm[-1])
+    front = posterior <= float(np.nanmin(wall.height_mm))
+    near = ~front & (posterior <= float(np.nanmax(wall.height_mm)))
+    front[near] = posterior[near] <= extended_at(wall, left[near], superior[near])
+    front &= (superior >= lowest - BEYOND_FACES_MM) & (superior <= highest + BEYOND_FACES_MM)
+    body = largest_patch(whole.voxels & front)
+    return _trimmed(whole, fill_body(body) & front)
+
+
+def fill_body(body: BoolArray) -> BoolArray:
+    """Fill cavities: holes in axial slices, and in a hollow body those seen from the front and side too."""
+    filled = _fill_slices(body, 0)
+    before = max(int(np.count_nonzero(body)), 1)
+    if np.count_nonzero(filled) - before > HOLLOW_SHARE * before:
+        filled = _fill_slices(_fill_slices(filled, 1), 2)
+        filled = _fill_slices(filled, 0)
+    return filled
+
+
+def _fill_slices(mask: BoolArray, axis: int) -> BoolArray:
+    stack = np.moveaxis(mask, axis, 0)
+    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in stack])
+    return np.asarray(np.moveaxis(filled, 0, axis))
+
+
+def _trimmed(whole: Region, voxels: BoolArray) -> Region:
+    inner = Region.of(voxels)
+    start, stop = (
+        tuple(a + b for a, b in zip(part, whole.box.start, strict=True))
+        for part in (inner.box.start, inner.box.stop)
+    )
+    return Region(type(inner.box)(start, stop), inner.voxels)  # type: ignore[arg-type]
+
+
+def body_as_given(grid: Grid, body: Region) -> Region:
+    """Return a body that an engine outlined itself, with its cavities filled."""
+    del grid
+    return _trimmed(body, fill_body(largest_patch(body.voxels)))

@@ -1,0 +1,244 @@
+"""The compartment map: to which space or vertebra each voxel near the spine belongs.
+
+Between the middles of two neighbouring vertebrae a voxel has coordinates in both frames. A blend, 0 within
+the upper vertebra and 1 within the lower, joins the two, so that every border goes straight across the disc.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from cementct.anatomy.borders import Borders, find_borders
+from cementct.anatomy.fields import extended_at
+from cementct.anatomy.model import Compartment, CompartmentMap, HeightField, Vertebra
+from cementct.anatomy.sampling import Extent, local_coordinates
+from cementct.anatomy.spaces import Neighbours
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.core.grid import Box, Grid
+
+ByteArray = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+# Voxels between the rim of a disc and the canal belong to the disc where the gap is no wider than this, mm.
+RIM_TO_CANAL_MM = 4.0
+# Room in front of and beside the body that is looked at, mm.
+MARGIN_MM = 3.0
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the voxels of one interval lie: coordinates in both frames, and the blend between them."""
+
+    upper: tuple[Float32Array, Float32Array, Float32Array]
+    lower: tuple[Float32Array, Float32Array, Float32Array]
+    blend: Float32Array
+
+    @property
+    def left(self) -> Float32Array:
+        return self.mix(self.upper[0], self.lower[0])
+
+    @property
+    def posterior(self) -> Float32Array:
+        return self.mix(self.upper[1], self.lower[1])
+
+    def mix(self, upper: Float32Array | float, lower: Float32Array | float) -> Float32Array:
+        return np.asarray((1.0 - self.blend) * upper + self.blend * lower, dtype=np.float32)
+
+
+def map_compartments(
+    grid: Grid, vertebrae: Sequence[Vertebra], bone: BoolArray, bone_box: Box, neighbours: Neighbours
+) -> CompartmentMap:
+    """Return the compartment map of a spine.
+
+    Parameters
+    ----------
+    grid
+        The volume's grid.
+    vertebrae
+        From top to bottom.
+    bone, bone_box
+        All labelled bone, the sacrum included, in a block of the grid.
+    neighbours
+        Stand-ins for the vertebrae above and below those in view.
+    """
+    borders = find_borders(grid, vertebrae, bone, bone_box)
+    chain = neighbours.around(borders)
+    intervals = [_interval_box(grid, a, b) for a, b in zip(chain, chain[1:], strict=False)]
+    box = bone_box
+    for part in intervals:
+        box = box.union(part)
+    compartment = np.zeros(box.shape, dtype=np.uint8)
+    place = np.zeros(box.shape, dtype=np.uint8)
+    solid = np.zeros(box.shape, dtype=np.bool_)
+    solid[bone_box.within(box)] = bone
+    for index, (part, upper, lower) in enumerate(zip(intervals, chain, chain[1:], strict=False)):
+        if not part.is_empty:
+            into = part.within(box)
+            _fill_interval(grid, part, (upper, lower), index, (compartment[into], place[into], solid[into]))
+    for vertebra, own in zip(vertebrae, borders, strict=True):
+        _fill_bone(grid, box, vertebra, own, (compartment, place))
+    return CompartmentMap(box, compartment, place)
+
+
+def _interval_box(grid: Grid, upper: Borders, lower: Borders) -> Box:
+    """Return the voxels around the space between the middles of two neighbours."""
+    points = []
+    for borders, reach in ((upper, (borders_low(upper), 0.0)), (lower, (0.0, borders_high(lower)))):
+        rim = borders.inferior_endplate
+        extent = Extent(
+            (
+                min(borders.right.lateral_mm, float(rim.first_mm[0])) - MARGIN_MM,
+                max(borders.left.lateral_mm, float(rim.first_mm[-1])) + MARGIN_MM,
+            ),
+            (
+                float(rim.second_mm[0]) - MARGIN_MM,
+                float(np.nanmax(borders.back.height_mm)) + MARGIN_MM,
+            ),
+            reach,
+        )
+        points.append(grid.to_index(borders.frame.to_lps(extent.corners())))
+    return grid.box_around(np.concatenate(points))
+
+
+def borders_low(borders: Borders) -> float:
+    """Return the lowest height of a vertebra's body or wall."""
+    return min(borders.low_mm, 0.0)
+
+
+def borders_high(borders: Borders) -> float:
+    """Return the greatest height of a vertebra's body or wall."""
+    return max(borders.high_mm, 0.0)
+
+
+def _blend(upper: Borders, lower: Borders, w_upper: Float32Array, w_lower: Float32Array) -> Float32Array:
+    """Return 0 within the upper vertebra's wall, 1 within the lower's, and the share of the way between."""
+    below = upper.low_mm - w_upper
+    above = w_lower - lower.high_mm
+    total = np.abs(below) + np.abs(above)
+    share = np.where((below > 0) & (above > 0), np.abs(below), np.abs(above)) / np.maximum(total, 1e-6)
+    share = np.where((below <= 0) & (above > 0), 0.0, share)
+    return np.asarray(np.where((below > 0) & (above <= 0), 1.0, share), dtype=np.float32)
+
+
+def _fill_interval(
+    grid: Grid,
+    box: Box,
+    pair: tuple[Borders, Borders],
+    index: int,
+    into: tuple[ByteArray, ByteArray, BoolArray],
+) -> None:
+    """Mark disc, canal and foramina between two neighbours; earlier compartments win over later ones."""
+    upper, lower = pair
+    compartment, place, solid = into
+    coords = [local_coordinates(grid, box, borders.frame) for borders in pair]
+    between = (coords[0][2] <= 0) & (coords[1][2] > 0) & ~solid
+    chosen = np.nonzero(between)
+    if chosen[0].size == 0:
+        return
+    above, below = (tuple(axis[chosen] for axis in c) for c in coords)
+    where = _Place(
+        (above[0], above[1], above[2]),
+        (below[0], below[1], below[2]),
+        _blend(upper, lower, above[2], below[2]),
+    )
+    wall = where.mix(_at(upper.wall, where.upper), _at(lower.wall, where.lower))
+    back = where.mix(_at(upper.back, where.upper), _at(lower.back, where.lower))
+    depth = where.posterior
+    behind = (depth > wall) & (depth < back)
+    in_canal = behind & _between(where, upper, lower)
+    foramina = [_in_foramen(where, upper, lower, side) & behind & ~in_canal for side in (1, -1)]
+    disc = _in_disc(where, upper, lower, wall) & ~in_canal & ~foramina[0] & ~foramina[1]
+    kind = np.zeros(depth.shape, dtype=np.uint8)
+    kind[disc] = Compartment.DISC
+    kind[foramina[0]] = Compartment.FORAMEN_LEFT
+    kind[foramina[1]] = Compartment.FORAMEN_RIGHT
+    kind[in_canal] = Compartment.CANAL
+    nearest = np.where(where.blend < 0.5, max(index, 1), index + 1)
+    compartment[chosen] = np.where(kind > 0, kind, compartment[chosen])
+    own_place = np.where(kind == Compartment.CANAL, nearest, index)
+    place[chosen] = np.where(kind > 0, own_place, place[chosen]).astype(np.uint8)
+
+
+def _at(field: HeightField, at: tuple[Float32Array, Float32Array, Float32Array]) -> Float32Array:
+    return extended_at(field, at[0], at[2]).astype(np.float32)
+
+
+def _between(where: _Place, upper: Borders, lower: Borders) -> BoolArray:
+    left = where.left
+    return np.asarray(
+        (left < where.mix(upper.left.medial_mm, lower.left.medial_mm))
+        & (left > where.mix(upper.right.medial_mm, lower.right.medial_mm))
+    )
+
+
+def _in_foramen(where: _Place, upper: Borders, lower: Borders, side: int) -> BoolArray:
+    above, below = (upper.left, lower.left) if side > 0 else (upper.right, lower.right)
+    outward = side * where.left
+    medial = where.mix(side * above.medial_mm, side * below.medial_mm)
+    lateral = where.mix(side * above.lateral_mm, side * below.lateral_mm)
+    return np.asarray(
+        (outward >= medial)
+        & (outward <= lateral)
+        & (where.upper[2] < above.inferior_mm)
+        & (where.lower[2] > below.superior_mm)
+    )
+
+
+def _in_disc(where: _Place, upper: Borders, lower: Borders, wall: Float32Array) -> BoolArray:
+    """Tell what lies between the faces and within the line that joins their rims."""
+    top, bottom = upper.inferior_endplate, lower.superior_endplate
+    gap_above = extended_at(top, where.upper[0], where.upper[1]) - where.upper[2]
+    gap_below = where.lower[2] - extended_at(bottom, where.lower[0], where.lower[1])
+    share = gap_above / np.maximum(gap_above + gap_below, 1e-6)
+    outside = (1 - share) * rim_distance(top, where.upper) + share * rim_distance(bottom, where.lower)
+    within = outside <= 0
+    at_canal = (outside <= RIM_TO_CANAL_MM) & (where.posterior > 0) & (where.posterior <= wall)
+    at_canal &= _between(where, upper, lower)
+    return np.asarray((gap_above >= 0) & (gap_below >= 0) & (within | at_canal))
+
+
+def rim_distance(face: HeightField, at: tuple[Float32Array, Float32Array, Float32Array]) -> FloatArray:
+    """Return the signed distance from the rim of a face, negative within it, in millimetres."""
+    known = np.pad(np.isfinite(face.height_mm), 12)
+    step = float(face.first_mm[1] - face.first_mm[0])
+    inner = np.asarray(ndimage.distance_transform_edt(known))
+    outer = np.asarray(ndimage.distance_transform_edt(~known))
+    signed = (np.where(known, 0.5 - inner, outer - 0.5)) * step
+    rows = (at[0] - face.first_mm[0]) / step + 12
+    columns = (at[1] - face.second_mm[0]) / step + 12
+    return np.asarray(ndimage.map_coordinates(signed, [rows, columns], order=1, mode="nearest"))
+
+
+def _fill_bone(
+    grid: Grid,
+    box: Box,
+    vertebra: Vertebra,
+    borders: Borders,
+    into: tuple[ByteArray, ByteArray],
+) -> None:
+    """Mark body, pedicles and posterior elements of one vertebra."""
+    compartment, place = into
+    part = vertebra.whole.box.union(vertebra.body.box) if not vertebra.body.is_empty else vertebra.whole.box
+    whole = vertebra.whole.in_box(part)
+    body = vertebra.body.in_box(part)
+    left, posterior, superior = local_coordinates(grid, part, vertebra.frame)
+    kind = np.where(whole, np.uint8(Compartment.POSTERIOR_ELEMENTS), np.uint8(0))
+    depth_end = float(np.nanmedian(borders.back.height_mm))
+    for pedicle, sign, number in (
+        (vertebra.left_pedicle, 1, Compartment.PEDICLE_LEFT),
+        (vertebra.right_pedicle, -1, Compartment.PEDICLE_RIGHT),
+    ):
+        if pedicle is None:
+            continue
+        outward = sign * left
+        inside = (outward >= sign * pedicle.medial_mm - 1.0) & (outward <= sign * pedicle.lateral_mm + 1.0)
+        inside &= (superior >= pedicle.inferior_mm - 1.0) & (superior <= pedicle.superior_mm + 1.0)
+        inside &= (posterior <= depth_end) & whole
+        kind[inside] = number
+    kind[body] = Compartment.BODY
+    target, target_place = compartment[part.within(box)], place[part.within(box)]
+    target[kind > 0] = kind[kind > 0]
+    target_place[kind > 0] = vertebra.position + 1

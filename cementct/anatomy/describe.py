@@ -1,0 +1,287 @@
+"""From labelled vertebrae to the geometry of the spine: the order of the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from cementct.anatomy.compartments import map_compartments
+from cementct.anatomy.labels import SpineLabels
+from cementct.anatomy.model import CompartmentMap, Spine, Vertebra
+from cementct.anatomy.naming import Landmarks, LevelHints, Names, name_levels, number_of
+from cementct.anatomy.orientation import rough_frames
+from cementct.anatomy.outline import (
+    Bone,
+    Expectation,
+    Outline,
+    measure_outline,
+    moved_canal,
+    refined_frame,
+)
+from cementct.anatomy.parts import clean_regions
+from cementct.anatomy.spaces import Neighbours
+from cementct.anatomy.view import cut_by_scan
+from cementct.core.arrays import BoolArray, FloatArray, as_floats
+from cementct.core.findings import LevelSource
+from cementct.core.flags import Flag, QualityFlag, raise_flag
+from cementct.core.frame import Frame
+from cementct.core.grid import Box
+from cementct.core.image import Region, Volume
+
+__all__ = ["LevelHints", "describe_spine", "replace_bodies"]
+
+# Distance of samples in the first look and in the measurement itself, mm.
+FIRST_STEP_MM = 1.5
+STEP_MM = 1.0
+
+
+def describe_spine(volume: Volume, labels: SpineLabels, *, hints: LevelHints = LevelHints()) -> Spine:
+    """Measure every vertebra in view and the spaces between them.
+
+    Parameters
+    ----------
+    volume
+        The scan; its intensities matter only where they say that nothing was measured.
+    labels
+        Labelled vertebrae on the volume's grid.
+    hints
+        What the user says about levels.
+
+    Returns
+    -------
+    Spine
+        Vertebrae from top to bottom with their walls, names and doubts, and the compartment map. Empty, with
+        the flag ``no-vertebrae-found``, where no vertebral body is labelled.
+    """
+    regions = clean_regions(labels.vertebrae)
+    order, against_header = _order(labels, regions)
+    frames = [labels.frames.get(n) for n in order]
+    rough = rough_frames(volume.grid, [regions[n] for n in order])
+    frames = [given or found for given, found in zip(frames, rough, strict=True)]
+    kept = [i for i, frame in enumerate(frames) if frame is not None]
+    if not kept:
+        return _empty(volume)
+    bone = Bone(labels.vertebrae.labels, volume.grid)
+    bodies = clean_regions(labels.bodies) if labels.bodies is not None else {}
+    outlines = _measure(
+        bone,
+        [(order[i], regions[order[i]], frame) for i in kept if (frame := frames[i]) is not None],
+        bodies,
+    )
+    vertebrae = _vertebrae(volume, labels, outlines, hints)
+    return _assembled(volume, labels, vertebrae, against_header)
+
+
+def replace_bodies(
+    volume: Volume, labels: SpineLabels, spine: Spine, bodies: dict[int, Region], *, rebuilt_walls: bool = True
+) -> Spine:
+    """Return the spine with other bodies (carried over from another scan), walls and spaces drawn anew.
+
+    Parameters
+    ----------
+    volume, labels
+        What the spine was described from.
+    spine
+        The spine so far; names, numbers and flags are kept.
+    bodies
+        New bodies on the volume's grid, by position.
+    rebuilt_walls
+        Whether the walls of these bodies count as rebuilt.
+    """
+    bone = Bone(labels.vertebrae.labels, volume.grid)
+    vertebrae = []
+    for vertebra in spine.vertebrae:
+        body = bodies.get(vertebra.position)
+        if body is None or body.is_empty:
+            vertebrae.append(vertebra)
+            continue
+        outline = measure_outline(
+            bone, vertebra.whole, vertebra.frame, number=vertebra.number, step_mm=STEP_MM, body=body
+        )
+        vertebrae.append(
+            replace(
+                vertebra,
+                body=outline.body,
+                superior_endplate=outline.superior_endplate,
+                inferior_endplate=outline.inferior_endplate,
+                posterior_wall=outline.wall.field,
+                width_mm=outline.size_mm[0],
+                depth_mm=outline.size_mm[1],
+                height_mm=outline.size_mm[2],
+                wall_rebuilt=vertebra.wall_rebuilt or rebuilt_walls,
+            )
+        )
+    return replace(
+        spine, vertebrae=tuple(vertebrae), compartments=_compartments(volume, labels, vertebrae)
+    )
+
+
+def _order(labels: SpineLabels, regions: dict[int, Region]) -> tuple[list[int], bool]:
+    """Return the numbers from top to bottom, and whether their names run against the header's head."""
+    heights = {
+        n: float(labels.vertebrae.grid.to_lps(region.indices().mean(axis=0))[2]) for n, region in regions.items()
+    }
+    by_header = sorted(regions, key=lambda n: -heights[n])
+    named = [n for n in by_header if n in labels.levels]
+    if len(named) < 2 or labels.level_source is not LevelSource.LABEL_FILE:
+        return by_header, False
+    ranks = as_floats([labels.levels[n].rank for n in named])
+    against = float(np.corrcoef(ranks, [-heights[n] for n in named])[0, 1]) < 0
+    if len(named) == len(by_header):
+        return sorted(regions, key=lambda n: labels.levels[n].rank), against
+    return by_header[::-1] if against else by_header, against
+
+
+def _measure(
+    bone: Bone, parts: Sequence[tuple[int, Region, Frame]], bodies: dict[int, Region]
+) -> list[Outline]:
+    """Measure every vertebra twice: roughly for its frame, then in that frame, with its neighbours' help."""
+    first = [
+        measure_outline(bone, whole, frame, number=n, step_mm=FIRST_STEP_MM, body=bodies.get(n))
+        for n, whole, frame in parts
+    ]
+    frames = [refined_frame(outline, bone.grid) for outline in first]
+    outlines = []
+    for i, (n, whole, _) in enumerate(parts):
+        expected = _expectation(first, frames, i)
+        outlines.append(
+            measure_outline(
+                bone, whole, frames[i], number=n, step_mm=STEP_MM, body=bodies.get(n), expectation=expected
+            )
+        )
+    return outlines
+
+
+def _expectation(outlines: Sequence[Outline], frames: Sequence[Frame], index: int) -> Expectation:
+    """Return where the nearest neighbours with a ring of bone say that canal and wall are."""
+    found = [j for j, outline in enumerate(outlines) if outline.canal.found and j != index]
+    if not found:
+        return Expectation()
+    near = sorted(found, key=lambda j: abs(j - index))[:2]
+    gaps = [
+        outlines[j].canal.posterior_mm - float(np.mean(outlines[j].wall.field.height_mm)) for j in near
+    ]
+    canals = [moved_canal(outlines[j].canal, outlines[j].frame, frames[j]) for j in near]
+    canal = replace(
+        canals[0],
+        left_mm=0.0,
+        posterior_mm=float(np.mean([c.posterior_mm for c in canals])),
+        right_edge_mm=float(np.mean([c.right_edge_mm - c.left_mm for c in canals])),
+        left_edge_mm=float(np.mean([c.left_edge_mm - c.left_mm for c in canals])),
+        found=False,
+    )
+    return Expectation(canal, float(np.mean(gaps)))
+
+
+def _vertebrae(
+    volume: Volume, labels: SpineLabels, outlines: Sequence[Outline], hints: LevelHints
+) -> list[Vertebra]:
+    numbers = [outline.number for outline in outlines]
+    cut = [cut_by_scan(volume, outline) for outline in outlines]
+    landmarks = Landmarks(
+        given=tuple(labels.levels.get(n) for n in numbers),
+        given_source=labels.level_source,
+        whole=tuple(not c for c in cut),
+        bears_ribs=tuple(labels.rib_bearing.get(n) for n in numbers),
+        last_above_sacrum=_index(numbers, labels.last_above_sacrum),
+    )
+    names = name_levels(landmarks, hints)
+    return [
+        _vertebra(labels, outline, names, position, cut=cut[position])
+        for position, outline in enumerate(outlines)
+    ]
+
+
+def _index(numbers: list[int], number: int | None) -> int | None:
+    return numbers.index(number) if number in numbers else None
+
+
+def _vertebra(labels: SpineLabels, outline: Outline, names: Names, position: int, *, cut: bool) -> Vertebra:
+    level = names.levels[position]
+    flags: list[QualityFlag] = list(names.flags)
+    if level is None and not names.flags:
+        flags.append(raise_flag(Flag.LEVEL_UNKNOWN))
+    if cut:
+        flags.append(raise_flag(Flag.VERTEBRA_CUT))
+    if outline.wall.rebuilt and not cut:
+        flags.append(raise_flag(Flag.POSTERIOR_WALL_REBUILT))
+    if outline.number in labels.notes:
+        flags.append(raise_flag(Flag.ANATOMY_UNCERTAIN, labels.notes[outline.number]))
+    width, depth, height = outline.size_mm
+    return Vertebra(
+        position=position,
+        number=number_of(level, position),
+        level=level,
+        level_source=names.source if level else LevelSource.UNKNOWN,
+        frame=outline.frame,
+        body=outline.body,
+        whole=outline.whole,
+        superior_endplate=outline.superior_endplate,
+        inferior_endplate=outline.inferior_endplate,
+        posterior_wall=outline.wall.field,
+        left_pedicle=outline.left_pedicle,
+        right_pedicle=outline.right_pedicle,
+        width_mm=width,
+        depth_mm=depth,
+        height_mm=height,
+        complete=not cut,
+        wall_rebuilt=outline.wall.rebuilt,
+        confidence=float(labels.confidence.get(outline.number, 1.0)),
+        flags=tuple(flags),
+    )
+
+
+def _assembled(
+    volume: Volume, labels: SpineLabels, vertebrae: list[Vertebra], against_header: bool
+) -> Spine:
+    backs = as_floats([v.frame.posterior for v in vertebrae]).mean(axis=0)
+    contradicts = against_header or float(backs[1]) < 0
+    flags = [f for f in vertebrae[0].flags if f.flag.value.startswith("level-")]
+    if 0 in labels.notes:
+        flags.append(raise_flag(Flag.ANATOMY_UNCERTAIN, labels.notes[0]))
+    if contradicts:
+        flags.append(raise_flag(Flag.ORIENTATION_CONTRADICTS_ANATOMY))
+    return Spine(
+        grid=volume.grid,
+        vertebrae=tuple(vertebrae),
+        compartments=_compartments(volume, labels, vertebrae),
+        canal_centreline_lps_mm=_centreline(vertebrae),
+        orientation_contradicts_anatomy=contradicts,
+        flags=tuple(flags),
+    )
+
+
+def _compartments(volume: Volume, labels: SpineLabels, vertebrae: Sequence[Vertebra]) -> CompartmentMap:
+    box = vertebrae[0].whole.box
+    for vertebra in vertebrae:
+        box = box.union(vertebra.whole.box).union(vertebra.body.box)
+    box = volume.grid.expand(box, 30.0)
+    bone: BoolArray = np.asarray(labels.vertebrae.labels[box.slices] > 0)
+    if labels.sacrum is not None:
+        bone = bone | labels.sacrum.voxels[box.slices]
+    return map_compartments(volume.grid, vertebrae, bone, box, Neighbours(volume.grid, labels.sacrum))
+
+
+def _centreline(vertebrae: Sequence[Vertebra]) -> FloatArray:
+    """Return the middle of the canal behind each vertebra: top, middle and bottom of its wall."""
+    points = []
+    for vertebra in vertebrae:
+        wall = vertebra.posterior_wall
+        middle = float(np.nanmean(wall.height_mm)) + 8.0
+        for height in (wall.second_mm[-1], 0.5 * (wall.second_mm[0] + wall.second_mm[-1]), wall.second_mm[0]):
+            points.append(vertebra.frame.to_lps((0.0, middle, float(height))))
+    return as_floats(points)
+
+
+def _empty(volume: Volume) -> Spine:
+    nothing = np.zeros((0, 0, 0), dtype=np.uint8)
+    box = Box((0, 0, 0), (0, 0, 0))
+    return Spine(
+        grid=volume.grid,
+        vertebrae=(),
+        compartments=CompartmentMap(box, nothing, nothing),
+        canal_centreline_lps_mm=np.zeros((0, 3)),
+        flags=(raise_flag(Flag.NO_VERTEBRAE_FOUND),),
+    )

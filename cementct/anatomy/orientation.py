@@ -1,0 +1,138 @@
+"""Which way up, forward and back each vertebra lies, read from the bone and not from the header."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from cementct.anatomy.sampling import SURFACE, Extent, sample_region
+from cementct.core.arrays import FloatArray, as_floats
+from cementct.core.frame import Frame
+from cementct.core.grid import Grid
+from cementct.core.image import Region
+
+# Samples of the coarse look at a vertebra, mm.
+COARSE_STEP_MM = 2.0
+# Half the widest vertebra across, transverse processes included, with room for a crooked start, mm.
+COARSE_REACH_MM = 64.0
+# The smallest circle that fits into a vertebral body seen from above, mm: bodies from C3 on have 7 mm or
+# more, while laminae and spinous processes alone stay under it.
+LEAST_BODY_RADIUS_MM = 6.0
+# Neighbouring vertebrae are turned against each other about the long axis by less than this, degrees;
+# a back direction farther off its neighbours' is replaced by theirs (scoliosis stays under 15 a level).
+GREATEST_TURN_DEG = 35.0
+
+
+@dataclass(frozen=True)
+class RoughPose:
+    """Where the body of a vertebra lies and which way its back is, to some millimetres and degrees.
+
+    Attributes
+    ----------
+    centre_lps_mm
+        Middle of the body.
+    radius_mm
+        Radius of the largest circle that fits into the body seen from above.
+    superior, posterior
+        Unit vectors (LPS); `posterior` is None where only a body is labelled.
+    """
+
+    centre_lps_mm: FloatArray
+    radius_mm: float
+    superior: FloatArray
+    posterior: FloatArray | None
+
+
+def rough_frames(grid: Grid, regions: Sequence[Region]) -> list[Frame | None]:
+    """Return a rough frame for each vertebra, in the order from top to bottom; None where no body is in view.
+
+    The long axis follows the vertebrae, the back is where their arches are.
+    """
+    centres = as_floats([grid.to_lps(region.indices().mean(axis=0)) for region in regions])
+    poses = [_look(grid, r, c, up) for r, c, up in zip(regions, centres, _tangents(centres), strict=True)]
+    bodied = [i for i, pose in enumerate(poses) if pose is not None]
+    if not bodied:
+        return [None] * len(regions)
+    bodies = as_floats([_pose(poses[i]).centre_lps_mm for i in bodied])
+    for i, up in zip(bodied, _tangents(bodies), strict=True):
+        poses[i] = _look(grid, regions[i], _pose(poses[i]).centre_lps_mm, up) or poses[i]
+    return _agreed_frames(poses)
+
+
+def _pose(pose: RoughPose | None) -> RoughPose:
+    if pose is None:
+        raise ValueError("expected a vertebra whose body is in view")
+    return pose
+
+
+def _tangents(centres: FloatArray) -> FloatArray:
+    """Return the upward direction along a chain of points from top to bottom; the head's where alone."""
+    if len(centres) < 2:
+        return as_floats([[0.0, 0.0, 1.0]] * len(centres))
+    along = np.empty_like(centres)
+    along[1:-1] = centres[:-2] - centres[2:]
+    along[0] = centres[0] - centres[1]
+    along[-1] = centres[-2] - centres[-1]
+    return np.asarray(along / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9))
+
+
+def _look(grid: Grid, region: Region, centre: FloatArray, up: FloatArray) -> RoughPose | None:
+    """Look at one vertebra along the spine: the widest part of what is seen is its body."""
+    back = as_floats((0.0, 1.0, 0.0))
+    if abs(float(back @ up)) > 0.9:
+        back = as_floats((0.0, 0.0, 1.0))
+    frame = Frame.from_axes(centre, up, back)
+    reach = (-COARSE_REACH_MM, COARSE_REACH_MM)
+    extent = Extent(reach, reach, reach)
+    block = sample_region(region, grid, frame, extent=extent, step_mm=COARSE_STEP_MM)
+    seen = (block.bone >= SURFACE).any(axis=2)
+    if not seen.any():
+        return None
+    inner = np.asarray(ndimage.distance_transform_edt(np.pad(seen, 1)))[1:-1, 1:-1]
+    inner = ndimage.gaussian_filter(inner, 1.0)
+    row, column = np.unravel_index(int(inner.argmax()), inner.shape)
+    radius = float(inner[row, column]) * COARSE_STEP_MM
+    if radius < LEAST_BODY_RADIUS_MM - COARSE_STEP_MM:
+        return None
+    left, posterior = block.left_mm[row], block.posterior_mm[column]
+    away = np.hypot(block.left_mm[:, None] - left, block.posterior_mm[None, :] - posterior)
+    height = block.bone[away < 0.7 * radius].sum(axis=0)
+    superior = float((height * block.superior_mm).sum() / max(float(height.sum()), 1e-6))
+    rest = seen & (away > 1.3 * radius)
+    direction = None
+    if np.count_nonzero(rest) * COARSE_STEP_MM**2 > radius**2:
+        offset = (block.left_mm[:, None] - left, block.posterior_mm[None, :] - posterior)
+        mean = [float(part[rest].mean()) for part in np.broadcast_arrays(*offset)]
+        direction = as_floats((*mean, 0.0)) @ frame.axes
+        direction = direction / max(float(np.linalg.norm(direction)), 1e-9)
+    return RoughPose(frame.to_lps((left, posterior, superior)), radius, up, direction)
+
+
+def _agreed_frames(poses: Sequence[RoughPose | None]) -> list[Frame | None]:
+    """Turn poses into frames; a back direction that contradicts its neighbours' is replaced by theirs."""
+    backs = [pose.posterior for pose in poses if pose is not None and pose.posterior is not None]
+    common = np.median(as_floats(backs), axis=0) if backs else as_floats((0.0, 1.0, 0.0))
+    frames: list[Frame | None] = []
+    for i, pose in enumerate(poses):
+        if pose is None:
+            frames.append(None)
+            continue
+        around = [
+            p.posterior
+            for p in poses[max(i - 2, 0) : i + 3]
+            if p is not None and p is not pose and p.posterior is not None
+        ]
+        expected = np.mean(as_floats(around), axis=0) if around else common
+        own = pose.posterior
+        if own is None or (len(around) >= 2 and _angle_deg(own, expected) > GREATEST_TURN_DEG):
+            own = expected
+        frames.append(Frame.from_axes(pose.centre_lps_mm, pose.superior, own))
+    return frames
+
+
+def _angle_deg(first: FloatArray, second: FloatArray) -> float:
+    scale = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float(np.degrees(np.arccos(np.clip(float(first @ second) / max(scale, 1e-9), -1.0, 1.0))))

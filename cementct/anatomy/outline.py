@@ -1,0 +1,240 @@
+"""One vertebra measured: canal, pedicles, posterior wall, body, endplates, and the frame they define."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cementct.anatomy.bodies import body_as_given, cut_body
+from cementct.anatomy.canal import CanalSection, find_canal, usual_canal
+from cementct.anatomy.endplates import face_normal, find_endplates
+from cementct.anatomy.fields import fit_surface
+from cementct.anatomy.model import HeightField, Pedicle
+from cementct.anatomy.pedicles import find_pedicles
+from cementct.anatomy.sampling import (
+    SURFACE,
+    Block,
+    Extent,
+    box_of_extent,
+    first_surface,
+    sample_block,
+    sample_region,
+)
+from cementct.anatomy.walls import Wall, fit_posterior_wall, wall_in_middle
+from cementct.core.arrays import BoolArray, FloatArray, LabelArray, as_floats
+from cementct.core.frame import Frame
+from cementct.core.grid import Grid
+from cementct.core.image import Region
+
+# What is sampled around a body's middle, mm: the widest lumbar body is 60 mm across and 40 mm deep, the
+# laminae lie within 55 mm behind its middle, the tallest body is 40 mm high.
+EXTENT = Extent((-36.0, 36.0), (-26.0, 52.0), (-30.0, 30.0))
+# The faces are first looked for over this radius around the body's middle, mm.
+FACE_RADIUS_MM = 9.0
+# Rings of neighbours reach this far past the faces; beyond it no canal is looked for, mm.
+RING_BEYOND_FACES_MM = 4.0
+
+
+@dataclass(frozen=True)
+class Bone:
+    """All labelled bone of a volume.
+
+    Attributes
+    ----------
+    labels
+        Whole vertebrae, shape of the grid; any number but 0 is bone.
+    grid
+        The grid of the volume.
+    """
+
+    labels: LabelArray
+    grid: Grid
+
+    def around(self, frame: Frame, *, step_mm: float) -> Block:
+        """Return all bone around a vertebra, sampled in its frame."""
+        box = box_of_extent(self.grid, frame, EXTENT)
+        bone: BoolArray = np.asarray(self.labels[box.slices] > 0)
+        return sample_block(bone, box, self.grid, frame, extent=EXTENT, step_mm=step_mm)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What was measured of one vertebra, before it has a name.
+
+    Attributes
+    ----------
+    number
+        Its number in the engine's labels.
+    whole, body
+        Its voxels.
+    frame
+        Centre and axes.
+    canal
+        The canal at its pedicles.
+    wall
+        Its posterior wall.
+    superior_endplate, inferior_endplate
+        Its faces.
+    left_pedicle, right_pedicle
+        Its pedicles, where found.
+    size_mm
+        Width, depth and height of the body.
+    """
+
+    number: int
+    whole: Region
+    body: Region
+    frame: Frame
+    canal: CanalSection
+    wall: Wall
+    superior_endplate: HeightField
+    inferior_endplate: HeightField
+    left_pedicle: Pedicle | None
+    right_pedicle: Pedicle | None
+    size_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What neighbours say about a vertebra, for where it does not show it itself.
+
+    Attributes
+    ----------
+    canal
+        Where its canal lies.
+    canal_to_wall_mm
+        From the canal's middle forwards to the posterior wall.
+    """
+
+    canal: CanalSection | None = None
+    canal_to_wall_mm: float = 8.0
+
+
+def measure_outline(
+    bone: Bone,
+    whole: Region,
+    frame: Frame,
+    *,
+    number: int,
+    step_mm: float,
+    body: Region | None = None,
+    expectation: Expectation | None = None,
+) -> Outline:
+    """Measure one vertebra from a frame that is roughly right.
+
+    Parameters
+    ----------
+    bone
+        All labelled bone: arches may carry a neighbour's number.
+    whole
+        This vertebra.
+    frame
+        Its frame, to some millimetres and degrees; the result's is refined by one step.
+    number
+        Its number in the engine's labels.
+    step_mm
+        Distance of samples.
+    body
+        Its body, where an engine outlined it.
+    expectation
+        What neighbours say, for what this vertebra does not show.
+    """
+    expected = expectation or Expectation()
+    own = sample_region(whole if body is None else body, bone.grid, frame, extent=EXTENT, step_mm=step_mm)
+    low, high = _face_planes(own)
+    around = _between_faces(bone.around(frame, step_mm=step_mm), low, high)
+    canal = find_canal(around) or expected.canal or usual_canal(around)
+    middle = wall_in_middle(around, canal)
+    if middle is None:
+        middle = canal.posterior_mm - expected.canal_to_wall_mm
+    left_pedicle, right_pedicle = find_pedicles(around, canal, middle)
+    wall = fit_posterior_wall(
+        around,
+        canal,
+        borders_mm=(
+            right_pedicle.medial_mm if right_pedicle else canal.right_edge_mm,
+            left_pedicle.medial_mm if left_pedicle else canal.left_edge_mm,
+        ),
+        heights_mm=(low[0] + low[2] * middle, high[0] + high[2] * middle),
+        expected_mm=middle,
+    )
+    given = body is not None
+    cut = body_as_given(bone.grid, body) if body is not None else cut_body(bone.grid, whole, frame, wall.field)
+    if cut.is_empty:
+        cut = whole
+    block = own if given else sample_region(cut, bone.grid, frame, extent=EXTENT, step_mm=step_mm)
+    superior, inferior = find_endplates(block, voxel_mm=max(bone.grid.spacing_mm))
+    return Outline(
+        number=number,
+        whole=whole,
+        body=cut,
+        frame=frame,
+        canal=canal,
+        wall=wall,
+        superior_endplate=superior,
+        inferior_endplate=inferior,
+        left_pedicle=left_pedicle,
+        right_pedicle=right_pedicle,
+        size_mm=_size(block),
+    )
+
+
+def refined_frame(outline: Outline, grid: Grid) -> Frame:
+    """Return the frame that a measured outline defines.
+
+    The centre is the body's, the superior axis lies midway between the normals of its faces, and the
+    posterior axis points to the middle of the canal.
+    """
+    frame = outline.frame
+    centre = grid.to_lps(outline.body.indices().mean(axis=0))
+    faces = (face_normal(outline.superior_endplate), face_normal(outline.inferior_endplate))
+    normals = [n for n in faces if n is not None]
+    up = np.mean(normals, axis=0) @ frame.axes if normals else as_floats(frame.superior)
+    canal = frame.to_lps((outline.canal.left_mm, outline.canal.posterior_mm, 0.0))
+    back = canal - centre if outline.canal.found else as_floats(frame.posterior)
+    return Frame.from_axes(centre, up, back)
+
+
+def moved_canal(canal: CanalSection, frame: Frame, to: Frame) -> CanalSection:
+    """Return the canal of one frame in the coordinates of another."""
+    middle = to.to_local(frame.to_lps((canal.left_mm, canal.posterior_mm, 0.0)))
+    shift = float(middle[0]) - canal.left_mm
+    return replace(
+        canal,
+        left_mm=float(middle[0]),
+        posterior_mm=float(middle[1]),
+        right_edge_mm=canal.right_edge_mm + shift,
+        left_edge_mm=canal.left_edge_mm + shift,
+    )
+
+
+def _face_planes(own: Block) -> tuple[FloatArray, FloatArray]:
+    """Return planes (offset, slope along left, slope along posterior) of the lower and the upper face."""
+    first, second = np.meshgrid(own.left_mm, own.posterior_mm, indexing="ij")
+    near = np.hypot(first, second) <= FACE_RADIUS_MM
+    below = np.where(near, first_surface(own.bone, own.superior_mm), np.nan)
+    above = np.where(near, first_surface(own.bone[:, :, ::-1], own.superior_mm[::-1]), np.nan)
+    if not np.isfinite(above).any():
+        return as_floats((-12.0, 0.0, 0.0)), as_floats((12.0, 0.0, 0.0))
+    low, high = (
+        fit_surface(first, second, heights, curved=False, scale_mm=1.5) for heights in (below, above)
+    )
+    return low, high
+
+
+def _between_faces(block: Block, low: FloatArray, high: FloatArray) -> Block:
+    """Blank the bone far above and below the body, so that rings of neighbours are not looked at."""
+    within = (block.superior_mm >= low[0] - 3 * RING_BEYOND_FACES_MM) & (
+        block.superior_mm <= high[0] + RING_BEYOND_FACES_MM
+    )
+    return replace(block, bone=np.where(within, block.bone, 0.0).astype(np.float32))
+
+
+def _size(body: Block) -> tuple[float, float, float]:
+    sizes = []
+    for axis, positions in enumerate((body.left_mm, body.posterior_mm, body.superior_mm)):
+        others = tuple(a for a in range(3) if a != axis)
+        inside = np.flatnonzero(body.bone.max(axis=others) >= SURFACE)
+        sizes.append(float(np.ptp(positions[inside])) + body.step_mm if inside.size else 0.0)
+    return sizes[0], sizes[1], sizes[2]

@@ -1,0 +1,34 @@
+"""The pieces of a label map: each vertebra's own, without crumbs."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from cementct.core.image import LabelMap, Region
+
+# A separate piece under this share of a vertebra's largest piece is a crumb of the labelling.
+CRUMB_SHARE = 0.04
+# What is smaller than this in all is no vertebra, ml.
+LEAST_VERTEBRA_ML = 0.5
+
+
+def clean_regions(labels: LabelMap) -> dict[int, Region]:
+    """Return the region of every number without crumbs; numbers that are only crumbs are left out."""
+    found = {}
+    for number, region in labels.regions().items():
+        kept = _without_crumbs(region)
+        if kept.count * labels.grid.voxel_ml >= LEAST_VERTEBRA_ML:
+            found[number] = kept
+    return found
+
+
+def _without_crumbs(region: Region) -> Region:
+    pieces, count = ndimage.label(region.voxels, structure=np.ones((3, 3, 3)))
+    if count <= 1:
+        return region
+    sizes = np.bincount(pieces.ravel())
+    sizes[0] = 0
+    keep = sizes >= CRUMB_SHARE * sizes.max()
+    keep[0] = False
+    return Region(region.box, np.asarray(keep[pieces]))

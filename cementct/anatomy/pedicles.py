@@ -1,0 +1,108 @@
+"""The pedicles: the two bridges of bone between body and arch, measured where they are narrowest."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from cementct.anatomy.canal import CanalSection
+from cementct.anatomy.model import Pedicle
+from cementct.anatomy.sampling import SURFACE, Block
+from cementct.core.arrays import Float32Array, FloatArray
+
+# Cross-section of a pedicle, mm²: the thinnest (mid-thoracic, about 4 × 8 mm) to the stoutest (L5, S1); what
+# is larger is body or arch.
+PEDICLE_AREA_MM2 = (8.0, 900.0)
+# Sections are taken from this far behind the posterior wall to this far behind the canal's middle, mm.
+BEHIND_WALL_MM = 1.5
+BEHIND_CANAL_MIDDLE_MM = 1.0
+# Neighbouring sections averaged against the steps of voxels, to either side, mm.
+SECTION_HALF_THICKNESS_MM = 1.0
+# A pedicle's medial border lies within this of the canal's edge as the hole shows it, mm.
+NEAR_CANAL_EDGE_MM = 7.0
+
+
+def find_pedicles(
+    block: Block, canal: CanalSection, wall_mm: float
+) -> tuple[Pedicle | None, Pedicle | None]:
+    """Return the left and right pedicle; None where the bone beside the canal does not show one.
+
+    Parameters
+    ----------
+    block
+        All bone around the vertebra, in its frame.
+    canal
+        The canal at this vertebra.
+    wall_mm
+        Posterior coordinate of the posterior wall in its middle.
+    """
+    left = block.left_mm - canal.left_mm
+    outward = (left > 0, left < 0)
+    found = [_narrowest(block, canal, wall_mm, side) for side in outward]
+    return found[0], found[1]
+
+
+def _narrowest(
+    block: Block, canal: CanalSection, wall_mm: float, side: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
+) -> Pedicle | None:
+    last_mm = max(canal.posterior_mm + BEHIND_CANAL_MIDDLE_MM, wall_mm + BEHIND_WALL_MM + 2.0)
+    depths = np.flatnonzero(
+        (block.posterior_mm >= wall_mm + BEHIND_WALL_MM) & (block.posterior_mm <= last_mm)
+    )
+    reach = max(0, round(SECTION_HALF_THICKNESS_MM / block.step_mm))
+    best: tuple[float, Float32Array] | None = None
+    for depth in depths:
+        section = block.bone[:, max(depth - reach, 0) : depth + reach + 1, :].mean(axis=1)
+        section = np.where(side[:, None], section, 0.0).astype(np.float32)
+        piece = _beside_canal(block, canal, section)
+        if piece is None:
+            continue
+        area = float(np.count_nonzero(piece >= SURFACE)) * block.step_mm**2
+        if PEDICLE_AREA_MM2[0] <= area <= PEDICLE_AREA_MM2[1] and (best is None or area < best[0]):
+            best = (area, piece)
+    return None if best is None else _borders(block, best[1], leftward=bool(side[-1]))
+
+
+def _beside_canal(block: Block, canal: CanalSection, section: Float32Array) -> Float32Array | None:
+    """Return the piece of a section that bounds the canal at the heights where its ring is closed."""
+    labels, count = ndimage.label(section >= SURFACE)
+    if count == 0:
+        return None
+    closed = (block.superior_mm >= canal.inferior_mm - 1) & (block.superior_mm <= canal.superior_mm + 1)
+    share = np.bincount(labels[:, closed].ravel(), minlength=count + 1)
+    share[0] = 0
+    if share.max() == 0:
+        return None
+    number = int(share.argmax())
+    rows = np.flatnonzero((labels == number).any(axis=1))
+    near = np.abs(block.left_mm[rows] - canal.left_mm).min()
+    half_width = max(canal.left_edge_mm - canal.left_mm, canal.left_mm - canal.right_edge_mm)
+    if near > half_width + NEAR_CANAL_EDGE_MM:
+        return None
+    around = ndimage.binary_dilation(labels == number)
+    return np.where(around, section, 0.0).astype(np.float32)
+
+
+def _borders(block: Block, piece: Float32Array, *, leftward: bool) -> Pedicle:
+    low_left, high_left = _edges(piece.max(axis=1), block.left_mm)
+    low, high = _edges(piece.max(axis=0), block.superior_mm)
+    medial, lateral = (low_left, high_left) if leftward else (high_left, low_left)
+    return Pedicle(medial_mm=medial, lateral_mm=lateral, superior_mm=high, inferior_mm=low)
+
+
+def _edges(profile: Float32Array, positions_mm: FloatArray) -> tuple[float, float]:
+    """Return where a profile first rises through the surface value and last falls through it."""
+    inside = np.flatnonzero(profile >= SURFACE)
+    return (
+        _crossing(profile, positions_mm, int(inside[0]), -1),
+        _crossing(profile, positions_mm, int(inside[-1]), 1),
+    )
+
+
+def _crossing(profile: Float32Array, positions_mm: FloatArray, index: int, direction: int) -> float:
+    beyond = index + direction
+    if not 0 <= beyond < profile.size:
+        return float(positions_mm[index])
+    high, low = float(profile[index]), float(profile[beyond])
+    share = (high - SURFACE) / max(high - low, 1e-6)
+    return float(positions_mm[index] + share * (positions_mm[beyond] - positions_mm[index]))

@@ -1,0 +1,140 @@
+"""Bone seen from a vertebra: masks sampled on a block that stands square in the vertebra's own frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
+from cementct.core.frame import Frame
+from cementct.core.grid import Box, Grid
+from cementct.core.image import Region
+
+# Share of bone at which the surface of a mask lies: midway between a voxel inside and its neighbour outside.
+SURFACE = 0.5
+
+
+@dataclass(frozen=True)
+class Block:
+    """The share of bone at regular positions of a vertebra's frame.
+
+    Attributes
+    ----------
+    frame
+        The frame the positions refer to.
+    left_mm, posterior_mm, superior_mm
+        Rising sample positions along the three axes.
+    bone
+        Share of bone, 0 to 1, shape (left, posterior, superior).
+    """
+
+    frame: Frame
+    left_mm: FloatArray
+    posterior_mm: FloatArray
+    superior_mm: FloatArray
+    bone: Float32Array
+
+    @property
+    def step_mm(self) -> float:
+        """Distance between neighbouring samples."""
+        return float(self.left_mm[1] - self.left_mm[0])
+
+    def lps(self, left: float, posterior: float, superior: float) -> FloatArray:
+        """Return the LPS position of a point of the frame."""
+        return self.frame.to_lps((left, posterior, superior))
+
+
+def span(first_mm: float, last_mm: float, step_mm: float) -> FloatArray:
+    """Return regular positions from `first_mm` to `last_mm`, multiples of the step."""
+    return np.arange(np.floor(first_mm / step_mm), np.ceil(last_mm / step_mm) + 1) * step_mm
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far a block reaches from its frame's centre, each a pair (first, last) in millimetres."""
+
+    left: tuple[float, float]
+    posterior: tuple[float, float]
+    superior: tuple[float, float]
+
+    def corners(self) -> FloatArray:
+        """Return the eight corners, shape (8, 3)."""
+        return as_floats([(u, v, w) for u in self.left for v in self.posterior for w in self.superior])
+
+
+def box_of_extent(grid: Grid, frame: Frame, extent: Extent) -> Box:
+    """Return the block of voxels around an extent, cut at the grid's edge."""
+    return grid.box_around(grid.to_index(frame.to_lps(extent.corners())))
+
+
+def sample_block(
+    bone: BoolArray, box: Box, grid: Grid, frame: Frame, *, extent: Extent, step_mm: float
+) -> Block:
+    """Sample voxels linearly on a block in a vertebra's frame.
+
+    Parameters
+    ----------
+    bone
+        Voxels inside, shape of `box`; what lies beyond the box counts as outside.
+    box
+        The block of `grid` that they cover.
+    grid
+        The grid of the volume.
+    frame, extent, step_mm
+        Where to sample, and how densely.
+    """
+    positions = [span(*reach, step_mm) for reach in (extent.left, extent.posterior, extent.superior)]
+    needed = box_of_extent(grid, frame, extent).intersection(box)
+    shape = tuple(p.size for p in positions)
+    if needed.is_empty:
+        return Block(frame, *positions, np.zeros(shape, dtype=np.float32))
+    voxels = np.pad(bone[needed.within(box)].astype(np.float32), 1)
+    to_index = as_floats(grid.direction) @ frame.axes.T / as_floats(grid.spacing_mm)[:, None]
+    first = frame.to_lps([p[0] for p in positions])
+    offset = grid.to_index(first) - needed.start + 1
+    sampled = ndimage.affine_transform(
+        voxels, to_index * step_mm, offset, output_shape=shape, output=np.float32, order=1
+    )
+    return Block(frame, *positions, np.asarray(sampled))
+
+
+def sample_region(region: Region, grid: Grid, frame: Frame, *, extent: Extent, step_mm: float) -> Block:
+    """Sample a region on a block in a vertebra's frame."""
+    return sample_block(region.voxels, region.box, grid, frame, extent=extent, step_mm=step_mm)
+
+
+def first_surface(bone: NDArray[np.float32], positions_mm: FloatArray) -> FloatArray:
+    """Return where a march along the last axis first meets bone, to a fraction of a step; NaN where never.
+
+    Parameters
+    ----------
+    bone
+        Share of bone, the last axis in the order of the march.
+    positions_mm
+        Coordinate of each step, in the same order.
+    """
+    inside = bone >= SURFACE
+    index = inside.argmax(axis=-1)
+    before = np.maximum(index - 1, 0)
+    high = np.take_along_axis(bone, index[..., None], -1)[..., 0]
+    low = np.take_along_axis(bone, before[..., None], -1)[..., 0]
+    share = np.where(high > low, (SURFACE - low) / np.where(high > low, high - low, 1.0), 1.0)
+    share = np.where(index == 0, 0.0, share)
+    where = positions_mm[before] + share * (positions_mm[index] - positions_mm[before])
+    return np.where(inside.any(axis=-1), where, np.nan)
+
+
+def local_coordinates(grid: Grid, box: Box, frame: Frame) -> tuple[Float32Array, Float32Array, Float32Array]:
+    """Return the (left, posterior, superior) coordinates of every voxel of a box, each of the box's shape."""
+    start = frame.to_local(grid.to_lps(box.start))
+    steps = frame.axes @ (as_floats(grid.direction) * as_floats(grid.spacing_mm)[:, None]).T
+    z, y, x = (np.arange(n, dtype=np.float64) for n in box.shape)
+    out = []
+    for axis in range(3):
+        dz, dy, dx = steps[axis]
+        plane = (start[axis] + z * dz)[:, None] + (y * dy)[None, :]
+        out.append((plane[:, :, None] + (x * dx)[None, None, :]).astype(np.float32))
+    return out[0], out[1], out[2]

@@ -1,0 +1,38 @@
+"""Which vertebrae the scan cuts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cementct.anatomy.outline import Outline
+from cementct.anatomy.sampling import local_coordinates
+from cementct.core.image import NOT_MEASURED_BELOW_HU, Region, Volume
+
+# Bone this close behind the posterior wall is pedicle: together with the body it has to be whole in view, mm.
+PEDICLE_DEPTH_MM = 10.0
+
+
+def cut_by_scan(volume: Volume, outline: Outline) -> bool:
+    """Tell whether the edge of the grid, or of what was measured, cuts the body or the pedicles."""
+    left, posterior, superior = local_coordinates(volume.grid, outline.whole.box, outline.frame)
+    del left
+    wall = outline.wall.field
+    behind = float(np.max(wall.height_mm)) + PEDICLE_DEPTH_MM
+    near = outline.whole.voxels & (posterior <= behind)
+    near &= (superior >= float(wall.second_mm[0]) - 3.0) & (superior <= float(wall.second_mm[-1]) + 3.0)
+    return _touches_edge(volume, Region(outline.whole.box, near)) or _touches_edge(volume, outline.body)
+
+
+def _touches_edge(volume: Volume, region: Region) -> bool:
+    index = region.indices()
+    if index.size == 0:
+        return False
+    if (index.min(axis=0) == 0).any() or (index.max(axis=0) == np.asarray(volume.grid.shape) - 1).any():
+        return True
+    box = volume.grid.box_around(index, max(volume.grid.spacing_mm))
+    unmeasured = volume.hu[box.slices] <= NOT_MEASURED_BELOW_HU
+    if not unmeasured.any():
+        return False
+    from scipy import ndimage
+
+    return bool((ndimage.binary_dilation(unmeasured) & region.in_box(box)).any())

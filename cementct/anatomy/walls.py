@@ -1,0 +1,129 @@
+"""The posterior wall: the surface of the body that faces the canal, bridged where bone is missing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.canal import CanalSection
+from cementct.anatomy.fields import basis, bridge_gaps, fit_surface, smooth_field
+from cementct.anatomy.model import HeightField
+from cementct.anatomy.sampling import Block, first_surface
+from cementct.core.arrays import BoolArray, FloatArray
+
+# A place of the wall this far in front of its smooth course is a dent (basivertebral foramen, defect) and is
+# bridged, mm. A sound wall is concave by 1–2 mm, which its quadratic course follows.
+DENT_MM = 1.5
+# Robust scale of that smooth course, mm.
+COURSE_SCALE_MM = 0.8
+# The basivertebral foramen opens in the middle of the wall: within this of the midline (mm), and within this
+# share of the height above and below the middle. A dent there is ordinary.
+FORAMEN_HALF_WIDTH_MM = 6.0
+FORAMEN_HALF_HEIGHT_SHARE = 0.3
+# Above this share of the rest of the wall missing, the wall counts as destroyed and rebuilt.
+REBUILT_SHARE = 0.15
+# Under this share of the wall intact, its course cannot be told from itself.
+LEAST_INTACT_SHARE = 0.3
+# The wall is looked for from the canal's middle forwards over at most this distance, mm.
+GREATEST_CANAL_TO_WALL_MM = 26.0
+
+
+@dataclass(frozen=True)
+class Wall:
+    """A posterior wall and what of it was seen.
+
+    Attributes
+    ----------
+    field
+        Posterior coordinate over (left, superior), without gaps.
+    rebuilt
+        Whether a part beyond the basivertebral foramen had to be inferred.
+    intact_share
+        Share of the wall that the mask shows.
+    """
+
+    field: HeightField
+    rebuilt: bool
+    intact_share: float
+
+
+def wall_in_middle(block: Block, canal: CanalSection) -> float | None:
+    """Return the posterior coordinate of the wall in front of the canal's middle; None where there is none."""
+    hits = _hits(block, canal)
+    middle = np.abs(block.left_mm - canal.left_mm) <= 4.0
+    at_ring = (block.superior_mm >= canal.inferior_mm) & (block.superior_mm <= canal.superior_mm)
+    for rows in (at_ring, np.abs(block.superior_mm) < 12.0):
+        seen = hits[np.ix_(middle, rows)]
+        seen = seen[np.isfinite(seen)]
+        if seen.size >= 3:
+            return float(np.percentile(seen, 60))
+    return None
+
+
+def fit_posterior_wall(
+    block: Block, canal: CanalSection, *, borders_mm: tuple[float, float], heights_mm: tuple[float, float],
+    expected_mm: float,
+) -> Wall:
+    """Measure the posterior wall between the medial borders of the pedicles.
+
+    Parameters
+    ----------
+    block
+        All bone around the vertebra, in its frame.
+    canal
+        The canal at this vertebra, from where the wall is looked at.
+    borders_mm
+        Left coordinates of the right and left medial border.
+    heights_mm
+        Superior coordinates of the wall's lower and upper end.
+    expected_mm
+        Where the wall lies if this vertebra does not show it (from its neighbours).
+    """
+    left, superior = _inside(block.left_mm, borders_mm), _inside(block.superior_mm, heights_mm)
+    left_mm, superior_mm = block.left_mm[left], block.superior_mm[superior]
+    hits = _hits(block, canal)[np.ix_(left, superior)]
+    first, second = np.meshgrid(left_mm, superior_mm, indexing="ij")
+    hits = np.where(np.abs(hits - expected_mm) > 9.0, np.nan, hits)
+    course = fit_surface(first, second, hits, curved=True, scale_mm=COURSE_SCALE_MM)
+    smooth = basis(first, second, curved=True) @ course
+    intact = np.isfinite(hits) & (hits > smooth - DENT_MM)
+    intact_share = float(intact.mean())
+    if intact_share < LEAST_INTACT_SHARE:
+        hits = np.where(intact, hits, np.nan) if intact.any() else hits
+        smooth = np.full_like(first, expected_mm)
+        heights = np.where(intact, hits, expected_mm)
+    else:
+        heights = bridge_gaps(np.where(intact, hits, np.nan))
+    ordinary = _foramen_zone(first, second)
+    missing = float((~intact & ~ordinary).sum()) / max(float((~ordinary).sum()), 1.0)
+    heights = smooth_field(heights, 0.8 / block.step_mm)
+    return Wall(HeightField(left_mm, superior_mm, heights), missing > REBUILT_SHARE, intact_share)
+
+
+def _hits(block: Block, canal: CanalSection) -> FloatArray:
+    """March forwards from the canal's middle to the first bone, for every (left, superior)."""
+    within = (block.posterior_mm <= canal.posterior_mm) & (
+        block.posterior_mm >= canal.posterior_mm - GREATEST_CANAL_TO_WALL_MM
+    )
+    bone = np.moveaxis(block.bone[:, within, :][:, ::-1, :], 1, -1)
+    hits = first_surface(bone, block.posterior_mm[within][::-1])
+    starts_in_bone = bone[..., 0] >= 0.5
+    return np.where(starts_in_bone, np.nan, hits)
+
+
+def _inside(positions: FloatArray, limits: tuple[float, float]) -> BoolArray:
+    inside = np.asarray((positions >= limits[0]) & (positions <= limits[1]))
+    if np.count_nonzero(inside) < 3:
+        nearest = np.argsort(np.abs(positions - np.mean(limits)))[:3]
+        inside = np.zeros_like(inside)
+        inside[nearest] = True
+    return inside
+
+
+def _foramen_zone(first: FloatArray, second: FloatArray) -> BoolArray:
+    middle_first, middle_second = float(first.mean()), float(second.mean())
+    reach = FORAMEN_HALF_HEIGHT_SHARE * float(np.ptp(second))
+    return np.asarray(
+        (np.abs(first - middle_first) <= FORAMEN_HALF_WIDTH_MM) & (np.abs(second - middle_second) <= reach)
+    )
