@@ -1,0 +1,87 @@
+"""Distances and averages over a block of voxels of any spacing, as the steps of cement detection need them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.grid import Triple
+
+# Distances beyond any structure of interest stand for "there is none".
+FAR_MM = 1e3
+
+
+def distance_outside(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
+    """Return the distance of each voxel's centre to the nearest voxel of `mask`, 0 inside.
+
+    Parameters
+    ----------
+    mask
+        Shape (z, y, x).
+    spacing_mm
+        Distance between voxel centres along z, y, x; other units than millimetres may be passed, and the
+        result is then in those.
+    """
+    if not mask.any():
+        return np.full(mask.shape, FAR_MM, dtype=np.float32)
+    if mask.all():
+        return np.zeros(mask.shape, dtype=np.float32)
+    return np.maximum(-_signed_distance(mask, spacing_mm), 0.0)
+
+
+def depth_inside(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
+    """Return the distance of each voxel's centre in `mask` to the nearest voxel outside it, 0 outside."""
+    padded = np.pad(mask, 1)
+    return distance_outside(~padded, spacing_mm)[1:-1, 1:-1, 1:-1] * mask
+
+
+def signed_depth(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
+    """Return the depth below the surface of `mask`: positive inside, negative outside, in spacing's units.
+
+    The surface is taken half a voxel outside the outermost centres, so both sides are treated alike.
+    """
+    half = 0.5 * float(np.mean(spacing_mm))
+    inside = distance_outside(~mask, spacing_mm)
+    outside = distance_outside(mask, spacing_mm)
+    return np.where(mask, inside - half, half - outside).astype(np.float32)
+
+
+def grown(mask: BoolArray, by_mm: float, spacing_mm: Triple) -> BoolArray:
+    """Return `mask` with everything within `by_mm` of it."""
+    return np.asarray(distance_outside(mask, spacing_mm) <= by_mm + 1e-3)
+
+
+def mean_over(
+    values: NDArray[np.floating], where: BoolArray, sigma_mm: float, spacing_mm: Triple
+) -> tuple[Float32Array, Float32Array]:
+    """Return the Gaussian-weighted mean of `values` over the voxels `where`, and the weight it rests on.
+
+    Far from any such voxel the mean falls back on the overall mean of `values` over `where` (0 where that
+    is empty), and the weight is near 0.
+    """
+    from scipy import ndimage
+
+    sigma = [sigma_mm / s for s in spacing_mm]
+    support = where.astype(np.float32)
+    weight = ndimage.gaussian_filter(support, sigma, mode="constant", truncate=3.0)
+    overall = float(values[where].mean()) if where.any() else 0.0
+    total = ndimage.gaussian_filter(
+        np.where(where, values - overall, 0.0).astype(np.float32), sigma, mode="constant", truncate=3.0
+    )
+    # Below this weight a mean would rest on the numerical tail of a few distant voxels.
+    floor = np.float32(1e-3)
+    mean = overall + total / np.maximum(weight, floor)
+    return mean.astype(np.float32), np.asarray(weight, dtype=np.float32)
+
+
+def _signed_distance(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
+    """Return ITK's signed distance to the voxels of the mask's border, positive inside."""
+    import SimpleITK as sitk
+
+    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image.SetSpacing([float(s) for s in reversed(spacing_mm)])
+    distance = sitk.SignedMaurerDistanceMap(
+        image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
+    )
+    return np.asarray(sitk.GetArrayFromImage(distance), dtype=np.float32)

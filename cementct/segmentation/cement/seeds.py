@@ -1,0 +1,144 @@
+"""Cement that cannot be bone: the seeds from which treated vertebrae are told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Compartment
+from cementct.core.arrays import BoolArray
+from cementct.segmentation.cement.fields import depth_inside
+from cementct.segmentation.cement.scene import Scene
+from cementct.segmentation.cement.surroundings import Surroundings
+
+# No bone is brighter, bone islands included (mean 1190 ± 239, highest 1323 ± 234 HU). [AJR 2016] Where the
+# patient's own posterior elements reach higher (thin slices, sharp kernel), this margin over them.
+BRIGHTER_THAN_BONE_HU = 1750.0
+MARGIN_OVER_OWN_BONE_HU = 300.0
+# Share of the posterior elements' voxels that may be brighter: noise, overshoot, an osteophyte.
+OWN_BONE_PERCENTILE = 99.8
+# Smallest volume over that level that counts as cement inside a body or pedicle.
+SMALLEST_BRIGHT_SEED_ML = 0.03
+FEWEST_BRIGHT_VOXELS = 4
+
+# Fainter cement is told from bone by thickness: it is a solid mass, cortex a shell. Levels tried, …
+FAINT_LEVELS_HU = (1500.0, 1300.0, 1100.0, 950.0, 800.0, 680.0)
+# … the depth of its middle below its own surface, …
+FAINT_DEPTH_MM = 2.4
+# … its volume at that level: by level, the fainter the larger. Bone islands are mostly under 10 mm (0.5 ml),
+# hardly ever over 15 mm (1.8 ml); sclerotic metastases are large but seldom over 900 HU throughout (mean
+# 654 ± 176 HU). [AJR 2016; sizes: general knowledge, to check]
+FAINT_VOLUME_ML = (0.35, 0.45, 0.60, 0.75, 0.90, 1.20)
+# Share of a faint mass that has to lie deeper in the bone than cortex does.
+SHARE_OFF_SURFACE = 0.5
+CORTEX_MM = 2.0
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Voxels that are cement beyond doubt, and the vertebrae they lie in.
+
+    Attributes
+    ----------
+    mask
+        Shape of the scene.
+    treated
+        Numbers of the vertebrae with seeds in body or pedicles.
+    faint
+        Numbers among them whose cement is no brighter than dense bone may be.
+    bright_hu
+        Level over which nothing in this scan is bone.
+    """
+
+    mask: BoolArray
+    treated: tuple[int, ...]
+    faint: tuple[int, ...]
+    bright_hu: float
+
+
+def brightest_bone_hu(scene: Scene, around: Surroundings, excluded: BoolArray) -> float:
+    """Return the level over which nothing in this scan is bone."""
+    posterior = around.is_in(Compartment.POSTERIOR_ELEMENTS) & ~excluded
+    if np.count_nonzero(posterior) < 500:
+        return BRIGHTER_THAN_BONE_HU
+    values = scene.hu[posterior]
+    values = values[values < 2200.0]
+    own = float(np.percentile(values, OWN_BONE_PERCENTILE)) + MARGIN_OVER_OWN_BONE_HU
+    return float(np.clip(own, BRIGHTER_THAN_BONE_HU - 150.0, 2100.0))
+
+
+def find_seeds(scene: Scene, around: Surroundings, *, excluded: BoolArray) -> Seeds:
+    """Return where cement is beyond doubt inside bodies and pedicles.
+
+    Parameters
+    ----------
+    scene
+        The block of CT.
+    around
+        Its anatomy.
+    excluded
+        Metal.
+    """
+    import cc3d
+
+    bright_hu = brightest_bone_hu(scene, around, excluded)
+    inside = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT) & ~excluded
+    excess = scene.hu - np.where(around.known, around.expected_hu, 0.0)
+    mask = np.zeros(scene.hu.shape, dtype=np.bool_)
+    treated: set[int] = set()
+    least = max(FEWEST_BRIGHT_VOXELS, round(SMALLEST_BRIGHT_SEED_ML / scene.voxel_ml))
+    labels, _ = cc3d.connected_components((excess > bright_hu) & inside, connectivity=26, return_N=True)
+    for number, where in _large_components(labels, least):
+        mask |= where
+        treated |= _owners(around, where)
+        del number
+    faint = _find_faint(scene, around, excess, inside, mask)
+    found_faint: set[int] = set()
+    for where in faint:
+        owners = _owners(around, where)
+        found_faint |= owners - treated
+        mask |= where
+    treated |= found_faint
+    return Seeds(mask, tuple(sorted(treated)), tuple(sorted(found_faint)), bright_hu)
+
+
+def _find_faint(
+    scene: Scene, around: Surroundings, excess: np.ndarray, inside: BoolArray, bright: BoolArray
+) -> list[BoolArray]:
+    """Return solid masses inside bodies that are no brighter than bone but no bone by shape and extent."""
+    import cc3d
+    from scipy import ndimage
+
+    found: list[BoolArray] = []
+    body = around.is_in(Compartment.BODY) & inside
+    smooth = ndimage.gaussian_filter(excess, [0.0, 0.5 / scene.spacing_mm[1], 0.5 / scene.spacing_mm[2]])
+    for level, volume_ml in zip(FAINT_LEVELS_HU, FAINT_VOLUME_ML, strict=True):
+        labels, count = cc3d.connected_components((smooth > level) & body, connectivity=6, return_N=True)
+        if count == 0:
+            continue
+        for _, where in _large_components(labels, max(8, round(volume_ml / scene.voxel_ml))):
+            if (where & bright).any():
+                continue
+            depth = depth_inside(where, scene.spacing_mm)
+            solid = depth >= min(FAINT_DEPTH_MM, depth.max())
+            if depth.max() < FAINT_DEPTH_MM:
+                continue
+            off_surface = float(np.mean(around.bone_depth_mm[where] > CORTEX_MM))
+            if off_surface >= SHARE_OFF_SURFACE and not any((where & other).any() for other in found):
+                found.append(where & (depth > 0) | solid)
+    return found
+
+
+def _large_components(labels: np.ndarray, least_voxels: int) -> list[tuple[int, BoolArray]]:
+    """Return number and mask of the components of at least so many voxels."""
+    counts = np.bincount(labels.ravel())
+    counts[0] = 0
+    return [(int(n), np.asarray(labels == n)) for n in np.flatnonzero(counts >= least_voxels)]
+
+
+def _owners(around: Surroundings, where: BoolArray) -> set[int]:
+    """Return the vertebrae in which a fair part of a component lies."""
+    numbers, counts = np.unique(around.owner[where], return_counts=True)
+    total = counts.sum()
+    return {int(n) for n, c in zip(numbers, counts, strict=True) if n != 0 and c >= 0.15 * total}

@@ -1,0 +1,5 @@
+"""Find, measure and attribute all cement in a volume."""
+
+
+def segment_cement() -> None:
+    """To come."""
