@@ -1,0 +1,123 @@
+"""The shape of a leak: where its centre is, how many slices show it, whether it is a thin cord, how thick."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from cementct.core.arrays import BoolArray, FloatArray
+from cementct.core.findings import Side
+from cementct.core.grid import Grid
+
+# Within this distance of the midsagittal plane a leak is called midline, in millimetres (contract).
+MIDLINE_MM = 3.0
+# A slice shows a leak where a voxel is filled to this share at least: the eye finds an edge from about a
+# quarter of the contrast on.
+SEEN_SHARE = 0.25
+# Cement in a vein is a cord 1-3 mm thick (clinical notes); the estimate from volume and length adds its blur.
+MAX_CORD_DIAMETER_MM = 3.6
+# A cord is at least this many times longer than thick, and this long, in millimetres.
+CORD_LENGTH_TO_DIAMETER = 3.0
+MIN_CORD_LENGTH_MM = 6.0
+# Length is measured along points this far apart, in millimetres.
+PATH_STEP_MM = 1.0
+# Sheets are measured along rays that reach this far, in millimetres, with this step.
+RAY_REACH_MM = 8.0
+RAY_STEP_MM = 0.25
+# Width of the blur with which the direction of the canal wall is found, in millimetres: wider than a voxel,
+# narrower than the canal.
+WALL_BLUR_MM = 1.0
+# The thickest place is this percentile of the thickness over the leak, so that a lone noisy ray does not
+# count.
+THICKEST_PERCENTILE = 95.0
+
+
+def side_of(left_mm: float) -> Side:
+    """Return the patient's side of a point at `left_mm` from the midsagittal plane."""
+    if abs(left_mm) <= MIDLINE_MM:
+        return Side.MIDLINE
+    return Side.LEFT if left_mm > 0 else Side.RIGHT
+
+
+def count_slices_seen(points: NDArray[np.intp], fraction: FloatArray, grid: Grid) -> int:
+    """Return how many slices show a leak, given the voxels (z, y, x) and fractions of it and its rim.
+
+    Slices run along the axis of the widest spacing; along z where spacings are equal.
+    """
+    axis = int(np.argmax(np.asarray(grid.spacing_mm) - np.array([0.0, 1e-3, 2e-3])))
+    return int(np.unique(points[fraction >= SEEN_SHARE, axis]).size)
+
+
+def is_vessel_like(points_mm: FloatArray, volume_ml: float) -> bool:
+    """Tell whether a leak is a thin cord, straight or curved, as cement in a vein is.
+
+    Parameters
+    ----------
+    points_mm
+        Its voxels as drawn, in any right-angled frame, shape (n, 3).
+    volume_ml
+        Its volume; with the length along the cord it gives the diameter.
+    """
+    length_mm = measure_length_mm(points_mm)
+    if length_mm < MIN_CORD_LENGTH_MM or volume_ml <= 0:
+        return False
+    diameter_mm = float(np.sqrt(4 * volume_ml * 1000 / (np.pi * length_mm)))
+    return diameter_mm <= MAX_CORD_DIAMETER_MM and length_mm >= CORD_LENGTH_TO_DIAMETER * diameter_mm
+
+
+def measure_length_mm(points_mm: FloatArray) -> float:
+    """Return the longest way within a set of points from one end to the other, in millimetres."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import dijkstra
+    from scipy.spatial import cKDTree
+
+    cells = np.unique(np.round(points_mm / PATH_STEP_MM).astype(np.int64), axis=0, return_inverse=True)[1]
+    counts = np.bincount(cells.ravel())
+    nodes = np.stack([np.bincount(cells.ravel(), weights=points_mm[:, k]) / counts for k in range(3)], axis=1)
+    if len(nodes) < 2:
+        return 0.0
+    pairs = cKDTree(nodes).query_pairs(3.2 * PATH_STEP_MM, output_type="ndarray")
+    step_mm = np.linalg.norm(nodes[pairs[:, 0]] - nodes[pairs[:, 1]], axis=1)
+    ways = coo_matrix((step_mm, (pairs[:, 0], pairs[:, 1])), shape=(len(nodes), len(nodes))).tocsr()
+    from_first = np.ravel(dijkstra(ways, directed=False, indices=[0]))
+    end = int(np.argmax(np.where(np.isfinite(from_first), from_first, -1)))
+    from_end = np.ravel(dijkstra(ways, directed=False, indices=[end]))
+    return float(from_end[np.isfinite(from_end)].max()) + PATH_STEP_MM
+
+
+def measure_thickness_mm(
+    fraction: FloatArray, points: NDArray[np.intp], canal: BoolArray, grid: Grid
+) -> float:
+    """Return the extent of an epidural leak at right angles to the canal wall, at its thickest.
+
+    A sheet thinner than the blur keeps its mass: the fractions along a ray through it add up to what it
+    measures.
+
+    Parameters
+    ----------
+    fraction
+        The leak's share of each voxel, 0 elsewhere.
+    points
+        Its voxels as drawn (z, y, x).
+    canal
+        The spinal canal, same shape.
+    grid
+        Where the voxels lie.
+    """
+    spacing = np.asarray(grid.spacing_mm)
+    padded_mm = np.asarray(ndimage.distance_transform_edt(np.pad(canal, 1), sampling=spacing))
+    depth_mm = padded_mm[1:-1, 1:-1, 1:-1]
+    smooth = ndimage.gaussian_filter(depth_mm, WALL_BLUR_MM / spacing)
+    ridge = points[fraction[tuple(points.T)] >= np.median(fraction[tuple(points.T)])]
+    slope = np.stack([axis[tuple(ridge.T)] for axis in np.gradient(smooth, *spacing)], axis=1)
+    steep = np.linalg.norm(slope, axis=1)
+    ridge, slope, steep = ridge[steep > 1e-3], slope[steep > 1e-3], steep[steep > 1e-3]
+    if len(ridge) == 0:
+        return 0.0
+    normal = slope / steep[:, None]
+    steps_mm = np.arange(-RAY_REACH_MM, RAY_REACH_MM + RAY_STEP_MM / 2, RAY_STEP_MM)
+    where = ridge[:, None, :] + steps_mm[None, :, None] * normal[:, None, :] / spacing
+    along = ndimage.map_coordinates(fraction, where.reshape(-1, 3).T, order=1, mode="constant", cval=0.0)
+    thickness_mm = along.reshape(len(ridge), -1).sum(axis=1) * RAY_STEP_MM
+    return float(np.percentile(thickness_mm, THICKEST_PERCENTILE))
