@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -85,17 +86,16 @@ def vertebra_row(vertebra: VertebraReport) -> dict[str, Cell]:
 
 
 def _add_leaks(row: dict[str, Cell], vertebra: VertebraReport) -> None:
-    """Add volume and number of the definite leaks of each type; empty where none was looked for."""
+    """Add volume and number of the definite leaks of each type, and the number of possible ones."""
     for kind in LeakType:
         found = [
             leak.volume_ml
             for leak in vertebra.leaks
             if leak.type is kind and leak.certainty is Certainty.DEFINITE
         ]
-        row[f"leak_{kind.value}_ml"] = round(sum(found), 3) if vertebra.treated else None
-        row[f"leak_{kind.value}_n"] = len(found) if vertebra.treated else None
-    possible = sum(leak.certainty is Certainty.POSSIBLE for leak in vertebra.leaks)
-    row["leaks_possible_n"] = possible if vertebra.treated else None
+        row[f"leak_{kind.value}_ml"] = round(math.fsum(found), 3)
+        row[f"leak_{kind.value}_n"] = len(found)
+    row["leaks_possible_n"] = sum(leak.certainty is Certainty.POSSIBLE for leak in vertebra.leaks)
 
 
 def _add_nested(row: dict[str, Cell], values: dict[str, Cell] | None, pattern: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from cementct.core.findings import StudyReport
+from cementct.core.findings import FillingCategory, StudyReport
 
 # Decimals by what stands in a number's name; the first that matches counts. A microlitre, a hundredth of a
 # millimetre and a tenth of a degree lie below what CT can tell, and above what a reader would miss.
@@ -24,6 +24,10 @@ _DECIMALS_OF_SHARES = 4
 def rounded(report: StudyReport) -> StudyReport:
     """Return the report with its numbers rounded; minus zero becomes zero, and what is no number None."""
     plain = msgspec.to_builtins(report)
+    for vertebra in plain["vertebrae"]:
+        shares = vertebra["filling_category_probability"]
+        if shares is not None:
+            vertebra["filling_category_probability"] = {c: shares[c] for c in FillingCategory if c in shares}
     return msgspec.convert(_round(plain, decimals=_DECIMALS_OF_SHARES), StudyReport)
 
 

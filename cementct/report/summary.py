@@ -21,11 +21,8 @@ def write_summary(outcomes: Sequence[StudyOutcome], folder: Path) -> None:
 
 
 def encode_summary_csv(outcomes: Sequence[StudyOutcome]) -> bytes:
-    """Return one row a vertebra of every study that was done, and one a study that was not.
-
-    The row of a study without a result carries its name, its state and why, and nothing else.
-    """
-    return encode_rows(["study", "state", "why", *columns()], _rows(outcomes, with_failures=True))
+    """Return one row a vertebra of every study that was done, the study's name in front."""
+    return encode_rows(["study", *columns()], _rows(outcomes))
 
 
 def encode_summary_json(outcomes: Sequence[StudyOutcome]) -> bytes:
@@ -37,23 +34,18 @@ def encode_summary_json(outcomes: Sequence[StudyOutcome]) -> bytes:
         "schema_version": SCHEMA_VERSION,
         "studies": [_study(outcome) for outcome in outcomes],
         "counts": _counts(outcomes),
-        "vertebrae": [
-            {name: row.get(name) for name in ["study", *columns()]}
-            for row in _rows(outcomes, with_failures=False)
-        ],
+        "vertebrae": [{name: row.get(name) for name in ["study", *columns()]} for row in _rows(outcomes)],
     }
     return msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n"
 
 
-def _rows(outcomes: Sequence[StudyOutcome], *, with_failures: bool) -> list[dict[str, Cell]]:
-    rows: list[dict[str, Cell]] = []
-    for outcome in outcomes:
-        head: dict[str, Cell] = {"study": outcome.study, "state": outcome.state.value, "why": outcome.why}
-        if outcome.report is not None:
-            rows += [{**head, **vertebra_row(vertebra)} for vertebra in rounded(outcome.report).vertebrae]
-        elif with_failures:
-            rows.append(head)
-    return rows
+def _rows(outcomes: Sequence[StudyOutcome]) -> list[dict[str, Cell]]:
+    return [
+        {"study": outcome.study, **vertebra_row(vertebra)}
+        for outcome in outcomes
+        if outcome.report is not None
+        for vertebra in rounded(outcome.report).vertebrae
+    ]
 
 
 def _study(outcome: StudyOutcome) -> dict[str, object]:
