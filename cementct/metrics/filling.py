@@ -1,0 +1,260 @@
+"""How much of a lesion cement fills, with its interval and the probability of each category.
+
+The rate is the volume common to cement and lesion over the lesion's. Both are shares of voxels. Where
+the borders of both cross one voxel, what they have in common depends on how they lie: borders that face
+the same way
+overlap as far as the smaller share goes, opposite ones least, crossing ones as the product.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.core.arrays import Float32Array, FloatArray
+from cementct.core.findings import FillingCategory, Interval, LesionSource
+from cementct.core.grid import Box, Grid
+from cementct.segmentation.model import Cement, Lesion, Registration
+
+CATEGORY_BORDERS = {
+    FillingCategory.UNDER_50: (0.0, 0.5),
+    FillingCategory.FROM_50: (0.5, 0.75),
+    FillingCategory.FROM_75: (0.75, 0.9),
+    FillingCategory.COMPLETE: (0.9, 1.0),
+}
+# Chen et al., AJNR 2022 (A7415), Table 2; the lower bound belongs to the category.
+CEMENT_BORDER_SD_MM = 0.10
+# Standard deviation of the place of cement's border as a whole, on slices of 1 mm or less.
+CEMENT_BORDER_PER_SLICE = 0.05
+# Added for each millimetre of slice distance.
+LEAST_SHIFT_SD_MM = 0.1
+# A registration is not believed to be better than this.
+USUAL_SHIFT_SD_MM = 0.4
+# Where its residual is not known.
+POST_ONLY_SD = 0.09
+# Standard deviation of a rate whose lesion was guessed from the post-injection scan alone: what part of the
+# cement lies in sound marrow cannot be seen.
+PROBE_MM = 0.3
+# Borders are moved by this much to see how the rate follows.
+INTERVAL_Z = 1.6449
+# Standard deviations from the middle to either end of a 90 % interval.
+LEAST_SD = 0.004
+# No rate is known better than this.
+SOLID_SHARE = 0.6
+# Cement whose voxels reach this share is a mass with an edge; thinner cement is left as it is measured.
+
+
+@dataclass(frozen=True)
+class Filling:
+    """The filling rate of one lesion.
+
+    Attributes
+    ----------
+    rate
+        Share of the lesion that cement takes, 0 to 1.
+    ci90
+        90 % interval.
+    sd
+        Standard deviation before the rate is held within 0 and 1.
+    category
+        Of the rate.
+    probability
+        Of each category that has at least one per cent.
+    """
+
+    rate: float
+    ci90: Interval
+    sd: float
+    category: FillingCategory
+    probability: dict[FillingCategory, float]
+
+
+def measure_filling(
+    cement: Cement, lesion: Lesion, *, number: int, grid: Grid, registration: Registration | None = None
+) -> Filling | None:
+    """Return how much of a vertebra's lesion its cement fills, or None where there is no lesion.
+
+    Parameters
+    ----------
+    cement
+        All cement of the post-injection scan.
+    lesion
+        The lesion on the grid of that scan.
+    number
+        Number of the vertebra; only cement that came from it counts.
+    grid
+        Grid of the post-injection scan.
+    registration
+        Through which the lesion was carried over, where it was.
+    """
+    total = float(lesion.fraction.sum())
+    if lesion.source is LesionSource.NONE or total <= 0:
+        return None
+    box = grid.expand(lesion.box, 2.0)
+    block = grid.crop(box)
+    holes = _in_box(lesion.fraction, lesion.box, box)
+    filled = sharpened(_own_cement(cement, number, box), block)
+    rate = _rate(filled, holes, block)
+    sd = _standard_deviation(filled, holes, block, lesion=lesion, registration=registration)
+    return filling_of_rate(rate, sd)
+
+
+def filling_of_rate(rate: float, sd: float) -> Filling:
+    """Return interval, category and probabilities of a rate with a normal error, held within 0 and 1."""
+    sd = max(sd, LEAST_SD)
+    below, above = _normal_cdf((0.0 - rate) / sd), _normal_cdf((1.0 - rate) / sd)
+    held = max(above - below, 1e-9)
+    probability = {
+        category: (_normal_cdf((upper - rate) / sd) - _normal_cdf((lower - rate) / sd)) / held
+        for category, (lower, upper) in CATEGORY_BORDERS.items()
+    }
+    return Filling(
+        rate=rate,
+        ci90=(_held_quantile(rate, sd, 0.05), _held_quantile(rate, sd, 0.95)),
+        sd=sd,
+        category=category_of(rate),
+        probability={category: share for category, share in probability.items() if share >= 0.01},
+    )
+
+
+def category_of(rate: float) -> FillingCategory:
+    """Return the category of a filling rate; the lower bound belongs to the category."""
+    for category in (FillingCategory.COMPLETE, FillingCategory.FROM_75, FillingCategory.FROM_50):
+        if rate >= CATEGORY_BORDERS[category][0]:
+            return category
+    return FillingCategory.UNDER_50
+
+
+def overlap(first: Float32Array, second: Float32Array, grid: Grid) -> Float32Array:
+    """Return the share of each voxel that two regions have in common.
+
+    Parameters
+    ----------
+    first, second
+        Share of each voxel of `grid` that each region occupies.
+    grid
+        Where the voxels lie.
+    """
+    most, least = np.minimum(first, second), np.maximum(first + second - 1, 0)
+    product = first * second
+    a, b = np.gradient(first, *grid.spacing_mm), np.gradient(second, *grid.spacing_mm)
+    along = sum(p * q for p, q in zip(a, b, strict=True))
+    length = np.sqrt(sum(p * p for p in a) * sum(q * q for q in b))
+    cosine = np.where(length > 1e-6, along / np.maximum(length, 1e-6), 0.0)
+    common = np.where(cosine > 0, product + cosine * (most - product), product - cosine * (least - product))
+    return np.asarray(common, dtype=np.float32)
+
+
+def sharpened(share: Float32Array, grid: Grid) -> Float32Array:
+    """Return a solid region's shares with the scanner's blur taken out of its edge, which stays in its place.
+
+    Blurred shares lose at the border what no sharp region loses. Thin or dilute parts, which never reach
+    `SOLID_SHARE`, stay as they are.
+    """
+    from scipy import ndimage
+
+    slopes = np.gradient(share, *grid.spacing_mm)
+    steepness = np.sqrt(sum(slope**2 for slope in slopes))
+    width = float(np.cbrt(grid.voxel_mm3))
+    edge = np.clip(0.5 + (share - 0.5) / np.maximum(steepness * width, 0.05), 0.0, 1.0)
+    solid = ndimage.maximum_filter(share, size=3) >= SOLID_SHARE
+    return np.where(solid, edge, share).astype(np.float32)
+
+
+def _rate(filled: Float32Array, holes: Float32Array, grid: Grid) -> float:
+    total = float(holes.sum())
+    if total <= 0:
+        return 0.0
+    return float(np.clip(float(overlap(filled, holes, grid).sum()) / total, 0.0, 1.0))
+
+
+def _standard_deviation(
+    filled: Float32Array,
+    holes: Float32Array,
+    grid: Grid,
+    *,
+    lesion: Lesion,
+    registration: Registration | None,
+) -> float:
+    """Return how far the rate moves when borders and place move by their own standard deviations."""
+    slice_mm = grid.spacing_mm[0]
+    cement_sd = CEMENT_BORDER_SD_MM + CEMENT_BORDER_PER_SLICE * slice_mm
+    surface_mm2 = float(_steepness(holes, grid).sum()) * grid.voxel_mm3
+    lesion_sd = 1000.0 * lesion.volume_sd_ml / max(surface_mm2, 1.0)
+    probes = [
+        (cement_sd, _moved(filled, grid, PROBE_MM), holes, _moved(filled, grid, -PROBE_MM), holes),
+        (lesion_sd, filled, _moved(holes, grid, PROBE_MM), filled, _moved(holes, grid, -PROBE_MM)),
+    ]
+    variance = 0.0
+    for sd_mm, more, more_holes, less, less_holes in probes:
+        slope = (_rate(more, more_holes, grid) - _rate(less, less_holes, grid)) / (2 * PROBE_MM)
+        variance += (slope * sd_mm) ** 2
+    if lesion.source is LesionSource.PRE:
+        variance += _shift_variance(filled, holes, grid, _shift_sd_mm(registration))
+    if lesion.source is LesionSource.POST:
+        variance += POST_ONLY_SD**2
+    return float(np.sqrt(variance))
+
+
+def _shift_sd_mm(registration: Registration | None) -> float:
+    if registration is None or registration.residual_mm is None:
+        return USUAL_SHIFT_SD_MM
+    return max(LEAST_SHIFT_SD_MM, registration.residual_mm)
+
+
+def _shift_variance(filled: Float32Array, holes: Float32Array, grid: Grid, sd_mm: float) -> float:
+    from scipy import ndimage
+
+    middle = _rate(filled, holes, grid)
+    variance = 0.0
+    for axis in range(3):
+        step = [0.0, 0.0, 0.0]
+        step[axis] = sd_mm / grid.spacing_mm[axis]
+        for sign in (-1.0, 1.0):
+            moved = ndimage.shift(holes, [sign * s for s in step], order=1, mode="constant")
+            variance += (_rate(filled, moved, grid) - middle) ** 2 / 2
+    return variance
+
+
+def _moved(share: Float32Array, grid: Grid, outward_mm: float) -> Float32Array:
+    """Return shares whose border was moved outwards."""
+    return np.clip(share + outward_mm * _steepness(share, grid), 0.0, 1.0).astype(np.float32)
+
+
+def _steepness(share: Float32Array, grid: Grid) -> FloatArray:
+    slopes = np.gradient(share, *grid.spacing_mm)
+    return np.asarray(np.sqrt(sum(slope**2 for slope in slopes)), dtype=np.float64)
+
+
+def _own_cement(cement: Cement, number: int, box: Box) -> Float32Array:
+    own = np.where(cement.owner == number, cement.fraction, np.float32(0)).astype(np.float32)
+    return _in_box(own, cement.box, box)
+
+
+def _in_box(share: Float32Array, of: Box, box: Box) -> Float32Array:
+    out = np.zeros(box.shape, dtype=np.float32)
+    common = of.intersection(box)
+    if not common.is_empty:
+        out[common.within(box)] = share[common.within(of)]
+    return out
+
+
+def _normal_cdf(z: float) -> float:
+    from math import erf, sqrt
+
+    return 0.5 * (1.0 + erf(z / sqrt(2.0)))
+
+
+def _held_quantile(rate: float, sd: float, share: float) -> float:
+    """Return a quantile of a normal distribution held within 0 and 1, by bisection."""
+    below, above = _normal_cdf((0.0 - rate) / sd), _normal_cdf((1.0 - rate) / sd)
+    wanted = below + share * (above - below)
+    low, high = 0.0, 1.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        if _normal_cdf((middle - rate) / sd) < wanted:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2

@@ -1,0 +1,19 @@
+"""The destroyed part of a treated vertebra: seen before injection, or guessed after it."""
+
+from cementct.segmentation.lesion.segment import (
+    Before,
+    find_before,
+    lesion_from_after,
+    lesion_from_before,
+    lesion_from_mask,
+    segment_lesion,
+)
+
+__all__ = [
+    "Before",
+    "find_before",
+    "lesion_from_after",
+    "lesion_from_before",
+    "lesion_from_mask",
+    "segment_lesion",
+]

@@ -1,0 +1,101 @@
+"""The lesion as the pre-injection scan shows it, against the patient's own sound marrow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from cementct.core.arrays import Float32Array
+from cementct.core.findings import Destruction
+from cementct.segmentation.lesion.bone import Bone
+from cementct.segmentation.lesion.cortex import cortex_removed
+from cementct.segmentation.lesion.kind import name_destruction
+from cementct.segmentation.lesion.lytic import LEAST_CONTRAST_HU, TUMOUR_HU, LyticPart, segment_lytic
+from cementct.segmentation.lesion.marrow import TEXTURE_SCALE_MM, NormalMarrow, own_marrow_hu
+from cementct.segmentation.lesion.outside import has_tumour_outside
+from cementct.segmentation.lesion.sclerotic import find_dense, segment_sclerotic
+from cementct.segmentation.lesion.smoothing import smooth_within
+from cementct.segmentation.lesion.wall import involves_posterior_wall
+
+BORDER_SD_MM = 0.25
+# Standard deviation of a lesion's border as a whole, at good contrast (benchmarks/lesion_filling.py).
+
+
+@dataclass(frozen=True)
+class LesionBefore:
+    """A lesion on the pre-injection scan.
+
+    Attributes
+    ----------
+    share
+        Share of each voxel of the bone's block.
+    volume_ml, volume_sd_ml
+        Its volume and the standard deviation of that estimate.
+    destruction
+        Type; NONE where the bone is sound; None where marrow is too thin to tell.
+    posterior_wall_involved
+        Whether the posterior wall takes part.
+    tumour_outside_bone
+        Whether tumour reaches beyond the bone.
+    """
+
+    share: Float32Array
+    volume_ml: float
+    volume_sd_ml: float
+    destruction: Destruction | None
+    posterior_wall_involved: bool | None
+    tumour_outside_bone: bool
+
+
+def segment_before(bone: Bone, normal: NormalMarrow) -> LesionBefore:
+    """Return the lesion of a vertebra in the scan before injection; without volume where there is none."""
+    inside = bone.interior & bone.body & ~bone.vein
+    smooth = smooth_within(bone.hu, inside, bone.grid, TEXTURE_SCALE_MM)
+    marrow_hu = own_marrow_hu(np.asarray(smooth[inside], dtype=np.float64), normal)
+    light, dense = find_dense(bone, normal, marrow_hu)
+    lytic = segment_lytic(bone, normal, marrow_hu, dense)
+    sclerotic = segment_sclerotic(bone, (light, dense), lytic.share >= 0.5, marrow_hu)
+    share = _joined(bone, lytic, sclerotic)
+    volume_ml = float(share.sum()) * bone.grid.voxel_ml
+    if volume_ml <= 0:
+        return _sound(bone, told=marrow_hu - TUMOUR_HU >= LEAST_CONTRAST_HU)
+    sclerotic_ml = float(np.minimum(sclerotic, share).sum()) * bone.grid.voxel_ml
+    return LesionBefore(
+        share=share,
+        volume_ml=volume_ml,
+        volume_sd_ml=surface_mm2(share, bone) * BORDER_SD_MM / 1000.0,
+        destruction=name_destruction(volume_ml - sclerotic_ml, sclerotic_ml),
+        posterior_wall_involved=involves_posterior_wall(share >= 0.5, bone.grid, bone.vertebra),
+        tumour_outside_bone=has_tumour_outside(bone, share, lytic.tumour_hu),
+    )
+
+
+def _sound(bone: Bone, *, told: bool) -> LesionBefore:
+    """Return the finding that nothing was found; `told` says whether a lesion would have been."""
+    return LesionBefore(
+        share=np.zeros(bone.hu.shape, dtype=np.float32),
+        volume_ml=0.0,
+        volume_sd_ml=0.0,
+        destruction=Destruction.NONE if told else None,
+        posterior_wall_involved=False if told else None,
+        tumour_outside_bone=False,
+    )
+
+
+def surface_mm2(share: Float32Array, bone: Bone) -> float:
+    """Return the area of the surface of a set of shares: the sum of the length of their gradient."""
+    slopes = np.gradient(share, *bone.grid.spacing_mm)
+    return float(np.sqrt(sum(slope**2 for slope in slopes)).sum()) * bone.grid.voxel_mm3
+
+
+def _joined(bone: Bone, lytic: LyticPart, sclerotic: Float32Array) -> Float32Array:
+    """Return both parts as one lesion, the seam between them closed and standing cortex taken out."""
+    share = np.maximum(lytic.share, sclerotic)
+    if not share.any():
+        return share
+    if lytic.found and (sclerotic >= 0.5).any():
+        closed = ndimage.binary_closing(np.pad(share >= 0.5, 3), iterations=2)[3:-3, 3:-3, 3:-3]
+        share = np.where(closed & bone.outline, np.maximum(share, closed.astype(np.float32)), share)
+    return cortex_removed(bone, share.astype(np.float32), lytic.tumour_hu, lytic.marrow_hu)

@@ -1,0 +1,100 @@
+"""What a patient's own sound marrow looks like, from the vertebrae that are not treated."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Spine, Vertebra
+from cementct.core.arrays import FloatArray
+from cementct.core.image import Volume
+from cementct.segmentation.lesion.bone import prepare_bone
+from cementct.segmentation.lesion.smoothing import smooth_within
+
+TEXTURE_SCALE_MM = 1.5
+# Trabecular pattern is averaged over this standard deviation before marrow is compared.
+NEIGHBOURS_USED = 4
+# The nearest vertebrae speak for a level; marrow changes along the spine.
+USUAL_MARROW_HU = 130.0
+# Where no other vertebra is in view: middle of what is seen in adults (60 osteoporotic to 250 dense).
+USUAL_SPREAD_HU = 25.0
+# Spread of smoothed marrow within a sound body, where none is in view.
+OWN_SOUND_SHARE = 0.12
+# A body's own sound part replaces the neighbours' marrow where it is at least this much of the interior.
+OWN_RANGE = 0.35
+# What differs from the neighbours' marrow by no more than this share of it may be sound.
+OWN_RANGE_LEAST_HU = 30.0
+# And by no more than this at the least.
+
+
+@dataclass(frozen=True)
+class NormalMarrow:
+    """Sound marrow of one patient near one level.
+
+    Attributes
+    ----------
+    mean_hu
+        Its intensity.
+    spread_hu
+        Standard deviation of intensities smoothed at `TEXTURE_SCALE_MM` within sound bodies.
+    measured
+        Whether it was measured in other vertebrae; else it is the usual value.
+    """
+
+    mean_hu: float
+    spread_hu: float
+    measured: bool
+
+
+def measure_normal_marrow(
+    volume: Volume, spine: Spine, near: Vertebra, *, affected: Collection[int] = ()
+) -> NormalMarrow:
+    """Return the sound marrow near a level: the median of the nearest vertebrae that are not affected.
+
+    Parameters
+    ----------
+    volume, spine
+        The scan and its vertebrae.
+    near
+        The vertebra that it is wanted for; not looked at itself.
+    affected
+        Numbers of vertebrae that are not to be taken for sound.
+    """
+    others = [v for v in spine.vertebrae if v.number != near.number and v.number not in affected]
+    whole = [v for v in others if v.complete] or others
+    whole.sort(key=lambda v: abs(v.position - near.position))
+    means, spreads = [], []
+    for vertebra in whole[:NEIGHBOURS_USED]:
+        values = marrow_values(volume, vertebra)
+        if values.size < 200:
+            continue
+        middle = float(np.median(values))
+        means.append(middle)
+        spreads.append(1.4826 * float(np.median(np.abs(values - middle))))
+    if not means:
+        return NormalMarrow(USUAL_MARROW_HU, USUAL_SPREAD_HU, measured=False)
+    return NormalMarrow(float(np.median(means)), float(np.median(spreads)), measured=True)
+
+
+def marrow_values(volume: Volume, vertebra: Vertebra) -> FloatArray:
+    """Return smoothed intensities of a body's interior, the basivertebral vein left out."""
+    bone = prepare_bone(volume, vertebra)
+    inside = bone.interior & bone.body & ~bone.vein
+    smooth = smooth_within(bone.hu, inside, bone.grid, TEXTURE_SCALE_MM)
+    return np.asarray(smooth[inside], dtype=np.float64)
+
+
+def own_marrow_hu(values: FloatArray, normal: NormalMarrow) -> float:
+    """Return the sound marrow of a vertebra that holds a lesion, from its own sound part where it has one."""
+    reach = max(OWN_RANGE_LEAST_HU, OWN_RANGE * normal.mean_hu)
+    centre = normal.mean_hu
+    for _ in range(5):
+        near = values[np.abs(values - centre) < reach]
+        if near.size < OWN_SOUND_SHARE * values.size:
+            return normal.mean_hu
+        centre = float(np.median(near))
+        if abs(centre - normal.mean_hu) > reach:
+            return normal.mean_hu
+    return centre

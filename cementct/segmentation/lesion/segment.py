@@ -1,0 +1,206 @@
+"""The lesion of one vertebra on the post-injection grid, from the best source there is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Spine, Vertebra
+from cementct.core.arrays import Float32Array
+from cementct.core.findings import Destruction, LesionSource
+from cementct.core.flags import Flag, QualityFlag, raise_flag
+from cementct.core.grid import Box, Grid
+from cementct.core.image import Mask, Region, Volume
+from cementct.segmentation.lesion.after import segment_after
+from cementct.segmentation.lesion.before import segment_before
+from cementct.segmentation.lesion.bone import prepare_bone
+from cementct.segmentation.lesion.marrow import measure_normal_marrow
+from cementct.segmentation.lesion.wall import involves_posterior_wall
+from cementct.segmentation.model import Cement, Lesion, Registration
+from cementct.segmentation.registration.carry import carry_share
+
+MASK_BORDER_SD_MM = 0.5
+# Standard deviation of the border of a lesion that a reader drew.
+
+
+@dataclass(frozen=True)
+class Before:
+    """The pre-injection scan of one vertebra.
+
+    Attributes
+    ----------
+    volume, spine
+        The scan and its vertebrae.
+    vertebra
+        The vertebra in it.
+    registration
+        Its movement to the post-injection scan.
+    body, whole
+        Better outlines than the vertebra's own, on the scan's grid, where there are any.
+    """
+
+    volume: Volume
+    spine: Spine
+    vertebra: Vertebra
+    registration: Registration
+    body: Region | None = None
+    whole: Region | None = None
+
+
+def find_before(pre: Volume, pre_spine: Spine, registration: Registration | None) -> Before | None:
+    """Return the pre-injection scan of a vertebra, or None where it was not registered with success."""
+    if registration is None or not registration.ok:
+        return None
+    for vertebra in pre_spine.vertebrae:
+        if vertebra.number == registration.pre_number:
+            return Before(pre, pre_spine, vertebra, registration)
+    return None
+
+
+def segment_lesion(
+    post: Volume,
+    spine: Spine,
+    vertebra: Vertebra,
+    *,
+    cement: Cement,
+    before: Before | None = None,
+    drawn: Mask | None = None,
+    treated: Collection[int] = (),
+) -> Lesion:
+    """Return the lesion of a treated vertebra on the post-injection grid.
+
+    A lesion that the user drew comes first, then the pre-injection scan, then the guess from the
+    post-injection scan alone.
+
+    Parameters
+    ----------
+    post, spine
+        The post-injection scan and its vertebrae.
+    vertebra
+        The treated vertebra in it.
+    cement
+        All cement of that scan.
+    before
+        The pre-injection scan of this vertebra, registered.
+    drawn
+        Lesions drawn by the user, on the post-injection grid.
+    treated
+        Numbers of the treated vertebrae, whose marrow is not taken for sound.
+
+    Returns
+    -------
+    Lesion
+        With source NONE, volume 0 and an empty box where there is none: ``destruction`` is then NONE
+        where the bone was seen to be sound, and None where it could not be judged.
+    """
+    if drawn is not None:
+        return lesion_from_mask(drawn, vertebra)
+    affected = {vertebra.number, *treated}
+    if before is not None:
+        return lesion_from_before(before, post.grid, affected=affected)
+    return lesion_from_after(post, spine, vertebra, cement=cement, affected=affected)
+
+
+def lesion_from_before(before: Before, post_grid: Grid, *, affected: Collection[int] = ()) -> Lesion:
+    """Return the lesion that the pre-injection scan shows, carried onto the post-injection grid.
+
+    Parameters
+    ----------
+    before
+        The pre-injection scan of the vertebra.
+    post_grid
+        The post-injection grid.
+    affected
+        Numbers (in the pre-injection spine) of vertebrae not to be taken for sound.
+    """
+    bone = prepare_bone(before.volume, before.vertebra, before.body, before.whole)
+    normal = measure_normal_marrow(before.volume, before.spine, before.vertebra, affected=affected)
+    found = segment_before(bone, normal)
+    if found.volume_ml <= 0:
+        return no_lesion(found.destruction)
+    box, share = carry_share(found.share, bone.box, (before.volume.grid, post_grid), before.registration)
+    flags = (raise_flag(Flag.TUMOUR_OUTSIDE_BONE),) if found.tumour_outside_bone else ()
+    return Lesion(
+        source=LesionSource.PRE,
+        box=box,
+        fraction=share,
+        volume_ml=found.volume_ml,
+        volume_sd_ml=found.volume_sd_ml,
+        destruction=found.destruction,
+        posterior_wall_involved=found.posterior_wall_involved,
+        tumour_outside_bone=found.tumour_outside_bone,
+        flags=flags,
+    )
+
+
+def lesion_from_after(
+    post: Volume, spine: Spine, vertebra: Vertebra, *, cement: Cement, affected: Collection[int] = ()
+) -> Lesion:
+    """Return cement in the bone and the lytic rest around it; nothing where the body is not whole in view."""
+    if not vertebra.complete:
+        return no_lesion(None, (raise_flag(Flag.VERTEBRA_CUT),))
+    bone = prepare_bone(post, vertebra)
+    normal = measure_normal_marrow(post, spine, vertebra, affected=affected)
+    found = segment_after(bone, normal, cement_share_of(cement, vertebra.number, bone.box))
+    if found.volume_ml <= 0:
+        return no_lesion(None)
+    return Lesion(
+        source=LesionSource.POST,
+        box=bone.box,
+        fraction=found.share,
+        volume_ml=found.volume_ml,
+        volume_sd_ml=found.volume_sd_ml,
+        destruction=None,
+        posterior_wall_involved=None,
+        flags=(raise_flag(Flag.FILLING_BIASED_HIGH),),
+    )
+
+
+def lesion_from_mask(drawn: Mask, vertebra: Vertebra) -> Lesion:
+    """Return the part of a drawn lesion that lies in a vertebra."""
+    box = vertebra.whole.box.union(vertebra.body.box)
+    inside = drawn.voxels[box.slices] & (vertebra.whole.in_box(box) | vertebra.body.in_box(box))
+    if not inside.any():
+        return no_lesion(None)
+    grid = drawn.grid.crop(box)
+    share = inside.astype(np.float32)
+    slopes = np.gradient(share, *grid.spacing_mm)
+    surface_mm2 = float(np.sqrt(sum(slope**2 for slope in slopes)).sum()) * grid.voxel_mm3
+    return Lesion(
+        source=LesionSource.MASK,
+        box=box,
+        fraction=share,
+        volume_ml=float(np.count_nonzero(inside)) * grid.voxel_ml,
+        volume_sd_ml=surface_mm2 * MASK_BORDER_SD_MM / 1000.0,
+        destruction=None,
+        posterior_wall_involved=involves_posterior_wall(inside, grid, vertebra),
+    )
+
+
+def no_lesion(destruction: Destruction | None, flags: tuple[QualityFlag, ...] = ()) -> Lesion:
+    """Return the lesion of a bone without one, or of one that could not be judged."""
+    empty = Box((0, 0, 0), (0, 0, 0))
+    return Lesion(
+        source=LesionSource.NONE,
+        box=empty,
+        fraction=np.zeros(empty.shape, dtype=np.float32),
+        volume_ml=0.0,
+        volume_sd_ml=0.0,
+        destruction=destruction,
+        posterior_wall_involved=None if destruction is None else False,
+        flags=flags,
+    )
+
+
+def cement_share_of(cement: Cement, number: int, box: Box) -> Float32Array:
+    """Return the share of each voxel of a block that the cement of one vertebra occupies."""
+    share = np.zeros(box.shape, dtype=np.float32)
+    common = cement.box.intersection(box)
+    if common.is_empty:
+        return share
+    window = common.within(cement.box)
+    own = cement.owner[window] == number
+    share[common.within(box)] = np.where(own, cement.fraction[window], np.float32(0))
+    return share

@@ -1,0 +1,69 @@
+"""Smoothing that looks only at chosen voxels, and shares of voxels from a smooth level."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.grid import Grid
+
+LEAST_WEIGHT = 1e-3
+# Where less than this of a smoothed value comes from chosen voxels, there is no value.
+
+
+def smooth_within(hu: Float32Array, chosen: BoolArray, grid: Grid, sigma_mm: float) -> Float32Array:
+    """Return intensities smoothed over the chosen voxels alone; NaN further from them than they reach.
+
+    Beyond the chosen voxels' border the result continues what lies inside, so that a bright cortex left out
+    does not pass for marrow, nor soft tissue outside for a lesion.
+    """
+    sigma = [sigma_mm / spacing for spacing in grid.spacing_mm]
+    weight = chosen.astype(np.float32)
+    summed = ndimage.gaussian_filter(np.where(chosen, hu, np.float32(0)), sigma, truncate=3.0)
+    weights = ndimage.gaussian_filter(weight, sigma, truncate=3.0)
+    known = weights > LEAST_WEIGHT
+    return np.where(known, summed / np.where(known, weights, 1), np.float32(np.nan)).astype(np.float32)
+
+
+def share_below(
+    level_hu: Float32Array, threshold_hu: float, grid: Grid, outward_mm: float = 0.0
+) -> Float32Array:
+    """Return the share of each voxel in which a smooth intensity is below a threshold.
+
+    Parameters
+    ----------
+    level_hu
+        Smooth intensities; NaN counts as above.
+    threshold_hu
+        Intensity on the border.
+    grid
+        Where the voxels lie.
+    outward_mm
+        The border is moved outwards by this much.
+    """
+    filled = np.where(np.isnan(level_hu), np.float32(threshold_hu + 100), level_hu)
+    slopes = np.gradient(filled, *grid.spacing_mm)
+    steepness = np.sqrt(sum(slope**2 for slope in slopes))
+    inward = (threshold_hu - filled) / np.maximum(steepness, 1.0)
+    width = float(np.cbrt(grid.voxel_mm3))
+    return np.asarray(np.clip(0.5 + (inward + outward_mm) / width, 0.0, 1.0), dtype=np.float32)
+
+
+def opened(mask: BoolArray, radius_mm: float, grid: Grid) -> BoolArray:
+    """Return what a ball of the given radius can reach from inside a set of voxels."""
+    if not mask.any():
+        return mask
+    padded = np.pad(mask, 1)
+    core = ndimage.distance_transform_edt(padded, sampling=grid.spacing_mm) > radius_mm
+    if not core.any():
+        return np.zeros_like(mask)
+    back = ndimage.distance_transform_edt(~core, sampling=grid.spacing_mm) <= radius_mm
+    return np.asarray(back[1:-1, 1:-1, 1:-1] & mask)
+
+
+def grown(mask: BoolArray, by_mm: float, grid: Grid) -> BoolArray:
+    """Return what lies within a distance of a set of voxels, itself included."""
+    if not mask.any():
+        return mask
+    return np.asarray(ndimage.distance_transform_edt(~mask, sampling=grid.spacing_mm) <= by_mm)
