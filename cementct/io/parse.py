@@ -1,0 +1,290 @@
+"""The few header elements that matter, read straight from the bytes of a DICOM file.
+
+Ordinary files (little endian, explicit or implicit VR) are walked element by element, values decoded only
+where they are wanted. Whatever is out of the ordinary goes to pydicom, and comes back in the same form.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from struct import Struct, error as StructError, pack
+from typing import Any
+
+from cementct.io.limits import MAX_HEADER_BYTES
+
+FIRST_BYTES = 16 * 1024
+PIXEL_DATA = 0x7FE00010
+PER_FRAME_GROUPS = 0x52009230
+TRANSFER_SYNTAX = 0x00020010
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+
+# Text elements that are kept, by number: identity, kind, times, geometry, rescale.
+TEXT_TAGS = frozenset(
+    {
+        0x00020002, 0x00020003, 0x00020010, 0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00080020,
+        0x00080021, 0x00080022, 0x00080023, 0x0008002A, 0x00080030, 0x00080031, 0x00080032, 0x00080033,
+        0x00080060, 0x00100010, 0x00100020, 0x00100030, 0x00180050, 0x00180060, 0x00181210, 0x00185100,
+        0x0020000D, 0x0020000E, 0x00200011, 0x00200012, 0x00200013, 0x00200032, 0x00200037, 0x00200052,
+        0x00200100, 0x00280004, 0x00280008, 0x00280030, 0x00281052, 0x00281053, 0x00281054,
+    }
+)  # fmt: skip
+# Elements that are kept as 16-bit numbers: samples, matrix, bits, padding.
+SHORT_TAGS = frozenset(
+    {
+        0x00280002, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280120,
+        0x00280121,
+    }
+)  # fmt: skip
+WANTED = TEXT_TAGS | SHORT_TAGS
+
+_UNDEFINED = 0xFFFFFFFF
+_ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+_LONG_VRS = frozenset(
+    {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+)
+_EXPLICIT = Struct("<HH2sH").unpack_from
+_IMPLICIT = Struct("<HHI").unpack_from
+_LENGTH = Struct("<I").unpack_from
+
+
+class NotDicom(Exception):  # noqa: N818 - it says what was found
+    """The file holds no DICOM data."""
+
+
+class _Odd(Exception):  # noqa: N818 - it says what was found
+    """The bytes are not of the ordinary kind; pydicom has to read them."""
+
+
+class _Incomplete(Exception):  # noqa: N818 - it says what was found
+    """The header goes on beyond the bytes at hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawHeader:
+    """The wanted elements of one file, undecoded.
+
+    Attributes
+    ----------
+    values
+        Bytes by element number (group << 16 | element); 16-bit numbers are little endian.
+    transfer_syntax
+        UID of how the file is encoded.
+    pixel_offset, pixel_length
+        Where the value of the pixel data starts and how long the header says it is, in bytes; None where
+        only pydicom can tell. The length of encapsulated pixel data is -1; without pixel data both are 0.
+    multi_frame
+        Whether per-frame functional groups are there.
+    file_bytes
+        Size of the file.
+    """
+
+    values: dict[int, bytes]
+    transfer_syntax: str
+    pixel_offset: int | None
+    pixel_length: int | None
+    multi_frame: bool
+    file_bytes: int
+
+
+def parse_header(path: Path | str) -> RawHeader:
+    """Return the wanted elements of the file at `path`.
+
+    Raises
+    ------
+    NotDicom
+        Where the file is no DICOM file, or too damaged to tell.
+    OSError
+        Where it cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    try:
+        size = os.fstat(handle).st_size
+        data = os.read(handle, FIRST_BYTES)
+        while True:
+            try:
+                return _parse(data, size)
+            except _Incomplete:
+                more = os.read(handle, min(max(len(data) * 4, FIRST_BYTES), MAX_HEADER_BYTES - len(data)))
+                if not more:
+                    break
+                data += more
+            except (_Odd, StructError):
+                break
+    finally:
+        os.close(handle)
+    return _parse_with_pydicom(path, size)
+
+
+def _parse(data: bytes, size: int) -> RawHeader:
+    """Walk the elements of an ordinary file."""
+    values: dict[int, bytes] = {}
+    start = _start_of_elements(data)
+    if data[start : start + 2] == b"\x02\x00":
+        position = _walk_meta(data, start, values)
+        syntax = values.get(TRANSFER_SYNTAX, b"").rstrip(b"\0 ").decode("ascii", "replace")
+    else:
+        position = start
+        explicit = data[start + 4 : start + 6].isalpha() and data[start + 4 : start + 6].isupper()
+        syntax = EXPLICIT_LITTLE if explicit else IMPLICIT_LITTLE
+    if syntax in {EXPLICIT_BIG, DEFLATED} or not syntax:
+        raise _Odd
+    walk = _walk_implicit if syntax == IMPLICIT_LITTLE else _walk_explicit
+    offset, length, multi_frame = walk(data, position, size, values)
+    return RawHeader(values, syntax, offset, length, multi_frame, size)
+
+
+def _start_of_elements(data: bytes) -> int:
+    if data[128:132] == b"DICM":
+        return 132
+    if data[:2] in {b"\x08\x00", b"\x02\x00"}:
+        return 0
+    raise NotDicom
+
+
+def _walk_meta(data: bytes, position: int, values: dict[int, bytes]) -> int:
+    """Keep the file meta elements; return where the data set starts."""
+    while data[position : position + 2] == b"\x02\x00":
+        group, element, vr, length = _EXPLICIT(data, position)
+        position += 8
+        if vr in _LONG_VRS:
+            (length,) = _LENGTH(data, position)
+            position += 4
+        if position + length > len(data):
+            raise _Incomplete
+        tag = group << 16 | element
+        if tag in WANTED:
+            values[tag] = data[position : position + length]
+        position += length
+    return position
+
+
+def _walk_explicit(data: bytes, position: int, size: int, values: dict[int, bytes]) -> tuple[int, int, bool]:
+    """Keep the wanted elements; return where the pixel data are, and whether frames have groups."""
+    end, wanted, long_vrs = len(data), WANTED, _LONG_VRS
+    multi_frame = False
+    while True:
+        if position + 12 > end:
+            if end >= size:
+                return 0, 0, multi_frame
+            raise _Incomplete
+        group, element, vr, length = _EXPLICIT(data, position)
+        tag = group << 16 | element
+        if vr in long_vrs:
+            (length,) = _LENGTH(data, position + 8)
+            if tag == PIXEL_DATA:
+                return position + 12, -1 if length == _UNDEFINED else length, multi_frame
+            multi_frame = multi_frame or tag == PER_FRAME_GROUPS
+            if length == _UNDEFINED:
+                if vr != b"SQ":
+                    raise _Odd
+                position = _skip_items(data, position + 12, size)
+                continue
+            position += 12
+        else:
+            if not vr.isalpha():
+                raise _Odd
+            position += 8
+        if tag in wanted:
+            if position + length > end:
+                raise _Incomplete if end < size else _Odd
+            values[tag] = data[position : position + length]
+        position += length
+
+
+def _skip_items(data: bytes, position: int, size: int) -> int:
+    """Return where a sequence of undefined length ends (explicit VR)."""
+    while True:
+        if position + 8 > len(data):
+            raise _Incomplete if len(data) < size else _Odd
+        group, element, length = _IMPLICIT(data, position)
+        tag = group << 16 | element
+        position += 8
+        if tag == _SEQUENCE_END:
+            return position
+        if tag != _ITEM:
+            raise _Odd
+        position = _skip_elements(data, position, size) if length == _UNDEFINED else position + length
+
+
+def _skip_elements(data: bytes, position: int, size: int) -> int:
+    """Return where an item of undefined length ends (explicit VR)."""
+    while True:
+        if position + 12 > len(data):
+            if data[position : position + 8] == b"\xfe\xff\x0d\xe0\0\0\0\0":
+                return position + 8
+            raise _Incomplete if len(data) < size else _Odd
+        group, element, vr, length = _EXPLICIT(data, position)
+        if group << 16 | element == _ITEM_END:
+            return position + 8
+        if vr not in _LONG_VRS:
+            position += 8 + length
+            continue
+        (length,) = _LENGTH(data, position + 8)
+        position += 12
+        if length != _UNDEFINED:
+            position += length
+        elif vr == b"SQ":
+            position = _skip_items(data, position, size)
+        else:
+            raise _Odd
+
+
+def _walk_implicit(data: bytes, position: int, size: int, values: dict[int, bytes]) -> tuple[int, int, bool]:
+    """Keep the wanted elements; return where the pixel data are, and whether frames have groups."""
+    end = len(data)
+    multi_frame = False
+    while True:
+        if position + 8 > end:
+            if end >= size:
+                return 0, 0, multi_frame
+            raise _Incomplete
+        group, element, length = _IMPLICIT(data, position)
+        tag = group << 16 | element
+        position += 8
+        if tag == PIXEL_DATA:
+            return position, -1 if length == _UNDEFINED else length, multi_frame
+        multi_frame = multi_frame or tag == PER_FRAME_GROUPS
+        if length == _UNDEFINED:
+            raise _Odd
+        if tag in WANTED:
+            if position + length > end:
+                raise _Incomplete if end < size else _Odd
+            values[tag] = data[position : position + length]
+        position += length
+
+
+def _parse_with_pydicom(path: Path | str, size: int) -> RawHeader:
+    """Read the wanted elements with pydicom, into the same form."""
+    import pydicom
+    from pydicom.errors import InvalidDicomError
+
+    tags: list[Any] = [*WANTED, PER_FRAME_GROUPS]
+    try:
+        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
+        values = {
+            int(e.tag): _as_bytes(e.value) for e in [*dataset.file_meta, *dataset] if int(e.tag) in WANTED
+        }
+        syntax = str(dataset.file_meta.get("TransferSyntaxUID", "") or "")
+        multi_frame = PER_FRAME_GROUPS in dataset
+    except OSError:
+        raise
+    except (InvalidDicomError, Exception) as error:  # noqa: BLE001 - damaged bytes raise anything in pydicom
+        raise NotDicom(type(error).__name__) from error
+    if 0x00080016 not in values and 0x00280010 not in values and 0x0020000D not in values:
+        raise NotDicom
+    return RawHeader(values, syntax or IMPLICIT_LITTLE, None, None, multi_frame, size)
+
+
+def _as_bytes(value: Any) -> bytes:
+    if value is None:
+        return b""
+    if isinstance(value, int):
+        return pack("<H", value & 0xFFFF) if type(value) is int else str(value).encode()
+    if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue":
+        return "\\".join(str(v) for v in value).encode()
+    return str(value).encode()

@@ -1,0 +1,234 @@
+"""Stored pixels read and turned into Hounsfield units.
+
+Uncompressed images are read straight into the volume. Everything else goes through pydicom and its decoders.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from cementct.core.arrays import BoolArray, HuArray
+from cementct.core.errors import UnreadableFile
+from cementct.core.image import NOT_MEASURED_BELOW_HU, PADDING_HU
+from cementct.io.header import ImageHeader, PixelFormat, Rescale
+from cementct.io.limits import check_shape
+from cementct.io.parse import EXPLICIT_BIG
+from cementct.io.privacy import PatientWords
+
+_NOBODY = PatientWords()
+# A padding value whose HU lie between these would wipe out tissue; such a header is in error and is not
+# followed. Lung and fat lie above the lower bound, the densest metal below the upper one.
+PADDING_NOT_BETWEEN_HU = (-900.0, 31_000.0)
+
+Stored = np.ndarray[tuple[int, ...], np.dtype[np.integer]]
+
+
+def read_hu(root: Path, images: Sequence[ImageHeader], *, private: PatientWords = _NOBODY) -> HuArray:
+    """Return the images as one array of Hounsfield units, shape (images, rows, columns).
+
+    16-bit whole numbers where the rescale and the stored numbers allow it, else 32-bit floats;
+    `PADDING_HU` where the header's padding value says that nothing was measured.
+
+    Raises
+    ------
+    UnreadableFile
+        Where a file has vanished, is cut short or cannot be decoded.
+    """
+    first = images[0].format
+    check_shape((len(images), first.rows, first.columns), private.redact(images[0].file))
+    out: HuArray = np.empty((len(images), first.rows, first.columns), dtype=np.int16)
+    if not all(_stays_whole(image.rescale, image.format) for image in images):
+        out = np.empty(out.shape, dtype=np.float32)
+    decoder = _Decoder(root, private)
+    for k, image in enumerate(images):
+        stored = _read_uncompressed(root, image, out[k], private)
+        if stored is None:
+            stored = decoder.stored(image)
+        if out.dtype == np.int16 and not _write_whole(stored, image, out[k]):
+            out = out.astype(np.float32)
+        if out.dtype == np.float32:
+            _write_real(stored, image, out[k])
+    return out
+
+
+def same_pixels(root: Path, one: ImageHeader, other: ImageHeader) -> bool:
+    """Tell whether two images hold the same Hounsfield units in every pixel."""
+    if one.format.rows != other.format.rows or one.format.columns != other.format.columns:
+        return False
+    if one.frame == other.frame == 0 and _same_file(root / one.file, root / other.file):
+        return True
+    try:
+        return bool(np.array_equal(read_hu(root, [one]), read_hu(root, [other])))
+    except UnreadableFile:
+        return False
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    import filecmp
+
+    try:
+        return filecmp.cmp(one, other, shallow=False)
+    except OSError:
+        return False
+
+
+def _dtype(form: PixelFormat) -> np.dtype[np.integer]:
+    order = ">" if form.transfer_syntax == EXPLICIT_BIG else "<"
+    return np.dtype(f"{order}{'i' if form.signed else 'u'}{form.bits_allocated // 8}")
+
+
+def _read_uncompressed(
+    root: Path, image: ImageHeader, target: HuArray, private: PatientWords
+) -> Stored | None:
+    """Return the stored numbers of an uncompressed image, read into `target`'s memory where that fits.
+
+    None where the image has to be decoded.
+    """
+    if image.pixel_offset is None:
+        return None
+    form = image.format
+    dtype = _dtype(form)
+    fits = target.dtype == np.int16 and dtype.itemsize == 2
+    buffer = target.view(dtype) if fits else np.empty((form.rows, form.columns), dtype)
+    try:
+        with (root / image.file).open("rb", buffering=0) as handle:
+            handle.seek(image.pixel_offset)
+            count = handle.readinto(memoryview(buffer).cast("B"))
+    except OSError as error:
+        raise UnreadableFile(f"{private.redact(image.file)}: cannot be read ({error.strerror})") from error
+    if count != buffer.nbytes:
+        raise UnreadableFile(
+            f"{private.redact(image.file)}: expected {buffer.nbytes} bytes of pixels, found {count}"
+        )
+    return buffer
+
+
+class _Decoder:
+    """Decodes images with pydicom; frames of the same file one after another without reading it again."""
+
+    def __init__(self, root: Path, private: PatientWords) -> None:
+        self._root, self._private = root, private
+        self._file = ""
+        self._frames: Stored = np.empty((0, 0, 0), dtype=np.int16)
+
+    def stored(self, image: ImageHeader) -> Stored:
+        """Return the stored numbers of one image."""
+        if image.file != self._file:
+            self._frames = self._decode(image)
+            self._file = image.file
+        if image.frame >= len(self._frames):
+            raise UnreadableFile(f"{self._private.redact(image.file)}: frame {image.frame + 1} is missing")
+        return self._frames[image.frame]
+
+    def _decode(self, image: ImageHeader) -> Stored:
+        import warnings
+
+        from pydicom import dcmread
+        from pydicom.pixels import pixel_array
+
+        form, name = image.format, self._private.redact(image.file)
+        check_shape((form.frames, form.rows, form.columns), name)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                dataset = dcmread(self._root / image.file, force=True)
+                if "TransferSyntaxUID" not in dataset.file_meta:
+                    from pydicom.uid import UID
+
+                    dataset.file_meta.TransferSyntaxUID = UID(form.transfer_syntax)
+                frames = pixel_array(dataset, raw=True)
+        except Exception as error:  # decoders raise anything on damaged bytes
+            raise UnreadableFile(
+                f"{name}: the pixels cannot be decoded (transfer syntax {form.transfer_syntax}, "
+                f"{type(error).__name__})"
+            ) from error
+        frames = frames.reshape(-1, *frames.shape[-2:])
+        if frames.shape[1:] != (form.rows, form.columns):
+            raise UnreadableFile(
+                f"{name}: expected {form.rows} × {form.columns} pixels, decoded {frames.shape[1:]}"
+            )
+        return np.asarray(frames)
+
+
+def _without_junk(stored: Stored, form: PixelFormat) -> Stored:
+    """Return stored numbers without what stands in bits that do not belong to them."""
+    width = stored.dtype.itemsize * 8
+    if form.bits_stored == form.bits_allocated or width < form.bits_allocated:
+        return stored
+    up = width - 1 - form.high_bit
+    down = width - form.bits_stored
+    if not stored.dtype.isnative:
+        stored = stored.astype(stored.dtype.newbyteorder("="))
+    return np.right_shift(np.left_shift(stored, up), down)
+
+
+def _stays_whole(rescale: Rescale, form: PixelFormat) -> bool:
+    """Tell whether rescaled numbers are whole; whether they fit is seen when they are read."""
+    return (
+        rescale.slope == int(rescale.slope)
+        and rescale.intercept == int(rescale.intercept)
+        and (form.bits_allocated <= 16)
+    )
+
+
+def _padding_hu(rescale: Rescale) -> tuple[float, float] | None:
+    """Return the stored bounds of padding, unless they would wipe out tissue."""
+    if rescale.padding is None:
+        return None
+    low, high = rescale.padding
+    hu = [value * rescale.slope + rescale.intercept for value in (low, high)]
+    tissue_low, tissue_high = PADDING_NOT_BETWEEN_HU
+    if max(hu) > tissue_low and min(hu) < tissue_high:
+        return None
+    return low, high
+
+
+def _is_padding(stored: Stored, numbers: Stored, padding: tuple[int, int]) -> BoolArray:
+    """Return where nothing was measured; a padding value may need more bits than are stored of a pixel."""
+    low, high = padding
+    return np.asarray(((numbers >= low) & (numbers <= high)) | ((stored >= low) & (stored <= high)))
+
+
+def _write_whole(stored: Stored, image: ImageHeader, target: HuArray) -> bool:
+    """Write Hounsfield units as 16-bit whole numbers; return False, with nothing written, where they do not fit."""
+    form, rescale = image.format, image.rescale
+    numbers = _without_junk(stored, form)
+    slope, intercept = int(rescale.slope), int(rescale.intercept)
+    bounds = [int(numbers.min()) * slope + intercept, int(numbers.max()) * slope + intercept]
+    padding = _padding_hu(rescale)
+    if padding is None and (min(bounds) < -32768 or max(bounds) > 32767):
+        return False
+    unmeasured = None
+    if padding is not None:
+        unmeasured = _is_padding(stored, numbers, padding)
+        if min(bounds) < -32768 or max(bounds) > 32767:
+            numbers = np.where(unmeasured, numbers.dtype.type(0), numbers)
+            bounds = [int(numbers.min()) * slope + intercept, int(numbers.max()) * slope + intercept]
+            if min(bounds) < -32768 or max(bounds) > 32767:
+                return False
+    if slope == 1 and numbers.dtype.itemsize == 2:
+        # Both wrap round at 16 bits, and the result is known to fit.
+        np.add(numbers.astype(numbers.dtype.newbyteorder("="), copy=False).view(np.int16),
+               np.int64(intercept).astype(np.int16), out=target)  # fmt: skip
+    else:
+        target[...] = (numbers.astype(np.int32) * slope + intercept).astype(np.int16)
+    if unmeasured is not None:
+        target[unmeasured] = PADDING_HU
+    if min(bounds) <= NOT_MEASURED_BELOW_HU:
+        target[target <= NOT_MEASURED_BELOW_HU] = PADDING_HU
+    return True
+
+
+def _write_real(stored: Stored, image: ImageHeader, target: HuArray) -> None:
+    """Write Hounsfield units as 32-bit floats."""
+    numbers = _without_junk(stored, image.format)
+    padding = _padding_hu(image.rescale)
+    hu = (numbers.astype(np.float64) * image.rescale.slope + image.rescale.intercept).astype(np.float32)
+    if padding is not None:
+        hu[_is_padding(stored, numbers, padding)] = PADDING_HU
+    hu[hu <= NOT_MEASURED_BELOW_HU] = PADDING_HU
+    target[...] = hu
