@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, FloatArray
 from cementct.metrics.access_track import is_access_track
+from cementct.metrics.leak_weights import share_out
 from cementct.metrics.penetration import find_cement_beyond_bone
 from cementct.metrics.surroundings import NEURAL_KINDS, Kind, Surroundings
 from cementct.segmentation.model import ForeignBody
@@ -64,10 +65,13 @@ class Parts:
     number
         For every voxel with cement, one more than the index of the part that its cement belongs to, rim
         included; `NO_PART` where it belongs to the cement inside.
+    filled
+        Share of each voxel that the part's cement occupies; what is left of the fraction lies inside the bone.
     """
 
     parts: tuple[Part, ...]
     number: NDArray[np.int32]
+    filled: FloatArray
 
 
 def split_into_parts(around: Surroundings, foreign: tuple[ForeignBody, ...] = ()) -> Parts:
@@ -275,22 +279,17 @@ def _gap_mm(one: Part, other: Part, around: Surroundings) -> float:
 
 
 def _weigh(parts: list[Part], around: Surroundings) -> Parts:
-    """Return the parts with every voxel's fraction given to the drawn cement nearest to it."""
+    """Return the parts with their cement divided from the cement inside, finer than a voxel."""
     drawn = np.zeros(around.box.shape, dtype=np.int32)
     for number, part in enumerate(parts, start=1):
         drawn[tuple(part.points.T)] = number
-    nearest = ndimage.distance_transform_edt(
-        ~around.region, sampling=around.spacing_mm, return_distances=False, return_indices=True
-    )
-    number_of = np.where(around.fraction > 0, drawn[tuple(nearest)], NO_PART).astype(np.int32)
-    if not around.region.any():
-        number_of[:] = NO_PART
-    sums = np.bincount(number_of.ravel(), weights=around.fraction.ravel(), minlength=len(parts) + 1)
+    number_of, filled = share_out(drawn, around)
+    sums = np.bincount(number_of.ravel(), weights=filled.ravel(), minlength=len(parts) + 1)
     weighed = [
-        Part(part.kind, part.points, float(sums[i]) * around.grid.voxel_ml) for i, part in enumerate(parts, 1)
+        replace(part, volume_ml=float(sums[i]) * around.grid.voxel_ml) for i, part in enumerate(parts, 1)
     ]
     order = sorted(range(len(parts)), key=lambda i: (weighed[i].kind, -weighed[i].volume_ml, i))
     renumber = np.zeros(len(parts) + 1, dtype=np.int32)
     for new, old in enumerate(order, start=1):
         renumber[old + 1] = new
-    return Parts(tuple(weighed[i] for i in order), renumber[number_of])
+    return Parts(tuple(weighed[i] for i in order), renumber[number_of], filled)

@@ -20,8 +20,13 @@ MAX_CORD_DIAMETER_MM = 3.6
 # A cord is at least this many times longer than thick, and this long, in millimetres.
 CORD_LENGTH_TO_DIAMETER = 3.0
 MIN_CORD_LENGTH_MM = 6.0
-# Length is measured along points this far apart, in millimetres.
+# Length is measured along points this far apart, and over gaps up to this wide, in millimetres.
 PATH_STEP_MM = 1.0
+PATH_JUMP_MM = 3.5
+# All but a tenth of a cord's voxels lie this near to the way along it, in millimetres: its radius and a
+# voxel. A sheet's lie further off.
+MAX_OFF_WAY_MM = 2.2
+OFF_WAY_PERCENTILE = 90.0
 # Sheets are measured along rays that reach this far, in millimetres, with this step.
 RAY_REACH_MM = 8.0
 RAY_STEP_MM = 0.25
@@ -59,15 +64,23 @@ def is_vessel_like(points_mm: FloatArray, volume_ml: float) -> bool:
     volume_ml
         Its volume; with the length along the cord it gives the diameter.
     """
-    length_mm = measure_length_mm(points_mm)
+    from scipy.spatial import cKDTree
+
+    way_mm = find_longest_way_mm(points_mm)
+    length_mm = float(np.linalg.norm(np.diff(way_mm, axis=0), axis=1).sum()) + PATH_STEP_MM
     if length_mm < MIN_CORD_LENGTH_MM or volume_ml <= 0:
         return False
     diameter_mm = float(np.sqrt(4 * volume_ml * 1000 / (np.pi * length_mm)))
-    return diameter_mm <= MAX_CORD_DIAMETER_MM and length_mm >= CORD_LENGTH_TO_DIAMETER * diameter_mm
+    off_mm = np.percentile(cKDTree(way_mm).query(points_mm)[0], OFF_WAY_PERCENTILE)
+    return bool(
+        diameter_mm <= MAX_CORD_DIAMETER_MM
+        and length_mm >= CORD_LENGTH_TO_DIAMETER * diameter_mm
+        and off_mm <= MAX_OFF_WAY_MM
+    )
 
 
-def measure_length_mm(points_mm: FloatArray) -> float:
-    """Return the longest way within a set of points from one end to the other, in millimetres."""
+def find_longest_way_mm(points_mm: FloatArray) -> FloatArray:
+    """Return points along the longest way within a set of points from one end to the other, shape (n, 3)."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import dijkstra
     from scipy.spatial import cKDTree
@@ -75,15 +88,20 @@ def measure_length_mm(points_mm: FloatArray) -> float:
     cells = np.unique(np.round(points_mm / PATH_STEP_MM).astype(np.int64), axis=0, return_inverse=True)[1]
     counts = np.bincount(cells.ravel())
     nodes = np.stack([np.bincount(cells.ravel(), weights=points_mm[:, k]) / counts for k in range(3)], axis=1)
-    if len(nodes) < 2:
-        return 0.0
-    pairs = cKDTree(nodes).query_pairs(3.2 * PATH_STEP_MM, output_type="ndarray")
+    pairs = cKDTree(nodes).query_pairs(PATH_JUMP_MM, output_type="ndarray")
     step_mm = np.linalg.norm(nodes[pairs[:, 0]] - nodes[pairs[:, 1]], axis=1)
-    ways = coo_matrix((step_mm, (pairs[:, 0], pairs[:, 1])), shape=(len(nodes), len(nodes))).tocsr()
+    # Long steps cost more than their length, so that the way keeps to the middle of a bend.
+    ways = coo_matrix((step_mm**1.5, (pairs[:, 0], pairs[:, 1])), shape=(len(nodes), len(nodes))).tocsr()
     from_first = np.ravel(dijkstra(ways, directed=False, indices=[0]))
-    end = int(np.argmax(np.where(np.isfinite(from_first), from_first, -1)))
-    from_end = np.ravel(dijkstra(ways, directed=False, indices=[end]))
-    return float(from_end[np.isfinite(from_end)].max()) + PATH_STEP_MM
+    start = int(np.argmax(np.where(np.isfinite(from_first), from_first, -1)))
+    from_start, before = dijkstra(ways, directed=False, indices=[start], return_predecessors=True)
+    cost, previous = np.ravel(from_start), np.ravel(before)
+    node = int(np.argmax(np.where(np.isfinite(cost), cost, -1)))
+    way = [node]
+    while node != start:
+        node = int(previous[node])
+        way.append(node)
+    return np.asarray(nodes[way], dtype=np.float64)
 
 
 def measure_thickness_mm(
@@ -101,7 +119,7 @@ def measure_thickness_mm(
     points
         Its voxels as drawn (z, y, x).
     canal
-        The spinal canal, same shape.
+        The spinal canal, same shape, the foramina included: their openings are no wall.
     grid
         Where the voxels lie.
     """

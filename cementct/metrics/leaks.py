@@ -195,7 +195,7 @@ class _Measured:
 
     def _centroid_lps_mm(self) -> Point:
         with_rim = np.argwhere(self.parts.number == self.index + 1)
-        weights = self.around.fraction[tuple(with_rim.T)].astype(np.float64)
+        weights = self.parts.filled[tuple(with_rim.T)]
         centre = np.average(with_rim, axis=0, weights=weights)
         x, y, z = (float(v) for v in self.around.grid.to_lps(centre))
         return x, y, z
@@ -213,7 +213,7 @@ class _Measured:
         if self.part.volume_ml < LISTED_FROM_ML - VOLUME_EPSILON_ML:
             return Certainty.POSSIBLE
         with_rim = np.argwhere(self.parts.number == self.index + 1)
-        fraction = self.around.fraction[tuple(with_rim.T)].astype(np.float64)
+        fraction = self.parts.filled[tuple(with_rim.T)]
         if count_slices_seen(with_rim, fraction, self.around.grid) < 2:
             return Certainty.POSSIBLE
         if self._doubtful_share() > DOUBTFUL_SHARE or self._fades_under_streaks():
@@ -223,7 +223,7 @@ class _Measured:
     def _doubtful_share(self) -> float:
         doubtful = [p.number for p in self.cement.properties if p.streak_like or p.calcification_like]
         here = self.parts.number == self.index + 1
-        fraction = self.around.fraction[here]
+        fraction = self.parts.filled[here]
         return float(fraction[np.isin(self.around.deposits[here], doubtful)].sum() / fraction.sum())
 
     def _fades_under_streaks(self) -> bool:
@@ -245,9 +245,11 @@ class _Measured:
         common = box.intersection(self.around.box)
         there = common.within(self.around.box)
         mine = self.parts.number[there] == self.index + 1
-        fraction[common.within(box)] = np.where(mine, self.around.fraction[there], 0)
-        canal = compartments_in(box, self.spine)[0] == Compartment.CANAL
+        fraction[common.within(box)] = np.where(mine, self.parts.filled[there], 0)
+        compartment = compartments_in(box, self.spine)[0]
+        canal = compartment == Compartment.CANAL
+        openings = np.isin(compartment, (Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT))
         points = self.part.points + np.asarray(self.around.box.start) - np.asarray(box.start)
         grid = self.spine.grid.crop(box)
-        thickness_mm = measure_thickness_mm(fraction, points, canal, grid)
+        thickness_mm = measure_thickness_mm(fraction, points, canal | openings, grid)
         return thickness_mm, measure_canal_area_share(fraction, canal, grid, self._vertebra.frame)

@@ -36,6 +36,10 @@ GAP_MM = 0.8
 GAP_VOXELS = 0.75
 # A gap is seen where the fraction inside falls below this share of the fraction outside.
 GAP_SHARE = 0.6
+# The rim of a leak reaches this far into the bone, from the centre of its nearest voxel outside, in
+# millimetres and in voxels along the way: half the blur's width and the voxel that the border cuts.
+RIM_MM = 0.6
+RIM_VOXELS = 1.0
 # The half-height outline of cement that fills its voxels.
 OUTLINE = 0.5
 # Height fields replace the distance to voxels only this near to the bone, in millimetres.
@@ -64,6 +68,31 @@ def find_cement_beyond_bone(around: Surroundings) -> tuple[BoolArray, BoolArray]
     return outside, core
 
 
+def find_inner_rim(around: Surroundings, leaked: BoolArray) -> BoolArray:
+    """Return the drawn voxels inside the bone that are no more than the blurred rim of a leak outside it."""
+    rim = np.zeros_like(leaked)
+    if not leaked.any():
+        return rim
+    distance_mm, nearest = ndimage.distance_transform_edt(
+        ~leaked, sampling=around.spacing_mm, return_indices=True
+    )
+    reach_mm = RIM_MM + RIM_VOXELS * float(around.spacing_mm.max())
+    points = np.argwhere(around.region & (around.kind == Kind.INSIDE) & (distance_mm <= reach_mm))
+    if points.size == 0:
+        return rim
+    foot = np.stack([axis[tuple(points.T)] for axis in nearest], axis=1)
+    offset_mm = (foot - points) * around.spacing_mm
+    far_mm = np.linalg.norm(offset_mm, axis=1)
+    normal = offset_mm / far_mm[:, None]
+    step_mm = np.sqrt(((normal * around.spacing_mm) ** 2).sum(axis=1))
+    near = far_mm <= RIM_MM + RIM_VOXELS * step_mm
+    inner = _sample(around, points, normal, -np.maximum(GAP_MM, GAP_VOXELS * step_mm))
+    outer = around.fraction[tuple(foot.T)]
+    is_rim = near & (inner < GAP_SHARE * np.maximum(outer, around.fraction[tuple(points.T)]))
+    rim[tuple(points[is_rim].T)] = True
+    return rim
+
+
 def _flush_tolerance_mm(vertebra: Vertebra) -> float:
     rebuilt = REBUILT_WALL_MM if vertebra.wall_rebuilt else 0.0
     return FLUSH_MM + rebuilt + UNCERTAIN_OUTLINE_MM * (1.0 - vertebra.confidence)
@@ -83,16 +112,28 @@ def _depth_outside(
     step_mm = np.sqrt(((normal * around.spacing_mm) ** 2).sum(axis=1))
     depth_mm = distance_mm - step_mm / 2
     from_body = around.compartment[tuple(foot.T)] == Compartment.BODY
-    finer_mm = _depth_behind_walls(around, points)
+    finer_mm = depth_behind_walls(around, points, around.kind[tuple(points.T)])
     use = from_body & np.isfinite(finer_mm) & (distance_mm < NEAR_MM)
     return np.where(use, finer_mm, depth_mm), normal, step_mm
 
 
-def _depth_behind_walls(around: Surroundings, points: NDArray[np.intp]) -> FloatArray:
-    """Return how far `points` lie behind the posterior wall or beyond an endplate; NaN off these surfaces."""
+def depth_behind_walls(
+    around: Surroundings, points: NDArray[np.intp], kind: NDArray[np.uint16]
+) -> FloatArray:
+    """Return how far points lie behind the posterior wall or beyond an endplate, in millimetres.
+
+    Parameters
+    ----------
+    around
+        The vertebra and its block.
+    points
+        Indices (z, y, x) in the block, shape (n, 3).
+    kind
+        For each point the compartment that the surface borders: the canal, or the disc above or below. NaN is
+        returned for other kinds and off the surfaces.
+    """
     vertebra = around.vertebra
     left, posterior, superior = around.local_mm(points).T
-    kind = around.kind[tuple(points.T)]
     depth_mm = np.full(len(points), np.nan)
     canal = kind == Kind.CANAL
     depth_mm[canal] = posterior[canal] - vertebra.posterior_wall.at(left[canal], superior[canal])

@@ -1,7 +1,7 @@
-"""A column of vertebrae made of blocks, and cement of exact shape in it: truth for borders, leaks and distances.
+"""A column of vertebrae made of blocks, with cement of exact shape in it: truth for leaks and distances.
 
-Every border is a plane whose place is known, so that volumes, distances and compartments have exact answers.
-The frame of every vertebra has the axes of the patient; its local coordinates are (left, posterior, superior).
+Every border is a plane whose place is known, so volumes, distances and compartments have exact answers. The
+frame of every vertebra has the axes of the patient; its local coordinates are (left, posterior, superior).
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ OWN_HEIGHT_SHARE, OWN_HEIGHT_MM = 0.5, 2.0
 # Less than this is not seen at all.
 SEEN_FRACTION = 0.15
 
-# Tells of points (left, posterior, superior), last axis 3, in the middle vertebra's frame, whether they are in.
+# Tells of points (left, posterior, superior), last axis 3, in the middle vertebra's frame, whether they are
+# in.
 Shape = Callable[[FloatArray], BoolArray]
 
 
