@@ -1,0 +1,278 @@
+"""Bones and discs drawn on the fine lattice: intensities with partial volume, and their label masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.grid import Box
+from cementct.core.levels import Level
+from cementct.testing.column import ColumnCoordinates, PlacedVertebra
+from cementct.testing.lesions import LesionShape
+from cementct.testing.noise import smooth_noise, warped
+from cementct.testing.sampling import Lattices, doubled
+from cementct.testing.shapes import Coordinates, coverage
+from cementct.testing.spec import CaseSpec
+from cementct.testing.tissue import BLOOD_HU, DISC_HU, soft_tissue_hu
+
+# Compact bone, and its thickness in arch, processes and ribs.
+CORTEX_HU = 1050.0
+ARCH_CORTEX_MM = 1.2
+# Joint space that stays free between facets.
+FACET_GAP_MM = 0.9
+# Spread of trabecular bone as a share of its mean, fine and coarse pattern.
+FINE_TEXTURE = 0.30
+COARSE_TEXTURE = 0.16
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """A patient's anatomy on the fine lattice of one scan.
+
+    Attributes
+    ----------
+    lattices
+        The scan's lattices.
+    column
+        The vertebrae near the field of view.
+    hu
+        Intensities before the scanner.
+    vertebrae, bodies
+        Numbers of the vertebrae.
+    discs
+        Whether a voxel lies between two endplates, within their rims.
+    lesions
+        Number of the vertebra whose destroyed bone a voxel is.
+    """
+
+    lattices: Lattices
+    column: tuple[PlacedVertebra, ...]
+    hu: Float32Array
+    vertebrae: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    bodies: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    discs: BoolArray
+    lesions: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+    def at(self, level: Level) -> PlacedVertebra:
+        """Return the vertebra of a level."""
+        return next(v for v in self.column if v.level is level)
+
+
+def draw_anatomy(
+    spec: CaseSpec,
+    column: Sequence[PlacedVertebra],
+    lattices: Lattices,
+    lesions: Mapping[Level, LesionShape],
+    *,
+    contrast: bool = False,
+) -> Anatomy:
+    """Return soft tissue, ribs, vertebrae with their lesions, and discs, drawn on the fine lattice."""
+    near = _near(column, lattices)
+    coordinates = ColumnCoordinates.on(lattices.coarse, near)
+    soft = soft_tissue_hu(lattices.coarse, near, coordinates, seed=spec.seed, contrast=contrast)
+    fine = lattices.fine
+    hu = doubled(soft, fine.shape)
+    anatomy = Anatomy(
+        lattices,
+        tuple(near),
+        hu,
+        np.zeros(fine.shape, dtype=np.uint8),
+        np.zeros(fine.shape, dtype=np.uint8),
+        np.zeros(fine.shape, dtype=np.bool_),
+        np.zeros(fine.shape, dtype=np.uint8),
+    )
+    for vertebra in near:
+        if vertebra.shape.ribs:
+            _draw_ribs(anatomy, spec, vertebra)
+    for upper, lower in zip(near[:-1], near[1:], strict=True):
+        _draw_disc(anatomy, upper, lower)
+    nearest = np.full(lattices.coarse.shape, 99.0, dtype=np.float32)
+    for vertebra in near:
+        _draw_vertebra(anatomy, spec, vertebra, nearest, lesions.get(vertebra.level))
+    return anatomy
+
+
+def _near(column: Sequence[PlacedVertebra], lattices: Lattices) -> list[PlacedVertebra]:
+    """Return the vertebrae within 60 mm of the field of view (at least two)."""
+    index = np.array([lattices.fine.to_index(v.frame.centre_lps_mm)[0] for v in column])
+    margin = 60.0 / lattices.fine.spacing_mm[0]
+    keep = np.flatnonzero((index > -margin) & (index < lattices.fine.shape[0] + margin))
+    first, last = int(keep[0]), int(keep[-1])
+    return list(column[max(0, min(first, last - 1)) : last + 1])
+
+
+def coarse_box(lattices: Lattices, vertebra: PlacedVertebra, extent: tuple[tuple[float, float], ...]) -> Box:
+    """Return the block of the coarse lattice that holds a block of a vertebra's local coordinates."""
+    corners = np.array(np.meshgrid(*extent)).reshape(3, -1).T
+    return lattices.coarse.box_around(lattices.coarse.to_index(vertebra.frame.to_lps(corners)), 2.0)
+
+
+def fine_box(lattices: Lattices, box: Box) -> Box:
+    """Return the block of the fine lattice under a block of the coarse one."""
+    z0, y0, x0 = (2 * a for a in box.start)
+    z1, y1, x1 = (min(2 * b, n) for b, n in zip(box.stop, lattices.fine.shape, strict=True))
+    return Box((z0, y0, x0), (z1, y1, x1))
+
+
+def local_shape_coordinates(
+    spec: CaseSpec, vertebra: PlacedVertebra, lattices: Lattices, box: Box
+) -> Coordinates:
+    """Return the irregular local coordinates in which a vertebra is drawn, on a coarse block."""
+    at = vertebra.coordinates(lattices.coarse.crop(box))
+    return warped(at, seed=(spec.seed, vertebra.number, 1), amplitude_mm=spec.irregularity_mm)
+
+
+def _draw_ribs(anatomy: Anatomy, spec: CaseSpec, vertebra: PlacedVertebra) -> None:
+    box = coarse_box(anatomy.lattices, vertebra, ((-110.0, 110.0), (-60.0, 60.0), (-60.0, 30.0)))
+    if box.is_empty:
+        return
+    at = local_shape_coordinates(spec, vertebra, anatomy.lattices, box)
+    fine = fine_box(anatomy.lattices, box)
+    distance = doubled(vertebra.shape.distance_to_rib(at), fine.shape)
+    _blend_shell(anatomy.hu[fine.slices], distance, spec, anatomy, np.float32(0.8 * spec.marrow_hu))
+
+
+def _blend_shell(
+    hu: Float32Array,
+    distance: Float32Array,
+    spec: CaseSpec,
+    anatomy: Anatomy,
+    marrow: Float32Array | np.float32,
+) -> None:
+    """Draw a bone with a cortex of the arch's thickness into `hu`."""
+    near = distance < 1.0
+    voxel = float(np.mean(anatomy.lattices.fine.spacing_mm))
+    outer = coverage(distance[near], voxel)
+    inner = coverage(distance[near] + np.float32(ARCH_CORTEX_MM * spec.cortex_mm / 0.6), voxel)
+    filling = marrow[near] if isinstance(marrow, np.ndarray) else marrow
+    hu[near] = hu[near] * (1 - outer) + CORTEX_HU * (outer - inner) + filling * inner
+
+
+def _draw_disc(anatomy: Anatomy, upper: PlacedVertebra, lower: PlacedVertebra) -> None:
+    size = upper.shape.size
+    reach = size.lower_width_mm / 2 + 6
+    extent = (
+        (-reach, reach),
+        (-size.depth_mm / 2 - 8, size.depth_mm / 2 + 8),
+        (-size.height_mm / 2 - size.disc_below_mm - 14, -size.height_mm / 2 + 12),
+    )
+    box = coarse_box(anatomy.lattices, upper, extent)
+    if box.is_empty:
+        return
+    grid = anatomy.lattices.coarse.crop(box)
+    above, below = upper.coordinates(grid), lower.coordinates(grid)
+    under = above[2] - upper.shape.inferior_endplate_mm(above[0], above[1])
+    over = lower.shape.superior_endplate_mm(below[0], below[1]) - below[2]
+    share = np.clip(-under / np.maximum(-under - over, 0.5), 0.0, 1.0)
+    rim_above = np.full_like(above[2], -upper.shape.size.height_mm / 2)
+    rim_below = np.full_like(below[2], lower.shape.size.height_mm / 2)
+    outline = (1 - share) * upper.shape.distance_to_outline((above[0], above[1], rim_above))
+    outline = outline + share * lower.shape.distance_to_outline((below[0], below[1], rim_below))
+    distance = np.maximum(np.maximum(under, over), outline - 0.4).astype(np.float32)
+    fine = fine_box(anatomy.lattices, box)
+    wide = doubled(distance, fine.shape)
+    rim = doubled(np.asarray(outline, dtype=np.float32), fine.shape)
+    hu = anatomy.hu[fine.slices]
+    voxel = float(np.mean(anatomy.lattices.fine.spacing_mm))
+    inside = coverage(wide, voxel)
+    annulus = np.clip(1.0 + rim / 7.0, 0.0, 1.0)
+    hu[...] = hu * (1 - inside) + inside * (DISC_HU + 25 * annulus)
+    anatomy.discs[fine.slices] |= wide < 0
+
+
+def _draw_vertebra(
+    anatomy: Anatomy,
+    spec: CaseSpec,
+    vertebra: PlacedVertebra,
+    nearest: Float32Array,
+    lesion: LesionShape | None,
+) -> None:
+    box = coarse_box(
+        anatomy.lattices,
+        vertebra,
+        ((-62.0, 62.0), (-26.0, 62.0), (-68.0 if vertebra.level is Level.S1 else -46.0, 34.0)),
+    )
+    if box.is_empty:
+        return
+    at = local_shape_coordinates(spec, vertebra, anatomy.lattices, box)
+    shape, fine = vertebra.shape, fine_box(anatomy.lattices, box)
+    body = shape.distance_to_body(at)
+    arch = np.maximum(shape.distance_to_arch(at), FACET_GAP_MM - nearest[box.slices])
+    np.minimum(nearest[box.slices], np.minimum(arch, body), out=nearest[box.slices])
+    stub = np.maximum(arch, body_share_of_pedicles(vertebra, at))
+    marrow = marrow_hu(spec, vertebra, at)
+    vein = shape.distance_to_basivertebral_vein(at)
+    marrow = np.where(vein < 0, np.float32(BLOOD_HU + 10), marrow).astype(np.float32)
+    body_fine, arch_fine = doubled(body, fine.shape), doubled(arch, fine.shape)
+    marrow_fine = doubled(marrow, fine.shape)
+    distance = np.minimum(body_fine, arch_fine)
+    free = anatomy.vertebrae[fine.slices] == 0
+    inside = (distance < 0) & free
+    anatomy.vertebrae[fine.slices][inside] = vertebra.number
+    in_body = np.minimum(body_fine, doubled(stub, fine.shape)) < 0
+    anatomy.bodies[fine.slices][in_body & inside] = vertebra.number
+    anatomy.discs[fine.slices][inside] = False
+    _paint_bone(anatomy, spec, fine, (body_fine, arch_fine, marrow_fine))
+    if lesion is not None:
+        _paint_lesion(
+            anatomy, fine, (doubled(lesion.distance(at), fine.shape), distance), lesion, vertebra.number
+        )
+
+
+def body_share_of_pedicles(vertebra: PlacedVertebra, at: Coordinates) -> Float32Array:
+    """Return the distance to the block in front of the posterior wall: pedicle bone in it belongs to the body."""
+    shape = vertebra.shape
+    left, posterior, superior = at
+    plates = np.maximum(
+        superior - shape.superior_endplate_mm(left, posterior),
+        shape.inferior_endplate_mm(left, posterior) - superior,
+    )
+    sides = np.abs(left) - np.float32(shape.size.width_mm / 2 + 1.0)
+    return np.maximum(np.maximum(posterior - np.float32(shape.wall_mm), sides), plates)
+
+
+def marrow_hu(spec: CaseSpec, vertebra: PlacedVertebra, at: Coordinates) -> Float32Array:
+    """Return trabecular bone with its texture, fixed to the vertebra."""
+    seed = (spec.seed, vertebra.number)
+    fine = smooth_noise(at, seed=(*seed, 2), scale_mm=0.9)
+    wide = smooth_noise(at, seed=(*seed, 3), scale_mm=4.0)
+    pattern = 1 + np.float32(FINE_TEXTURE) * fine + np.float32(COARSE_TEXTURE) * wide
+    return np.asarray(spec.marrow_hu * pattern, dtype=np.float32)
+
+
+def _paint_bone(
+    anatomy: Anatomy, spec: CaseSpec, fine: Box, fields: tuple[Float32Array, Float32Array, Float32Array]
+) -> None:
+    body, arch, marrow = fields
+    hu = anatomy.hu[fine.slices]
+    near = np.minimum(body, arch) < 1.0
+    voxel = float(np.mean(anatomy.lattices.fine.spacing_mm))
+    in_body, in_arch, filling = body[near], arch[near], marrow[near]
+    outer = coverage(np.minimum(in_body, in_arch), voxel)
+    # Marrow runs on from body to pedicle, so what lies inside either cortex is marrow.
+    inner = np.maximum(
+        coverage(in_body + np.float32(spec.cortex_mm), voxel),
+        coverage(in_arch + np.float32(ARCH_CORTEX_MM * spec.cortex_mm / 0.6), voxel),
+    )
+    hu[near] = hu[near] * (1 - outer) + CORTEX_HU * (outer - inner) + filling * inner
+
+
+def _paint_lesion(
+    anatomy: Anatomy,
+    fine: Box,
+    fields: tuple[Float32Array, Float32Array],
+    lesion: LesionShape,
+    number: int,
+) -> None:
+    """Replace bone, and tissue beside it where the tumour reaches out, by the lesion."""
+    tumour, bone = fields
+    voxel = float(np.mean(anatomy.lattices.fine.spacing_mm))
+    hu = anatomy.hu[fine.slices]
+    share = coverage(tumour, voxel) * coverage(bone - np.float32(lesion.overhang_mm), voxel)
+    tissue = lesion.tissue_hu(tumour)
+    hu[...] = hu * (1 - share) + tissue * share
+    own = anatomy.vertebrae[fine.slices] == number
+    anatomy.lesions[fine.slices][(tumour < 0) & own] = number

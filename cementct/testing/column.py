@@ -1,0 +1,191 @@
+"""The vertebral column: which vertebrae there are, how they are stacked, and coordinates along them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cementct.core.arrays import Float32Array, FloatArray, as_floats
+from cementct.core.frame import Frame
+from cementct.core.grid import Grid
+from cementct.core.levels import Level
+from cementct.testing.morphometry import size_of
+from cementct.testing.shapes import Coordinates
+from cementct.testing.spec import CaseSpec, Compression, Movement
+from cementct.testing.vertebra import VertebraShape
+
+
+@dataclass(frozen=True)
+class PlacedVertebra:
+    """A vertebra at its place in the patient.
+
+    Attributes
+    ----------
+    shape
+        Its form, in its own frame.
+    frame
+        Where it lies.
+    """
+
+    shape: VertebraShape
+    frame: Frame
+
+    @property
+    def level(self) -> Level:
+        """Its name."""
+        return self.shape.level
+
+    @property
+    def number(self) -> int:
+        """Its number in label maps."""
+        return self.level.verse_number
+
+    def coordinates(self, grid: Grid) -> Coordinates:
+        """Return left, posterior and superior coordinates of every voxel of `grid`."""
+        return local_coordinates(grid, self.frame)
+
+
+def local_coordinates(grid: Grid, frame: Frame) -> Coordinates:
+    """Return (left, posterior, superior) coordinates of a grid's voxels as three arrays of its shape."""
+    to_local = frame.axes @ grid.affine_lps[:3, :3]
+    origin = frame.to_local(grid.origin_lps_mm)
+    steps = [np.arange(n, dtype=np.float32) for n in grid.shape]
+    found = []
+    for axis in range(3):
+        z, y, x = (np.float32(v) for v in to_local[axis])
+        found.append(
+            np.asarray(
+                (np.float32(origin[axis]) + z * steps[0])[:, None, None]
+                + (y * steps[1])[None, :, None]
+                + (x * steps[2])[None, None, :],
+                dtype=np.float32,
+            )
+        )
+    return found[0], found[1], found[2]
+
+
+def levels_of(spec: CaseSpec) -> list[Level]:
+    """Return all levels from T1 to S1 of this patient, variants included."""
+    last_rib = {Level.T11: 11, Level.T12: 12, Level.T13: 13}.get(spec.last_rib_level, 12)
+    thoracic = [Level(f"T{i}") for i in range(1, last_rib + 1)]
+    lumbar = [Level(f"L{i}") for i in range(1, spec.lumbar_count + 1)]
+    return [*thoracic, *lumbar, Level.S1]
+
+
+def build_column(spec: CaseSpec, movement: Movement | None = None) -> tuple[PlacedVertebra, ...]:
+    """Return the patient's vertebrae from T1 to S1, the focus's body at the origin.
+
+    Parameters
+    ----------
+    spec
+        The patient.
+    movement
+        How the patient lies differently from the post-injection scan; None: as there.
+    """
+    levels = levels_of(spec)
+    focus = levels.index(spec.focus)
+    lost = dict(spec.compressed)
+    shapes: list[VertebraShape] = []
+    for level in levels:
+        size = size_of(level, scale=spec.scale, curvature=spec.curvature)
+        if level is Level.S1:
+            size = replace(size, anterior_height_mm=27 * spec.scale, posterior_height_mm=25 * spec.scale)
+        above = shapes[-1].size.disc_below_mm if shapes else 4.0
+        ribs = level.is_thoracic
+        shapes.append(VertebraShape(level, size, above, lost.get(level, Compression()), ribs))
+    bend = movement or Movement(0.0, 0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    axes = [_axes(spec, shape, index - focus, bend) for index, shape in enumerate(shapes)]
+    turn = turn_matrix(spec.rotation_deg) @ turn_matrix(bend.rotation_deg)
+    axes = [rows @ turn.T for rows in axes]
+    centres = _stack(shapes, axes, focus) + as_floats(bend.shift_mm)
+    return tuple(
+        PlacedVertebra(shape, Frame.from_axes(centre, rows[2], rows[1]))
+        for shape, rows, centre in zip(shapes, axes, centres, strict=True)
+    )
+
+
+def turn_matrix(degrees: tuple[float, float, float]) -> FloatArray:
+    """Return the rotation about the left, posterior and superior axis, in this order."""
+    out = np.eye(3)
+    for axis, angle in enumerate(np.deg2rad(degrees)):
+        c, s = np.cos(angle), np.sin(angle)
+        turn = np.eye(3)
+        i, j = (axis + 1) % 3, (axis + 2) % 3
+        turn[i, i], turn[i, j], turn[j, i], turn[j, j] = c, -s, s, c
+        out = turn @ out
+    return as_floats(out)
+
+
+def _axes(spec: CaseSpec, shape: VertebraShape, steps_below_focus: int, bend: Movement) -> FloatArray:
+    """Return left, posterior and superior (LPS) of a vertebra before the patient as a whole is turned."""
+    lean = shape.size.tilt_deg - bend.bend_deg * steps_below_focus
+    sideways = spec.scoliosis_deg * np.cos(steps_below_focus * np.pi / 5.0)
+    sideways += -bend.side_bend_deg * steps_below_focus
+    # A turn about the left axis carries the superior axis backwards where it is positive; scoliosis also twists.
+    twist = -0.5 * spec.scoliosis_deg * np.cos(steps_below_focus * np.pi / 5.0)
+    return np.eye(3) @ turn_matrix((lean, float(sideways), float(twist))).T
+
+
+def _stack(shapes: Sequence[VertebraShape], axes: Sequence[FloatArray], focus: int) -> FloatArray:
+    """Return the bodies' centres, each resting on the disc under it."""
+    centres = np.zeros((len(shapes), 3))
+    for index in range(1, len(shapes)):
+        upper, lower = shapes[index - 1], shapes[index]
+        zero = np.zeros(1, dtype=np.float32)
+        half_above = float(-upper.inferior_endplate_mm(zero + 99, zero)[0])
+        half_below = float(lower.superior_endplate_mm(zero + 99, zero)[0])
+        between = axes[index - 1][2] + axes[index][2]
+        between /= np.linalg.norm(between)
+        centres[index] = (
+            centres[index - 1]
+            - axes[index - 1][2] * half_above
+            - between * upper.size.disc_below_mm
+            - axes[index][2] * half_below
+        )
+    return centres - centres[focus]
+
+
+@dataclass(frozen=True)
+class ColumnCoordinates:
+    """Positions relative to the bent column, on a grid.
+
+    Attributes
+    ----------
+    place
+        Fractional index of the vertebra, counted from the top: 2.5 is half-way between the centres of 2 and 3.
+    left_mm, behind_wall_mm
+        To the left of the midsagittal surface, and behind the posterior walls.
+    """
+
+    place: Float32Array
+    left_mm: Float32Array
+    behind_wall_mm: Float32Array
+
+    @classmethod
+    def on(cls, grid: Grid, column: Sequence[PlacedVertebra]) -> ColumnCoordinates:
+        """Return the coordinates of a grid's voxels along a column of two or more vertebrae."""
+        place = np.zeros(grid.shape, dtype=np.float32)
+        left = np.zeros(grid.shape, dtype=np.float32)
+        behind = np.zeros(grid.shape, dtype=np.float32)
+        upper = column[0].coordinates(grid)
+        weight_above = np.ones(grid.shape, dtype=np.float32)
+        for index, vertebra in enumerate(column):
+            if index + 1 < len(column):
+                lower = column[index + 1].coordinates(grid)
+                gap = np.maximum(lower[2] - upper[2], 1.0)
+                share = np.clip(-upper[2] / gap, 0.0, 1.0)
+                place += share
+            else:
+                share = np.zeros(grid.shape, dtype=np.float32)
+            weight = weight_above - share
+            left += weight * upper[0]
+            behind += weight * (upper[1] - np.float32(vertebra.shape.wall_mm))
+            weight_above = share
+            upper = lower
+        return cls(place, left, behind)
+
+    def interpolate(self, values: Sequence[float]) -> Float32Array:
+        """Return a quantity known at the vertebrae, interpolated along the column."""
+        return np.interp(self.place, np.arange(len(values)), values).astype(np.float32)

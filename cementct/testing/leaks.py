@@ -1,0 +1,241 @@
+"""Leaks: cords, sheets and blobs of an exact volume in a wanted compartment, and their ways out of the bone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Compartment
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
+from cementct.core.findings import LeakType, Side
+from cementct.testing.noise import smooth_noise
+from cementct.testing.shapes import Point, distance_to_capsule
+from cementct.testing.site import Site, grow
+from cementct.testing.spec import LeakShape, LeakSpec
+
+# Radius of cement in a vein, of an epidural cord, of a needle track, and of a way through the cortex.
+VEIN_RADIUS_MM = 1.2
+EPIDURAL_RADIUS_MM = 1.1
+TRACK_RADIUS_MM = 1.3
+WAY_RADIUS_MM = 0.9
+# Thickness of an epidural sheet.
+SHEET_MM = 1.6
+# A cord that would grow longer than this becomes thicker instead.
+LONGEST_CORD_MM = 28.0
+
+
+@dataclass(frozen=True)
+class LeakPlan:
+    """A leak before its voxels are chosen.
+
+    Attributes
+    ----------
+    spec
+        What was wanted.
+    voxels
+        Where it lies, outside the vertebra.
+    way
+        The way to it through the bone, which counts to the vertebra.
+    """
+
+    spec: LeakSpec
+    voxels: BoolArray
+    way: BoolArray
+
+
+def side_sign(side: Side) -> float:
+    """Return +1 on the patient's left, -1 on the right, 0 in the midline."""
+    return {Side.LEFT: 1.0, Side.RIGHT: -1.0, Side.MIDLINE: 0.0}[side]
+
+
+def place_leak(site: Site, leak: LeakSpec, taken: BoolArray, *, seed: tuple[int, ...]) -> LeakPlan:
+    """Return where a leak lies.
+
+    Parameters
+    ----------
+    site
+        The vertebra it comes from.
+    leak
+        What is wanted.
+    taken
+        Voxels of other leaks.
+    seed
+        Of its irregularity.
+
+    Raises
+    ------
+    ValueError
+        Where the compartment has no room for it.
+    """
+    maker = {
+        LeakType.EPIDURAL: _epidural,
+        LeakType.DISKAL: _diskal,
+        LeakType.FORAMINAL: _foraminal,
+        LeakType.PARAVERTEBRAL: _paravertebral,
+        LeakType.ACCESS_TRACK: _access_track,
+    }[leak.type]
+    field, allowed, way = maker(site, leak)
+    allowed = allowed & ~taken & ~site.solid & (site.vertebrae == 0) & np.isfinite(field)
+    at = (site.at[0][allowed], site.at[1][allowed], site.at[2][allowed])
+    rough = field.copy()
+    rough[allowed] += np.float32(0.25) * smooth_noise(at, seed=(*seed, 41), scale_mm=2.5)
+    try:
+        voxels = grow(rough, allowed, max(1, site.voxels_of(leak.volume_ml)))
+    except ValueError as error:
+        raise ValueError(f"no room for a {leak.type} leak of {leak.volume_ml:.2f} ml: {error}") from None
+    return LeakPlan(leak, voxels, way & site.own)
+
+
+Plan = tuple[Float32Array, BoolArray, BoolArray]
+
+
+def _epidural(site: Site, leak: LeakSpec) -> Plan:
+    m = site.measures
+    sign = side_sign(leak.side)
+    along_mm = leak.levels * (m.spacing_above_mm + m.spacing_below_mm) / 2
+    allowed = np.asarray(site.compartments == Compartment.CANAL)
+    front = site.behind_front_mm
+    off = sign * 0.5 * m.half_canal_mm
+    sideways = np.abs(site.at[0] - np.float32(off))
+    if leak.side is Side.MIDLINE and leak.shape is not LeakShape.SHEET:
+        sideways = np.abs(np.abs(site.at[0]) - np.float32(0.5 * m.half_canal_mm))
+    volume_mm3 = leak.volume_ml * 1000
+    if leak.shape in {LeakShape.SHEET, LeakShape.BLOB}:
+        thick = SHEET_MM if leak.shape is LeakShape.SHEET else 4.0
+        half_width = min(0.45 * m.half_canal_mm, np.sqrt(volume_mm3 / thick) / 2)
+        half_length = volume_mm3 / thick / (4 * half_width)
+        field = np.maximum(
+            np.abs(front - np.float32(thick / 2)) / np.float32(thick / 2),
+            np.hypot(sideways / np.float32(half_width), site.at[2] / np.float32(half_length)),
+        )
+    else:
+        cords = 2 if leak.side is Side.MIDLINE else 1
+        radius, half_length = _cord_size(volume_mm3 / cords, EPIDURAL_RADIUS_MM, along_mm)
+        across = np.hypot(front - np.float32(radius), sideways) / np.float32(radius)
+        field = np.maximum(across, np.abs(site.at[2]) / np.float32(half_length))
+    # Through the basivertebral foramen, then to the side behind the wall.
+    way = _capsule(site, (0.0, 0.1 * m.depth_mm, 0.0), (0.5 * off, m.wall_mm + 1.5, 0.0), 1.3)
+    return np.asarray(field, dtype=np.float32), allowed, way
+
+
+def _diskal(site: Site, leak: LeakSpec) -> Plan:
+    m = site.measures
+    up = 1.0 if leak.above else -1.0
+    allowed = (site.compartments == Compartment.DISC) & (site.at[2] * np.float32(up) > 0)
+    entry = (0.35 * side_sign(leak.side) * m.width_mm / 2, -0.15 * m.depth_mm / 2, up * m.height_mm / 2)
+    flat = [a - np.float32(c) for a, c in zip(site.at, entry, strict=True)]
+    field = np.sqrt(flat[0] ** 2 + (1.2 * flat[1]) ** 2 + (0.9 * (flat[2] - np.float32(2.0 * up))) ** 2)
+    way = _capsule(
+        site,
+        (entry[0], entry[1], 0.1 * up * m.height_mm),
+        (entry[0], entry[1], entry[2] + up),
+        WAY_RADIUS_MM * 1.6,
+    )
+    return np.asarray(field, dtype=np.float32), allowed, way
+
+
+def _foraminal(site: Site, leak: LeakSpec) -> Plan:
+    m = site.measures
+    sign = side_sign(leak.side) or 1.0
+    wanted = Compartment.FORAMEN_LEFT if sign > 0 else Compartment.FORAMEN_RIGHT
+    allowed = (site.compartments == wanted) & ((site.at[2] > 0) == leak.above)
+    if not allowed.any():
+        raise ValueError("the foramen is not in view")
+    level = m.spacing_above_mm / 2 if leak.above else -m.spacing_below_mm / 2
+    # Veins run through the foramen's upper part, in front of the nerve.
+    centre = (sign * (m.half_canal_mm + 3.0), m.wall_mm + 3.0, level + 2.0)
+    nearest = int(np.argmin(np.where(allowed, _distance2(site, centre), np.inf)))
+    start = _point_of(site, nearest)
+    field = np.sqrt(_distance2(site, start))
+    way = _capsule(
+        site,
+        (0.2 * start[0], 0.1 * m.depth_mm, 0.3 * start[2]),
+        (start[0], m.wall_mm - 1, np.clip(start[2], -0.4 * m.height_mm, 0.4 * m.height_mm)),
+        WAY_RADIUS_MM,
+    )
+    return np.asarray(field, dtype=np.float32), allowed, way
+
+
+def _paravertebral(site: Site, leak: LeakSpec) -> Plan:
+    m = site.measures
+    sign = side_sign(leak.side) or 1.0
+    left, back, up = site.at
+    allowed = (site.compartments == Compartment.ELSEWHERE) & (left * np.float32(sign) > 0)
+    allowed &= back < np.float32(m.wall_mm - 3.0)
+    volume_mm3 = leak.volume_ml * 1000
+    exit_left = sign * m.width_mm / 2
+    if leak.shape is LeakShape.BLOB:
+        centre = (exit_left + sign * 3.0, -0.1 * m.depth_mm, 0.0)
+        field = np.sqrt(_distance2(site, centre))
+    else:
+        # A segmental vein around the waist of the body, from its side to its front.
+        radius, half_length = _cord_size(volume_mm3, VEIN_RADIUS_MM, 40.0)
+        angle = np.arctan2(left * np.float32(sign), -back - np.float32(0.0))
+        reach = 0.42 * (m.width_mm + m.depth_mm) / 2
+        along = (np.float32(np.pi / 2) - angle) * np.float32(reach)
+        across = np.hypot(site.outline_mm - np.float32(radius + 0.2), up - 0.08 * along) / np.float32(radius)
+        field = np.maximum(across, np.abs(along - np.float32(half_length)) / np.float32(half_length))
+    way = _capsule(
+        site,
+        (0.5 * exit_left, -0.1 * m.depth_mm, 0.0),
+        (1.1 * exit_left, -0.05 * m.depth_mm, 0.0),
+        WAY_RADIUS_MM,
+    )
+    return np.asarray(field, dtype=np.float32), allowed, way
+
+
+def needle_line(
+    site: Site, side: Side, *, transcostovertebral: bool = False
+) -> tuple[FloatArray, FloatArray]:
+    """Return the deep end (local mm) and outward unit vector of a needle's way through one pedicle."""
+    m = site.measures
+    sign = side_sign(side) or 1.0
+    tip = as_floats([sign * 0.2 * m.width_mm, -0.1 * m.depth_mm, -0.05 * m.height_mm])
+    through = as_floats([sign * m.pedicle_left_mm, m.wall_mm + 3.0, m.pedicle_superior_mm])
+    if transcostovertebral:
+        through += [sign * 7.0, 0.0, 0.0]
+    direction = through - tip
+    return tip, as_floats(direction / np.linalg.norm(direction))
+
+
+def _access_track(site: Site, leak: LeakSpec) -> Plan:
+    m = site.measures
+    tip, direction = needle_line(site, leak.side, transcostovertebral=leak.shape is LeakShape.CORD and False)
+    offset = [a - np.float32(c) for a, c in zip(site.at, tip, strict=True)]
+    along = sum(o * np.float32(d) for o, d in zip(offset, direction, strict=True))
+    across = np.sqrt(np.maximum(sum(o * o for o in offset) - along**2, 0.0))
+    bone = (across < 1.0) & site.own
+    leaves = float(along[bone].max()) if bone.any() else m.depth_mm
+    radius, half_length = _cord_size(leak.volume_ml * 1000, TRACK_RADIUS_MM, LONGEST_CORD_MM)
+    field = np.maximum(
+        across / np.float32(radius),
+        np.abs(along - np.float32(leaves + half_length)) / np.float32(half_length),
+    )
+    allowed = (site.compartments == Compartment.ELSEWHERE) & (along > leaves - 4.0) & (site.at[1] > m.wall_mm)
+    way = (across < WAY_RADIUS_MM) & (along > 0) & (along < leaves + 0.5)
+    return np.asarray(field, dtype=np.float32), np.asarray(allowed), np.asarray(way)
+
+
+def _cord_size(volume_mm3: float, radius_mm: float, longest_mm: float) -> tuple[float, float]:
+    """Return the radius and half the length of a cord of a volume."""
+    length = volume_mm3 / (np.pi * radius_mm**2)
+    if length > longest_mm:
+        radius_mm = float(np.sqrt(volume_mm3 / (np.pi * longest_mm)))
+        length = longest_mm
+    return radius_mm, max(float(length) / 2, radius_mm)
+
+
+def _capsule(site: Site, start: Point, end: Point, radius_mm: float) -> BoolArray:
+    return np.asarray(distance_to_capsule(site.at, (start, end), radius_mm) < 0)
+
+
+def _distance2(site: Site, centre: Point) -> Float32Array:
+    return np.asarray(
+        sum((a - np.float32(c)) ** 2 for a, c in zip(site.at, centre, strict=True)), dtype=np.float32
+    )
+
+
+def _point_of(site: Site, flat_index: int) -> Point:
+    left, back, up = (float(a.ravel()[flat_index]) for a in site.at)
+    return left, back, up

@@ -1,0 +1,154 @@
+"""Simulated patients: a spine with lesions, cement and leaks, scanned before and after injection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.core.arrays import BoolArray, Float32Array, read_only
+from cementct.core.findings import LeakType
+from cementct.core.grid import Grid
+from cementct.core.image import LabelMap, Mask, Volume
+from cementct.core.levels import Level
+from cementct.testing.bone import Anatomy, draw_anatomy
+from cementct.testing.column import ColumnCoordinates, PlacedVertebra, build_column
+from cementct.testing.labelling import majority, share_of
+from cementct.testing.lesions import LesionShape, fit_lesion
+from cementct.testing.sampling import Lattices
+from cementct.testing.scanner import scan_volume
+from cementct.testing.spec import CaseSpec, Scanner
+from cementct.testing.surroundings import borders_of
+from cementct.testing.treating import Injection, inject, judge_case
+from cementct.testing.truth import CaseTruth
+
+# The field of view reaches further back than forwards of the bodies: its middle lies this far behind them.
+FOV_BEHIND_BODY_MM = 15.0
+
+
+@dataclass(frozen=True)
+class PhantomCase:
+    """A simulated case: what a scanner would deliver, and what is true.
+
+    Attributes
+    ----------
+    spec
+        What it was made from.
+    post, pre
+        The scans, in canonical order; `pre` None where none was wanted.
+    truth
+        Its numbers.
+    vertebrae, bodies, lesion, cement
+        Label maps with vertebra numbers on the grid of `post`; a voxel belongs to what fills most of it.
+    leaks
+        Leak types (1 diskal … 5 access-track).
+    canal
+        The spinal canal, by the contract's borders.
+    cement_share
+        Share of each voxel that cement of this treatment fills.
+    pre_vertebrae, pre_bodies
+        The same labels on the grid of `pre`.
+    """
+
+    spec: CaseSpec
+    post: Volume
+    pre: Volume | None
+    truth: CaseTruth
+    vertebrae: LabelMap
+    bodies: LabelMap
+    lesion: LabelMap
+    cement: LabelMap
+    leaks: LabelMap
+    canal: Mask
+    cement_share: Float32Array
+    pre_vertebrae: LabelMap | None = None
+    pre_bodies: LabelMap | None = None
+
+
+def make_case(spec: CaseSpec | int) -> PhantomCase:
+    """Return the simulated case of a spec, or of the random spec of a seed.
+
+    Raises
+    ------
+    ValueError
+        Where lesion, cement or leaks of the spec have no room in the patient.
+    """
+    if isinstance(spec, int):
+        spec = CaseSpec.random(spec)
+    column = build_column(spec)
+    lesions = _lesions(spec, column)
+    lattices = Lattices.of(scan_grid(spec, spec.scanner))
+    anatomy = draw_anatomy(spec, column, lattices, lesions)
+    injection = inject(spec, anatomy)
+    truth = judge_case(spec, anatomy, injection)
+    post = Volume(scan_volume(anatomy.hu, lattices, spec.scanner, seed=spec.seed), lattices.scan)
+    labels = _label_maps(anatomy, injection)
+    del anatomy
+    before = _scan_before(spec, lesions) if spec.pre_scanner else (None, None, None)
+    return PhantomCase(
+        spec=spec,
+        post=post,
+        pre=before[0],
+        truth=truth,
+        **labels,
+        canal=_canal(spec, lattices.scan, column, labels["vertebrae"], labels["bodies"]),
+        cement_share=read_only(share_of(injection.cement, lattices)),
+        pre_vertebrae=before[1],
+        pre_bodies=before[2],
+    )
+
+
+def scan_grid(spec: CaseSpec, scanner: Scanner) -> Grid:
+    """Return the grid of a scan of the spec's field of view."""
+    spacing = (scanner.slice_spacing_mm, scanner.pixel_mm, scanner.pixel_mm)
+    n_z, n_y, n_x = (max(1, round(extent / s)) for extent, s in zip(spec.fov_mm, spacing, strict=True))
+    z, y, x = (-(n - 1) / 2 * s for n, s in zip((n_z, n_y, n_x), spacing, strict=True))
+    return Grid((n_z, n_y, n_x), spacing, (x, y + FOV_BEHIND_BODY_MM, z))
+
+
+def _lesions(spec: CaseSpec, column: Sequence[PlacedVertebra]) -> dict[Level, LesionShape]:
+    shapes = {v.level: v.shape for v in column}
+    return {
+        t.level: fit_lesion(spec, t.lesion, shapes[t.level]) for t in spec.treatments if t.lesion is not None
+    }
+
+
+def _scan_before(spec: CaseSpec, lesions: dict[Level, LesionShape]) -> tuple[Volume, LabelMap, LabelMap]:
+    scanner = spec.pre_scanner or spec.scanner
+    lattices = Lattices.of(scan_grid(spec, scanner))
+    anatomy = draw_anatomy(spec, build_column(spec, spec.movement), lattices, lesions)
+    volume = Volume(scan_volume(anatomy.hu, lattices, scanner, seed=spec.seed + 104729), lattices.scan)
+    return (
+        volume,
+        LabelMap(majority(anatomy.vertebrae, lattices), lattices.scan),
+        LabelMap(majority(anatomy.bodies, lattices), lattices.scan),
+    )
+
+
+def _label_maps(anatomy: Anatomy, injection: Injection) -> dict[str, LabelMap]:
+    lattices = anatomy.lattices
+    arrays = {
+        "vertebrae": anatomy.vertebrae,
+        "bodies": anatomy.bodies,
+        "lesion": anatomy.lesions,
+        "cement": injection.cement,
+        "leaks": injection.leaks,
+    }
+    return {name: LabelMap(majority(array, lattices), lattices.scan) for name, array in arrays.items()}
+
+
+def _canal(
+    spec: CaseSpec, grid: Grid, column: Sequence[PlacedVertebra], vertebrae: LabelMap, bodies: LabelMap
+) -> Mask:
+    """Return the canal on the scan's own grid; discs are told by lying in front of the walls."""
+    del spec
+    at = ColumnCoordinates.on(grid, column)
+    borders = borders_of(column)
+    half, depth = at.interpolate(borders.half_canal_mm), at.interpolate(borders.canal_depth_mm)
+    inside: BoolArray = np.asarray((np.abs(at.left_mm) < half) & (at.behind_wall_mm > 0.0))
+    inside &= (at.behind_wall_mm < depth) & (vertebrae.labels == 0) & (bodies.labels == 0)
+    return Mask(inside, grid)
+
+
+__all__ = ["CaseSpec", "LeakType", "PhantomCase", "make_case", "scan_grid"]
