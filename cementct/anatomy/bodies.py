@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from cementct.anatomy.fields import extended_at, largest_patch
 from cementct.anatomy.model import HeightField
-from cementct.anatomy.sampling import local_coordinates
+from cementct.anatomy.sampling import SURFACE, Block, local_coordinates
 from cementct.core.arrays import BoolArray
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
@@ -19,6 +19,46 @@ HOLLOW_SHARE = 0.03
 # Bone this far above or below the ends of the posterior wall belongs to no body: an articular process or a
 # neighbour mislabelled, mm. Generous, for faces that are tilted or dished.
 BEYOND_FACES_MM = 14.0
+
+
+# Transverse processes spring from the side of the lowest lumbar bodies. What lies farther than this (mm) outside
+# both rims is not body, unless it is less than this (mm³) in all.
+OUTSIDE_RIMS_MM = 2.5
+LEAST_PROCESS_MM3 = 150.0
+# Tongues of a rim thinner than twice this are processes or osteophytes, mm.
+TONGUE_RADIUS_MM = 5.0
+# Rims that enclose less than this share of the body's silhouette are not trusted to limit it.
+LEAST_RIM_SHARE = 0.55
+
+
+def rim_limit(block: Block, faces: tuple[HeightField, HeightField]) -> BoolArray | None:
+    """Return the outline, over (left, posterior), that a body stays within; None where its rims are unclear."""
+    rims = np.zeros(block.bone.shape[:2], dtype=np.bool_)
+    for face in faces:
+        rows = np.clip(np.searchsorted(block.left_mm, face.first_mm - 1e-6), 0, rims.shape[0] - 1)
+        columns = np.clip(np.searchsorted(block.posterior_mm, face.second_mm - 1e-6), 0, rims.shape[1] - 1)
+        rims[np.ix_(rows, columns)] |= np.isfinite(face.height_mm)
+    rims = _opened(rims, TONGUE_RADIUS_MM / block.step_mm)
+    seen = (block.bone >= SURFACE).any(axis=2)
+    if np.count_nonzero(rims) < LEAST_RIM_SHARE * np.count_nonzero(seen):
+        return None
+    return np.asarray(ndimage.distance_transform_edt(~rims) * block.step_mm <= OUTSIDE_RIMS_MM)
+
+
+def _opened(mask: BoolArray, radius: float) -> BoolArray:
+    inner = ndimage.distance_transform_edt(np.pad(mask, 1)) > radius
+    if not inner.any():
+        return mask
+    return np.asarray((ndimage.distance_transform_edt(~inner) <= radius)[1:-1, 1:-1])
+
+
+def within_outline(grid: Grid, body: Region, block: Block, limit: BoolArray) -> Region:
+    """Return what of a body lies within an outline over (left, posterior)."""
+    left, posterior, _ = local_coordinates(grid, body.box, block.frame)
+    rows = np.rint((left - block.left_mm[0]) / block.step_mm).astype(int).clip(0, limit.shape[0] - 1)
+    columns = np.rint((posterior - block.posterior_mm[0]) / block.step_mm).astype(int)
+    inside = limit[rows, columns.clip(0, limit.shape[1] - 1)]
+    return _trimmed(body, largest_patch(body.voxels & inside))
 
 
 def cut_body(grid: Grid, whole: Region, frame: Frame, wall: HeightField) -> Region:

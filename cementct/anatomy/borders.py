@@ -24,8 +24,12 @@ USUAL_PEDICLE_WIDTH_MM = 8.0
 USUAL_PEDICLE_SHARES = (-0.12, 0.42)
 # Laminae lie at most this far behind the posterior wall; bone farther back is the neighbour's, mm.
 GREATEST_CANAL_DEPTH_MM = 27.0
+# A place this far behind where the laminae usually stand lies between two spinous processes, mm.
+BEHIND_LAMINAE_MM = 3.0
 # The front of the facet joint lies at most this far behind the wall's plane, mm.
 GREATEST_FORAMEN_DEPTH_MM = 18.0
+# Its usual depth where no facet is in view, mm.
+USUAL_FORAMEN_DEPTH_MM = 12.0
 # Bone nearer to the wall than this is body or pedicle, not facet, mm.
 LEAST_FORAMEN_DEPTH_MM = 3.0
 # How far past the body's faces laminae and facets are looked at, mm.
@@ -150,21 +154,29 @@ def _find_back(grid: Grid, borders: Borders, bone: BoolArray, box: Box) -> Heigh
     first, second = np.meshgrid(block.left_mm, block.superior_mm, indexing="ij")
     wall = wall_at(borders, first, second)
     in_canal = (block.left_mm > borders.right.medial_mm) & (block.left_mm < borders.left.medial_mm)
-    laminae = _march(block, wall + 0.5 * USUAL_CANAL_DEPTH_MM - 1.0)
-    laminae = np.where(laminae - wall > GREATEST_CANAL_DEPTH_MM, np.nan, laminae)
+    heights = np.where(in_canal[:, None], _laminae(block, wall, in_canal), np.nan)
+    usual_mm = float(np.nanmedian(heights - wall)) if in_canal.any() else USUAL_CANAL_DEPTH_MM
     facets = _march(block, wall + LEAST_FORAMEN_DEPTH_MM)
     facets = np.where(facets - wall > GREATEST_FORAMEN_DEPTH_MM, np.nan, facets)
-    laminae = np.where(in_canal[:, None], laminae, np.nan)
-    if not np.isfinite(laminae).any():
-        laminae = np.where(in_canal[:, None], wall + USUAL_CANAL_DEPTH_MM, np.nan)
-    heights = np.where(in_canal[:, None], bridge_gaps(laminae), np.nan)
     for side in (block.left_mm >= borders.left.medial_mm, block.left_mm <= borders.right.medial_mm):
         own = facets[side]
-        edge = np.nanmedian(heights - wall)
-        own = bridge_gaps(own) if np.isfinite(own).any() else wall[side] + min(float(edge), 12.0)
-        heights[side] = own
+        shown = np.isfinite(own).any()
+        heights[side] = bridge_gaps(own) if shown else wall[side] + min(usual_mm, USUAL_FORAMEN_DEPTH_MM)
     heights = ndimage.median_filter(heights, 3, mode="nearest")
     return crop_field(block.left_mm, block.superior_mm, heights)
+
+
+def _laminae(block: Block, wall: FloatArray, in_canal: BoolArray) -> FloatArray:
+    """Return where the canal ends behind: at the laminae, and straight across between them."""
+    laminae = _march(block, wall + 0.5 * USUAL_CANAL_DEPTH_MM - 1.0)
+    laminae = np.where(in_canal[:, None] & (laminae - wall <= GREATEST_CANAL_DEPTH_MM), laminae, np.nan)
+    shown = np.isfinite(laminae).any(axis=1)
+    if not shown.any():
+        return wall + USUAL_CANAL_DEPTH_MM
+    usual = np.nanmedian((laminae - wall)[shown], axis=1, keepdims=True)
+    part = laminae[shown]
+    laminae[shown] = np.where(part - wall[shown] > usual + BEHIND_LAMINAE_MM, np.nan, part)
+    return bridge_gaps(laminae)
 
 
 def _corners(reach: Extent, height_mm: float) -> tuple[FloatArray, FloatArray, FloatArray]:

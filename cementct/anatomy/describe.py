@@ -11,13 +11,14 @@ from cementct.anatomy.compartments import map_compartments
 from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.model import CompartmentMap, Spine, Vertebra
 from cementct.anatomy.naming import Landmarks, LevelHints, Names, name_levels, number_of
-from cementct.anatomy.orientation import rough_frames
+from cementct.anatomy.orientation import agreed_axes, rough_frames
 from cementct.anatomy.outline import (
     Bone,
     Expectation,
     Outline,
     measure_outline,
     moved_canal,
+    recentred,
     refined_frame,
 )
 from cementct.anatomy.parts import clean_regions
@@ -142,15 +143,14 @@ def _measure(
         measure_outline(bone, whole, frame, number=n, step_mm=FIRST_STEP_MM, body=bodies.get(n))
         for n, whole, frame in parts
     ]
-    frames = [refined_frame(outline, bone.grid) for outline in first]
+    frames = agreed_axes([refined_frame(outline, bone.grid) for outline in first])
     outlines = []
     for i, (n, whole, _) in enumerate(parts):
         expected = _expectation(first, frames, i)
-        outlines.append(
-            measure_outline(
-                bone, whole, frames[i], number=n, step_mm=STEP_MM, body=bodies.get(n), expectation=expected
-            )
+        outline = measure_outline(
+            bone, whole, frames[i], number=n, step_mm=STEP_MM, body=bodies.get(n), expectation=expected
         )
+        outlines.append(recentred(outline, bone.grid))
     return outlines
 
 

@@ -113,6 +113,11 @@ def crop_field(first_mm: FloatArray, second_mm: FloatArray, heights: FloatArray)
     return HeightField(first_mm[a], second_mm[b], heights[a, b].copy())
 
 
+def shifted(field: HeightField, first_mm: float, second_mm: float, height_mm: float) -> HeightField:
+    """Return a height field as seen from an origin moved by the given amounts."""
+    return HeightField(field.first_mm - first_mm, field.second_mm - second_mm, field.height_mm - height_mm)
+
+
 def extended_at(field: HeightField, first_mm: ArrayLike, second_mm: ArrayLike) -> FloatArray:
     """Return heights everywhere: off the surface, those of its nearest edge in sample order."""
     filled = _filled(field)

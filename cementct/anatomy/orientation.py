@@ -25,6 +25,9 @@ LEAST_BODY_RADIUS_MM = 6.0
 # a back direction farther off its neighbours' is replaced by theirs (scoliosis stays under 15 a level).
 GREATEST_TURN_DEG = 35.0
 
+# The same once the canal is found; between neighbours but one, scoliosis included, degrees.
+REFINED_TURN_DEG = 20.0
+
 
 @dataclass(frozen=True)
 class RoughPose:
@@ -131,6 +134,21 @@ def _agreed_frames(poses: Sequence[RoughPose | None]) -> list[Frame | None]:
             own = expected
         frames.append(Frame.from_axes(pose.centre_lps_mm, pose.superior, own))
     return frames
+
+
+def agreed_axes(frames: Sequence[Frame]) -> list[Frame]:
+    """Return the frames with back directions that stand apart from their neighbours' replaced by theirs."""
+    out = []
+    for i, frame in enumerate(frames):
+        around = [f.posterior for f in [*frames[max(i - 2, 0) : i], *frames[i + 1 : i + 3]]]
+        if len(around) < 2:
+            out.append(frame)
+            continue
+        expected = np.median(as_floats(around), axis=0)
+        level = Frame.from_axes(frame.centre_lps_mm, frame.superior, expected)
+        turned = _angle_deg(as_floats(level.posterior), as_floats(frame.posterior)) > REFINED_TURN_DEG
+        out.append(level if turned else frame)
+    return out
 
 
 def _angle_deg(first: FloatArray, second: FloatArray) -> float:

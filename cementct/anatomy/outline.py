@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cementct.anatomy.bodies import body_as_given, cut_body
+from cementct.anatomy.bodies import LEAST_PROCESS_MM3, body_as_given, cut_body, rim_limit, within_outline
 from cementct.anatomy.canal import CanalSection, find_canal, usual_canal
 from cementct.anatomy.endplates import face_normal, find_endplates
-from cementct.anatomy.fields import fit_surface
+from cementct.anatomy.fields import fit_surface, shifted
 from cementct.anatomy.model import HeightField, Pedicle
 from cementct.anatomy.pedicles import find_pedicles
 from cementct.anatomy.sampling import (
@@ -144,7 +144,9 @@ def measure_outline(
     own = sample_region(whole if body is None else body, bone.grid, frame, extent=EXTENT, step_mm=step_mm)
     low, high = _face_planes(own)
     around = _between_faces(bone.around(frame, step_mm=step_mm), low, high)
-    canal = find_canal(around) or expected.canal or usual_canal(around)
+    ring = own if body is None else around
+    canal = find_canal(_between_faces(ring, low, high)) or find_canal(around)
+    canal = canal or expected.canal or usual_canal(around)
     middle = wall_in_middle(around, canal)
     if middle is None:
         middle = canal.posterior_mm - expected.canal_to_wall_mm
@@ -165,6 +167,8 @@ def measure_outline(
         cut = whole
     block = own if given else sample_region(cut, bone.grid, frame, extent=EXTENT, step_mm=step_mm)
     superior, inferior = find_endplates(block, voxel_mm=max(bone.grid.spacing_mm))
+    if not given:
+        cut, block = _without_processes(bone.grid, cut, block, (superior, inferior))
     return Outline(
         number=number,
         whole=whole,
@@ -196,6 +200,43 @@ def refined_frame(outline: Outline, grid: Grid) -> Frame:
     return Frame.from_axes(centre, up, back)
 
 
+def recentred(outline: Outline, grid: Grid) -> Outline:
+    """Return the outline with the frame's centre at the centre of its body; the axes stay."""
+    centre = grid.to_lps(outline.body.indices().mean(axis=0))
+    left, posterior, superior = (float(v) for v in outline.frame.to_local(centre))
+    x, y, z = (float(v) for v in centre)
+    canal = outline.canal
+    return replace(
+        outline,
+        frame=replace(outline.frame, centre_lps_mm=(x, y, z)),
+        canal=replace(
+            canal,
+            left_mm=canal.left_mm - left,
+            right_edge_mm=canal.right_edge_mm - left,
+            left_edge_mm=canal.left_edge_mm - left,
+            posterior_mm=canal.posterior_mm - posterior,
+            superior_mm=canal.superior_mm - superior,
+            inferior_mm=canal.inferior_mm - superior,
+        ),
+        wall=replace(outline.wall, field=shifted(outline.wall.field, left, superior, posterior)),
+        superior_endplate=shifted(outline.superior_endplate, left, posterior, superior),
+        inferior_endplate=shifted(outline.inferior_endplate, left, posterior, superior),
+        left_pedicle=_shifted_pedicle(outline.left_pedicle, left, superior),
+        right_pedicle=_shifted_pedicle(outline.right_pedicle, left, superior),
+    )
+
+
+def _shifted_pedicle(pedicle: Pedicle | None, left: float, superior: float) -> Pedicle | None:
+    if pedicle is None:
+        return None
+    return Pedicle(
+        medial_mm=pedicle.medial_mm - left,
+        lateral_mm=pedicle.lateral_mm - left,
+        superior_mm=pedicle.superior_mm - superior,
+        inferior_mm=pedicle.inferior_mm - superior,
+    )
+
+
 def moved_canal(canal: CanalSection, frame: Frame, to: Frame) -> CanalSection:
     """Return the canal of one frame in the coordinates of another."""
     middle = to.to_local(frame.to_lps((canal.left_mm, canal.posterior_mm, 0.0)))
@@ -225,10 +266,25 @@ def _face_planes(own: Block) -> tuple[FloatArray, FloatArray]:
 
 def _between_faces(block: Block, low: FloatArray, high: FloatArray) -> Block:
     """Blank the bone far above and below the body, so that rings of neighbours are not looked at."""
-    within = (block.superior_mm >= low[0] - 3 * RING_BEYOND_FACES_MM) & (
+    within = (block.superior_mm >= low[0] - RING_BEYOND_FACES_MM) & (
         block.superior_mm <= high[0] + RING_BEYOND_FACES_MM
     )
     return replace(block, bone=np.where(within, block.bone, 0.0).astype(np.float32))
+
+
+def _without_processes(
+    grid: Grid, body: Region, block: Block, faces: tuple[HeightField, HeightField]
+) -> tuple[Region, Block]:
+    """Cut off what stands out sideways from a body farther than the rims of its faces."""
+    limit = rim_limit(block, faces)
+    if limit is None:
+        return body, block
+    outside = (block.bone >= SURFACE) & ~limit[:, :, None]
+    if np.count_nonzero(outside) * block.step_mm**3 < LEAST_PROCESS_MM3:
+        return body, block
+    return within_outline(grid, body, block, limit), replace(
+        block, bone=np.where(limit[:, :, None], block.bone, 0.0).astype(np.float32)
+    )
 
 
 def _size(body: Block) -> tuple[float, float, float]:

@@ -18,6 +18,11 @@ BEHIND_WALL_MM = 1.5
 BEHIND_CANAL_MIDDLE_MM = 1.0
 # Neighbouring sections averaged against the steps of voxels, to either side, mm.
 SECTION_HALF_THICKNESS_MM = 1.0
+# Where a section is wider than this (mm), a transverse process springs from the pedicle itself (L4, L5); the
+# pedicle then ends where its height falls below this share of its greatest, and is at most so wide (mm).
+WITH_PROCESS_MM = 15.0
+PROCESS_HEIGHT_SHARE = 0.6
+GREATEST_WIDTH_MM = 22.0
 # A pedicle's medial border lies within this of the canal's edge as the hole shows it, mm.
 NEAR_CANAL_EDGE_MM = 7.0
 
@@ -87,7 +92,21 @@ def _borders(block: Block, piece: Float32Array, *, leftward: bool) -> Pedicle:
     low_left, high_left = _edges(piece.max(axis=1), block.left_mm)
     low, high = _edges(piece.max(axis=0), block.superior_mm)
     medial, lateral = (low_left, high_left) if leftward else (high_left, low_left)
+    if abs(lateral - medial) > WITH_PROCESS_MM:
+        lateral = _before_process(block, piece, medial, lateral)
     return Pedicle(medial_mm=medial, lateral_mm=lateral, superior_mm=high, inferior_mm=low)
+
+
+def _before_process(block: Block, piece: Float32Array, medial: float, lateral: float) -> float:
+    """Return the lateral border of a pedicle that goes over into a transverse process."""
+    outward = np.argsort(np.abs(block.left_mm - medial))
+    outward = outward[np.sign(block.left_mm[outward] - medial) == np.sign(lateral - medial)]
+    distance = np.abs(block.left_mm[outward] - medial)
+    height = piece[outward].sum(axis=1)
+    peak = int(height[distance <= WITH_PROCESS_MM].argmax())
+    thin = np.flatnonzero(height[peak:] < PROCESS_HEIGHT_SHARE * height[peak])
+    width = float(distance[peak + int(thin[0])]) if thin.size else GREATEST_WIDTH_MM
+    return medial + float(np.sign(lateral - medial)) * min(width, GREATEST_WIDTH_MM)
 
 
 def _edges(profile: Float32Array, positions_mm: FloatArray) -> tuple[float, float]:

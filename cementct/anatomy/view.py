@@ -19,7 +19,9 @@ def cut_by_scan(volume: Volume, outline: Outline) -> bool:
     wall = outline.wall.field
     behind = float(np.max(wall.height_mm)) + PEDICLE_DEPTH_MM
     near = outline.whole.voxels & (posterior <= behind)
-    near &= (superior >= float(wall.second_mm[0]) - 3.0) & (superior <= float(wall.second_mm[-1]) + 3.0)
+    sides = [p for p in (outline.left_pedicle, outline.right_pedicle) if p is not None]
+    top = max([p.superior_mm for p in sides], default=float(wall.second_mm[-1]))
+    near &= (superior >= float(wall.second_mm[0])) & (superior <= top)
     return _touches_edge(volume, Region(outline.whole.box, near)) or _touches_edge(volume, outline.body)
 
 

@@ -25,6 +25,12 @@ FORAMEN_HALF_HEIGHT_SHARE = 0.3
 REBUILT_SHARE = 0.15
 # Under this share of the wall intact, its course cannot be told from itself.
 LEAST_INTACT_SHARE = 0.3
+# Lips of the body reach past the plane of its faces; the wall is followed this far over it where most of its
+# width shows bone, mm.
+LIP_MM = 5.0
+LIP_SHARE = 0.5
+# Bone farther than this from where the wall is expected is not the wall, mm.
+FAR_FROM_WALL_MM = 9.0
 # The wall is looked for from the canal's middle forwards over at most this distance, mm.
 GREATEST_CANAL_TO_WALL_MM = 26.0
 
@@ -80,18 +86,18 @@ def fit_posterior_wall(
     expected_mm
         Where the wall lies if this vertebra does not show it (from its neighbours).
     """
-    left, superior = _inside(block.left_mm, borders_mm), _inside(block.superior_mm, heights_mm)
+    left = _inside(block.left_mm, borders_mm)
+    seen = _hits(block, canal)
+    seen = np.where(np.abs(seen - expected_mm) > FAR_FROM_WALL_MM, np.nan, seen)
+    superior = _with_lips(block.superior_mm, heights_mm, np.isfinite(seen[left]).mean(axis=0))
     left_mm, superior_mm = block.left_mm[left], block.superior_mm[superior]
-    hits = _hits(block, canal)[np.ix_(left, superior)]
+    hits = seen[np.ix_(left, superior)]
     first, second = np.meshgrid(left_mm, superior_mm, indexing="ij")
-    hits = np.where(np.abs(hits - expected_mm) > 9.0, np.nan, hits)
     course = fit_surface(first, second, hits, curved=True, scale_mm=COURSE_SCALE_MM)
     smooth = basis(first, second, curved=True) @ course
     intact = np.isfinite(hits) & (hits > smooth - DENT_MM)
     intact_share = float(intact.mean())
     if intact_share < LEAST_INTACT_SHARE:
-        hits = np.where(intact, hits, np.nan) if intact.any() else hits
-        smooth = np.full_like(first, expected_mm)
         heights = np.where(intact, hits, expected_mm)
     else:
         heights = bridge_gaps(np.where(intact, hits, np.nan))
@@ -110,6 +116,26 @@ def _hits(block: Block, canal: CanalSection) -> FloatArray:
     hits = first_surface(bone, block.posterior_mm[within][::-1])
     starts_in_bone = bone[..., 0] >= 0.5
     return np.where(starts_in_bone, np.nan, hits)
+
+
+def _with_lips(superior_mm: FloatArray, heights_mm: tuple[float, float], shown: FloatArray) -> BoolArray:
+    """Return the heights of the wall: between the faces, and on over lips where most of the width is bone."""
+    inside = _inside(superior_mm, heights_mm)
+    rows = np.flatnonzero(inside)
+    first, last = int(rows[0]), int(rows[-1])
+    reach = round(LIP_MM / float(superior_mm[1] - superior_mm[0]))
+    for _ in range(reach):
+        if first > 0 and shown[first - 1] >= LIP_SHARE:
+            first -= 1
+        if last + 1 < superior_mm.size and shown[last + 1] >= LIP_SHARE:
+            last += 1
+    while last - first > 3 and shown[first] < LIP_SHARE and superior_mm[first] < heights_mm[0] + LIP_MM:
+        first += 1
+    while last - first > 3 and shown[last] < LIP_SHARE and superior_mm[last] > heights_mm[1] - LIP_MM:
+        last -= 1
+    inside[:] = False
+    inside[first : last + 1] = True
+    return inside
 
 
 def _inside(positions: FloatArray, limits: tuple[float, float]) -> BoolArray:
