@@ -1,0 +1,306 @@
+"""The command line: words to the user, exit codes, and the wires between reading, analysis and report.
+
+Heavy packages are imported inside the commands, so that help comes at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cementct.core.errors import CementctError, StudyRefused, UsageError
+
+if TYPE_CHECKING:
+    from cementct.console import ProgressStyle
+    from cementct.pipeline.batch import BatchResult
+    from cementct.pipeline.options import RunOptions
+
+# With this variable set, internal errors come with their traceback, as with --debug.
+DEBUG_VARIABLE = "CEMENTCT_DEBUG"
+
+
+class ExitStatus(IntEnum):
+    """What the shell is told."""
+
+    DONE = 0
+    INTERNAL_ERROR = 1
+    USAGE = 2
+    REFUSED = 3
+    SOME_NOT_DONE = 4
+    INTERRUPTED = 130
+
+
+app = typer.Typer(
+    name="cementct",
+    help="Measures bone cement, lesion filling and cement leakage on CT after vertebroplasty.\n\n"
+    "For research; not a medical device. Start with: cementct sample",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+_RUN_HELP = """Analyse one study, or a folder of studies, and write the reports.
+
+\b
+An INPUT is one of
+  a DICOM folder, in any nesting, with any mix of series
+  a folder with post.nii.gz, and perhaps pre.nii.gz, vertebrae.nii.gz, lesion.nii.gz, cement.nii.gz
+  one .nii, .nii.gz, .nrrd or .mha file: the scan after injection
+  a folder of such studies
+
+\b
+Examples
+  cementct run patient17 --out results
+  cementct run all_patients --out results --jobs 4 --skip-existing
+  cementct run post.nii.gz --out results --vertebrae labels.nii.gz --label-scheme verse
+  cementct run patient17 --out results --levels T12,L2 --format json,html
+
+\b
+Exit status
+  0 done    1 internal error    2 usage    3 refused
+  4 some of several studies not done    130 interrupted
+
+The last line on standard output is a JSON object for machines.
+"""
+
+Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Studies, or folders of studies.")]
+Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made if missing.")]
+Vertebrae = Annotated[
+    str,
+    typer.Option(
+        "--vertebrae",
+        metavar="ENGINE|FILE",
+        help="What finds the vertebrae: 'embedded', 'totalsegmentator' (an extra), or a label file, "
+        "or a DICOM SEG with level codes.",
+    ),
+]
+Scheme = Annotated[
+    str | None,
+    typer.Option(
+        "--label-scheme",
+        metavar="NAME",
+        help="What the numbers of a vertebra label file mean: verse, totalsegmentator or spineps. "
+        "Required with such a file, also with one in a study's own folder.",
+    ),
+]
+TopLevel = Annotated[
+    str | None,
+    typer.Option(
+        "--top-level", metavar="T12", help="The level of the uppermost vertebra whose body is whole in view."
+    ),
+]
+Levels = Annotated[str | None, typer.Option("--levels", metavar="L2,L4", help="The treated levels.")]
+PostUid = Annotated[
+    str | None, typer.Option("--post", metavar="UID", help="Use this series as the scan after injection.")
+]
+PreUid = Annotated[
+    str | None, typer.Option("--pre", metavar="UID", help="Use this series as the scan before injection.")
+]
+LesionFile = Annotated[str | None, typer.Option("--lesion", metavar="FILE", help="Mask of the lesion.")]
+CementFile = Annotated[str | None, typer.Option("--cement", metavar="FILE", help="Mask of the cement.")]
+Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Studies worked on at once.")]
+SkipExisting = Annotated[
+    bool, typer.Option("--skip-existing", help="Leave studies alone whose report stands in DIR.")
+]
+Formats = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="LIST", help="Forms of the report, from json, csv, html. Label maps always."
+    ),
+]
+StudyTimeout = Annotated[
+    float | None, typer.Option("--study-timeout", metavar="SECONDS", help="Give a study up after this time.")
+]
+JsonLog = Annotated[bool, typer.Option("--json-log", help="Progress as JSON lines on standard error.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also say how decisions were made.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        from cementct import __version__
+
+        typer.echo(f"cementct {__version__}")
+        raise typer.Exit
+
+
+@app.command("run", help=_RUN_HELP)
+def run_command(  # noqa: PLR0913 - one argument an option of the contract
+    inputs: Inputs,
+    out: Out,
+    *,
+    vertebrae: Vertebrae = "embedded",
+    label_scheme: Scheme = None,
+    top_level: TopLevel = None,
+    levels: Levels = None,
+    post: PostUid = None,
+    pre: PreUid = None,
+    lesion: LesionFile = None,
+    cement: CementFile = None,
+    jobs: Jobs = 1,
+    skip_existing: SkipExisting = False,
+    formats: Formats = "json,csv,html",
+    study_timeout: StudyTimeout = None,
+    json_log: JsonLog = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+    debug: Debug = False,
+) -> None:
+    """Read the words of the command line into options and run the batch."""
+    with _errors_in_words(debug=debug):
+        from cementct.pipeline import options as parse
+        from cementct.report.write import require_available
+
+        if verbose and quiet:
+            raise UsageError("--verbose and --quiet: expected one of them at most, got both")
+        engine, vertebra_file = parse.parse_vertebrae(vertebrae)
+        wanted = parse.RunOptions(
+            engine=engine,
+            vertebra_file=vertebra_file,
+            label_scheme=parse.parse_label_scheme(label_scheme) if label_scheme else None,
+            top_level=parse.parse_level(top_level, option="--top-level") if top_level else None,
+            levels=parse.parse_levels(levels) if levels else (),
+            post_uid=post,
+            pre_uid=pre,
+            lesion_file=parse.existing_file(lesion, option="--lesion") if lesion else None,
+            cement_file=parse.existing_file(cement, option="--cement") if cement else None,
+            jobs=jobs,
+            skip_existing=skip_existing,
+            formats=parse.parse_formats(formats),
+            study_timeout_s=study_timeout,
+        )
+        require_available(wanted.formats)
+        if verbose:
+            logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        style = _style(json_log=json_log, quiet=quiet)
+        result = _run([Path(text) for text in inputs], out, wanted, style)
+        status = int(result.exit_status)
+    raise typer.Exit(status)
+
+
+@app.command("sample")
+def sample_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to write it.")] = Path("sample_study"),
+    *,
+    debug: Debug = False,
+) -> None:
+    """Write a small simulated study to try things on, with its truth beside it."""
+    with _errors_in_words(debug=debug):
+        from cementct.testing.sample import write_sample_study
+
+        write_sample_study(folder)
+    typer.echo(f"Wrote a sample study to {folder}. Now try: cementct run {folder} --out results")
+
+
+@app.command("info")
+def info_command(
+    folder: Annotated[str, typer.Argument(metavar="FOLDER", help="A study, or a folder of studies.")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for machines.")] = False,
+    debug: Debug = False,
+) -> None:
+    """Say which series a folder holds and which of them would be used, without analysing them."""
+    with _errors_in_words(debug=debug):
+        from cementct.listing import list_inputs, print_listing
+
+        print_listing(list_inputs(Path(folder)), as_json=as_json)
+
+
+@app.command("schema")
+def schema_command() -> None:
+    """Print the JSON schema of report.json, with the registry of quality flags under "x-flags"."""
+    from cementct.report.schema import encode_schema
+
+    typer.echo(encode_schema().decode("utf-8"), nl=False)
+
+
+def main() -> None:
+    """Run the command line; the entry point of the ``cementct`` script."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(ExitStatus.INTERRUPTED)
+
+
+def _run(inputs: list[Path], out: Path, wanted: RunOptions, style: ProgressStyle) -> BatchResult:
+    from cementct.console import watching
+    from cementct.pipeline.batch import run_batch
+
+    with watching(style, sys.stderr) as listener:
+        result = run_batch(inputs, out, wanted, listener)
+    typer.echo(_last_line(result, out))
+    return result
+
+
+def _last_line(result: BatchResult, out: Path) -> str:
+    """Return the outcome as one line of JSON."""
+    studies = {entry.study: entry.state.value for entry in result.entries}
+    return json.dumps(
+        {"exit_status": int(result.exit_status), "out": str(out), "studies": studies}, ensure_ascii=False
+    )
+
+
+def _style(*, json_log: bool, quiet: bool) -> ProgressStyle:
+    from cementct.console import ProgressStyle
+
+    if json_log:
+        return ProgressStyle.JSON
+    if quiet:
+        return ProgressStyle.QUIET
+    return ProgressStyle.BAR if sys.stderr.isatty() else ProgressStyle.PLAIN
+
+
+@contextmanager
+def _errors_in_words(*, debug: bool) -> Iterator[None]:
+    """Turn what goes wrong into one line on standard error and the contract's exit status."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        _complain("interrupted; nothing half-written was left")
+        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    except UsageError as error:
+        _complain(str(error))
+        raise typer.Exit(ExitStatus.USAGE) from None
+    except StudyRefused as error:
+        _complain(str(error))
+        raise typer.Exit(ExitStatus.REFUSED) from None
+    except CementctError as error:
+        _complain(str(error))
+        raise typer.Exit(ExitStatus.INTERNAL_ERROR) from None
+    except Exception as error:  # noqa: BLE001 - the last resort: a user sees one line, not a traceback
+        if debug or os.environ.get(DEBUG_VARIABLE):
+            traceback.print_exc()
+        _complain(f"{describe_internal_error(error)}; run again with --debug for the traceback")
+        raise typer.Exit(ExitStatus.INTERNAL_ERROR) from None
+
+
+def describe_internal_error(error: BaseException) -> str:
+    """Return kind and place of an error, without its message, which may hold what must not be shown."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"internal error: {type(error).__name__}{place}"
+
+
+def _complain(words: str) -> None:
+    typer.echo(f"cementct: {words}", err=True)
+
+
+if __name__ == "__main__":
+    main()

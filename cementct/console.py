@@ -1,0 +1,162 @@
+"""How the progress of a run looks: a bar on a terminal, plain lines elsewhere, JSON lines for machines.
+
+All of it goes to standard error; standard output is kept for results.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, TextIO
+
+from cementct.core.outcome import StudyState
+from cementct.pipeline.progress import (
+    BatchStarted,
+    ProgressEvent,
+    ProgressListener,
+    Stage,
+    StageStarted,
+    StudyFinished,
+    StudyStarted,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+Clock = Callable[[], float]
+
+
+class ProgressStyle(StrEnum):
+    """Who watches."""
+
+    BAR = "bar"
+    PLAIN = "plain"
+    JSON = "json"
+    QUIET = "quiet"
+
+
+@contextmanager
+def watching(
+    style: ProgressStyle, stream: TextIO, clock: Clock = time.monotonic
+) -> Iterator[ProgressListener]:
+    """Give a listener that shows progress on `stream` for as long as the context lasts."""
+    if style is ProgressStyle.BAR:
+        with _bar(stream) as progress:
+            yield _BarListener(progress)
+    elif style is ProgressStyle.JSON:
+        yield _JsonListener(stream, clock)
+    elif style is ProgressStyle.QUIET:
+        yield _QuietListener(stream)
+    else:
+        yield _PlainListener(stream)
+
+
+def finished_line(event: StudyFinished) -> str:
+    """Return one line on how a study ended."""
+    if event.already_there:
+        return f"{event.study}: already there, left as it was"
+    if event.state is StudyState.DONE:
+        found = f": {event.summary}" if event.summary else ""
+        return f"{event.study}: done in {event.seconds:.1f} s{found}"
+    return f"{event.study}: {event.state.value}: {event.why or 'for a reason that was not recorded'}"
+
+
+class _PlainListener:
+    """Writes one line a stage and one a study that has ended."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, event: ProgressEvent) -> None:
+        if isinstance(event, BatchStarted) and event.studies != 1:
+            self._write(f"{event.studies} studies")
+        elif isinstance(event, StageStarted):
+            self._write(f"{event.study}: {event.stage.value} ({event.stage.number}/{len(Stage)})")
+        elif isinstance(event, StudyFinished):
+            self._write(finished_line(event))
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._stream, flush=True)
+
+
+class _QuietListener:
+    """Writes one line a study that did not end well."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def __call__(self, event: ProgressEvent) -> None:
+        if isinstance(event, StudyFinished) and event.state is not StudyState.DONE:
+            print(finished_line(event), file=self._stream, flush=True)
+
+
+class _JsonListener:
+    """Writes one JSON object a line for every event, with the seconds since the run began."""
+
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        self._stream = stream
+        self._clock = clock
+        self._start = clock()
+
+    def __call__(self, event: ProgressEvent) -> None:
+        entry = {"event": _EVENT_NAMES[type(event)], "at_s": round(self._clock() - self._start, 3)}
+        print(json.dumps(entry | asdict(event)), file=self._stream, flush=True)
+
+
+_EVENT_NAMES: dict[type[ProgressEvent], str] = {
+    BatchStarted: "batch-started",
+    StudyStarted: "study-started",
+    StageStarted: "stage-started",
+    StudyFinished: "study-finished",
+}
+
+
+class _BarListener:
+    """Moves one bar for all studies and one for each that is being worked on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._all: TaskID | None = None
+        self._studies: dict[str, TaskID] = {}
+
+    def __call__(self, event: ProgressEvent) -> None:
+        if isinstance(event, BatchStarted):
+            if event.studies > 1:
+                self._all = self._progress.add_task(f"{event.studies} studies", total=event.studies, stage="")
+        elif isinstance(event, StudyStarted):
+            self._studies[event.study] = self._progress.add_task(
+                event.study, total=len(Stage), stage="waiting"
+            )
+        elif isinstance(event, StageStarted):
+            task = self._studies.get(event.study)
+            if task is not None:
+                self._progress.update(task, completed=event.stage.number - 1, stage=event.stage.value)
+        else:
+            self._finish(event)
+
+    def _finish(self, event: StudyFinished) -> None:
+        task = self._studies.pop(event.study, None)
+        if task is not None:
+            self._progress.remove_task(task)
+        self._progress.console.print(finished_line(event), markup=False, highlight=False, soft_wrap=True)
+        if self._all is not None:
+            self._progress.advance(self._all)
+
+
+def _bar(stream: TextIO) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TextColumn("{task.fields[stage]}", markup=False),
+        TimeElapsedColumn(),
+        console=Console(file=stream),
+        transient=True,
+    )
