@@ -23,7 +23,7 @@ from cementct.anatomy.outline import (
 )
 from cementct.anatomy.parts import clean_regions
 from cementct.anatomy.spaces import Neighbours
-from cementct.anatomy.view import cut_by_scan
+from cementct.anatomy.view import cut_by_scan, with_body_in_view
 from cementct.core.arrays import BoolArray, FloatArray, as_floats
 from cementct.core.findings import LevelSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
@@ -71,6 +71,7 @@ def describe_spine(volume: Volume, labels: SpineLabels, *, hints: LevelHints = L
         [(order[i], regions[order[i]], frame) for i in kept if (frame := frames[i]) is not None],
         bodies,
     )
+    outlines = with_body_in_view(outlines)
     vertebrae = _vertebrae(volume, labels, outlines, hints)
     return _assembled(volume, labels, vertebrae, against_header)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cementct.anatomy.outline import Outline
@@ -23,6 +25,23 @@ def cut_by_scan(volume: Volume, outline: Outline) -> bool:
     top = max([p.superior_mm for p in sides], default=float(wall.second_mm[-1]))
     near &= (superior >= float(wall.second_mm[0])) & (superior <= top)
     return _touches_edge(volume, Region(outline.whole.box, near)) or _touches_edge(volume, outline.body)
+
+
+def with_body_in_view(outlines: Sequence[Outline]) -> list[Outline]:
+    """Leave out end vertebrae of which only the arch is in view: what was taken for a body lies behind the wall.
+
+    Judged in the frame of the neighbour towards the middle of the spine.
+    """
+    kept = list(outlines)
+    for end, inner in ((0, 1), (-1, -2)):
+        while len(kept) >= 2 and _is_arch_only(kept[end], kept[inner]):
+            del kept[end]
+    return kept
+
+
+def _is_arch_only(outline: Outline, neighbour: Outline) -> bool:
+    wall = float(np.mean(neighbour.wall.field.height_mm))
+    return bool(neighbour.frame.to_local(outline.frame.centre_lps_mm)[1] > wall)
 
 
 def _touches_edge(volume: Volume, region: Region) -> bool:

@@ -1,0 +1,181 @@
+"""Heights of a vertebral body on its midsagittal plane, its wedge angle and what height it has lost."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import HeightField, Spine, Vertebra
+from cementct.core.arrays import FloatArray, as_floats
+from cementct.core.findings import Heights
+from cementct.core.flags import Flag, QualityFlag, raise_flag
+from cementct.core.levels import Level
+
+# Heights are taken at these shares of the body's depth, from front to back (contract).
+DEPTH_SHARES = (0.1, 0.5, 0.9)
+# The midsagittal plane is taken this thick, against the steps of voxels, mm to either side.
+HALF_THICKNESS_MM = 2.0
+# From this loss of height a body counts as compressed (contract; Genant grade 1).
+COMPRESSED_FROM = 0.20
+# A body whose smallest height is under this share of its greatest is wedged or dished and is no measure for
+# its neighbours; sound bodies reach 0.85 (T12, L1 in front; L5 behind).
+SOUND_SHAPE = 0.80
+# A body lower than this share of the middle one among those around it is crushed as a whole.
+SOUND_AMONG_NEIGHBOURS = 0.80
+# Bodies farther away than this many levels are of another size and are not compared.
+GREATEST_DISTANCE_LEVELS = 4
+# Levels whose bodies have another shape than those below them.
+NOT_COMPARABLE = frozenset({Level.C1, Level.C2, Level.S1})
+
+
+@dataclass(frozen=True)
+class HeightFindings:
+    """The heights of one body.
+
+    Attributes
+    ----------
+    heights_mm
+        At 10, 50 and 90 % of the depth; all None where the body is not whole in view.
+    wedge_angle_deg
+        Angle between the lines of both endplates on the midsagittal plane; positive where the front is lower.
+    height_loss
+        1 − the smallest of the three heights over what the nearest sound neighbours have there.
+    compressed
+        Whether that is 0.20 or more; None where `height_loss` is.
+    flags
+        Why something is None.
+    """
+
+    heights_mm: Heights
+    wedge_angle_deg: float | None
+    height_loss: float | None
+    compressed: bool | None
+    flags: tuple[QualityFlag, ...] = ()
+
+
+def measure_heights(vertebra: Vertebra, spine: Spine, *, treated: Collection[int] = ()) -> HeightFindings:
+    """Measure the heights of a body and compare them with its nearest sound neighbours.
+
+    Parameters
+    ----------
+    vertebra
+        One of the spine's vertebrae.
+    spine
+        All vertebrae in view.
+    treated
+        Positions of treated vertebrae, which are no measure for others.
+
+    Returns
+    -------
+    HeightFindings
+        Without heights where the scan cuts the body; without height loss where no sound neighbour is in view.
+    """
+    nothing = Heights(anterior=None, middle=None, posterior=None)
+    if vertebra.level in NOT_COMPARABLE:
+        says = f"{vertebra.level} has no body between two discs; heights are not given."
+        return HeightFindings(nothing, None, None, None, (raise_flag(Flag.ANATOMY_UNCERTAIN, says),))
+    own = _heights(vertebra) if vertebra.complete else None
+    if own is None:
+        return HeightFindings(nothing, None, None, None)
+    front, middle, back = (float(h) for h in own)
+    heights = Heights(anterior=front, middle=middle, posterior=back)
+    wedge = _wedge_angle_deg(vertebra)
+    expected = _expected(vertebra, spine.vertebrae, treated)
+    if expected is None:
+        return HeightFindings(heights, wedge, None, None, (raise_flag(Flag.SOUND_NEIGHBOUR_MISSING),))
+    loss = float(1.0 - np.min(own / expected))
+    return HeightFindings(heights, wedge, loss, loss >= COMPRESSED_FROM)
+
+
+def _heights(vertebra: Vertebra) -> FloatArray | None:
+    """Return the heights in front, in the middle and behind; None where an endplate is missing there."""
+    depths = _depths(vertebra)
+    if depths is None:
+        return None
+    upper = _on_midline(vertebra.superior_endplate, depths)
+    lower = _on_midline(vertebra.inferior_endplate, depths)
+    heights = upper - lower
+    return heights if bool(np.all(np.isfinite(heights)) and np.all(heights > 0)) else None
+
+
+def _depths(vertebra: Vertebra) -> FloatArray | None:
+    """Return the posterior coordinates at 10, 50 and 90 % of the depth on the midsagittal plane."""
+    ends = [_depth_ends(face) for face in (vertebra.superior_endplate, vertebra.inferior_endplate)]
+    known = [pair for pair in ends if pair is not None]
+    if len(known) < 2:
+        return None
+    front, back = np.mean(as_floats(known), axis=0)
+    return np.asarray(front + (back - front) * as_floats(DEPTH_SHARES))
+
+
+def _depth_ends(face: HeightField) -> tuple[float, float] | None:
+    near = np.abs(face.first_mm) <= HALF_THICKNESS_MM
+    known = np.flatnonzero(np.isfinite(face.height_mm[near]).any(axis=0))
+    if known.size < 3:
+        return None
+    half = 0.5 * float(face.second_mm[1] - face.second_mm[0])
+    return float(face.second_mm[known[0]]) - half, float(face.second_mm[known[-1]]) + half
+
+
+def _on_midline(face: HeightField, depths_mm: FloatArray) -> FloatArray:
+    """Return the heights of a face near its midline at the given depths; NaN where it has none."""
+    near = np.abs(face.first_mm) <= HALF_THICKNESS_MM
+    strip = face.height_mm[near]
+    known = np.isfinite(strip).any(axis=0)
+    if np.count_nonzero(known) < 3:
+        return np.full(depths_mm.shape, np.nan)
+    line = np.nanmean(strip[:, known], axis=0)
+    return np.asarray(np.interp(depths_mm, face.second_mm[known], line))
+
+
+def _wedge_angle_deg(vertebra: Vertebra) -> float | None:
+    depths = _depths(vertebra)
+    if depths is None:
+        return None
+    along = np.linspace(depths[0], depths[-1], 21)
+    slopes = []
+    for face in (vertebra.superior_endplate, vertebra.inferior_endplate):
+        heights = _on_midline(face, along)
+        if not np.all(np.isfinite(heights)):
+            return None
+        slopes.append(float(np.polyfit(along, heights, 1)[0]))
+    return float(np.degrees(np.arctan(slopes[0]) - np.arctan(slopes[1])))
+
+
+def _expected(
+    vertebra: Vertebra, vertebrae: Sequence[Vertebra], treated: Collection[int]
+) -> FloatArray | None:
+    """Return the heights that sound neighbours would give this vertebra: interpolated between both sides."""
+    sound = sound_heights([v for v in vertebrae if v.position not in treated and v is not vertebra])
+    here = vertebra.position
+    near = {p: h for p, h in sound.items() if abs(p - here) <= GREATEST_DISTANCE_LEVELS and p != here}
+    above = max((p for p in near if p < here), default=None)
+    below = min((p for p in near if p > here), default=None)
+    if above is None and below is None:
+        return None
+    if above is None or below is None:
+        return near[above if below is None else below]
+    share = (here - above) / (below - above)
+    return np.asarray((1 - share) * near[above] + share * near[below])
+
+
+def sound_heights(vertebrae: Sequence[Vertebra]) -> dict[int, FloatArray]:
+    """Return the heights of those bodies that may serve as a measure, by position.
+
+    Sound is a body that is whole in view, neither wedged nor dished, and not crushed as a whole when compared
+    with the middle one of those around it.
+    """
+    shaped = {}
+    for vertebra in vertebrae:
+        own = _heights(vertebra) if vertebra.complete and vertebra.level not in NOT_COMPARABLE else None
+        if own is not None and float(own.min()) >= SOUND_SHAPE * float(own.max()):
+            shaped[vertebra.position] = own
+    sound = {}
+    for position, own in shaped.items():
+        around = [h for p, h in shaped.items() if 0 < abs(p - position) <= GREATEST_DISTANCE_LEVELS]
+        usual = np.median(as_floats(around), axis=0) if len(around) >= 2 else own
+        if float(np.min(own / usual)) >= SOUND_AMONG_NEIGHBOURS:
+            sound[position] = own
+    return sound
