@@ -62,7 +62,7 @@ class _Broken:
     expected: bool
 
 
-def scan_folder(root: Path, *, found: FoundFiles | None = None) -> DicomFolder:
+def scan_folder(root: Path, *, found: FoundFiles | None = None, prefix: str = "") -> DicomFolder:
     """Return the series that a folder holds, found by the content of its files.
 
     Parameters
@@ -71,6 +71,8 @@ def scan_folder(root: Path, *, found: FoundFiles | None = None) -> DicomFolder:
         The folder; any nesting and any file names.
     found
         The files to look at, where they are known already; else all below `root`.
+    prefix
+        Path of `root` relative to INPUT, for messages.
 
     Raises
     ------
@@ -82,7 +84,6 @@ def scan_folder(root: Path, *, found: FoundFiles | None = None) -> DicomFolder:
     images: list[ImageHeader] = []
     broken: list[_Broken] = []
     patients: set[Identity] = set()
-    study_uids: set[str] = set()
     dicom_files = others = 0
     for file in found.files:
         try:
@@ -96,12 +97,11 @@ def scan_folder(root: Path, *, found: FoundFiles | None = None) -> DicomFolder:
         dicom_files += 1
         series = reader.series(raw)
         patients.add(series.patient)
-        study_uids.add(series.study_uid or "")
         try:
             images.extend(reader.images(raw, file))
         except Unusable as reason:
             broken.append(_Broken(file, str(reason), series.raw_uid, series.uid, expected=True))
-    private = PatientWords.of(patients)
+    private = PatientWords.of(patients, prefix=prefix)
     grouping = Grouping(root, private)
     for bucket in _buckets(images):
         uid = bucket[0].series.raw_uid

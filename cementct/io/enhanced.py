@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
-from cementct.io.header import Elements, HeaderReader, ImageHeader, acquisition_moment, padding_of, safe_uid
+from cementct.io.header import (
+    Elements,
+    HeaderReader,
+    ImageHeader,
+    acquisition_moment,
+    moment_of,
+    padding_of,
+    safe_uid,
+)
 from cementct.io.images import (
     Unusable,
     check_format,
@@ -93,12 +102,14 @@ class _Groups:
 
     def position(self) -> tuple[float, float, float]:
         x, y, z = (float(v) for v in self._group("PlanePositionSequence").ImagePositionPatient)
-        return _finite((x, y, z))
+        _check_finite(x, y, z)
+        return x, y, z
 
     def orientation(self) -> tuple[float, float, float, float, float, float]:
-        values = [float(v) for v in self._group("PlaneOrientationSequence").ImageOrientationPatient]
-        a, b, c, d, e, f = values
-        return _finite((a, b, c, d, e, f))
+        values = self._group("PlaneOrientationSequence").ImageOrientationPatient
+        a, b, c, d, e, f = (float(v) for v in values)
+        _check_finite(a, b, c, d, e, f)
+        return a, b, c, d, e, f
 
     def spacing(self) -> tuple[float, ...]:
         return tuple(float(v) for v in self._group("PixelMeasuresSequence").PixelSpacing)
@@ -119,11 +130,10 @@ class _Groups:
         return int(value) if isinstance(value, int) else None
 
     def moment(self) -> Any:
-        from cementct.io.header import _moment
 
         group = self._group("FrameContentSequence")
         text = str(group.get("FrameAcquisitionDateTime", "") or "") if group is not None else ""
-        return _moment(text[:8], text[8:].split("+")[0].split("-")[0]) if len(text) > 8 else None
+        return moment_of(text[:8], text[8:].split("+")[0].split("-")[0]) if len(text) > 8 else None
 
     def described(self, series: Any) -> Any:
         """Return the series' header with the kernel and thickness that enhanced files hold per frame."""
@@ -147,7 +157,6 @@ def _first(sequence: Any) -> Any:
     return sequence[0] if sequence else None
 
 
-def _finite(values: Any) -> Any:
-    if any(v != v or abs(v) > 1e6 for v in values):
+def _check_finite(*values: float) -> None:
+    if not all(math.isfinite(v) and abs(v) < 1e6 for v in values):
         raise ValueError("a frame's place is not a finite number")
-    return values

@@ -88,9 +88,10 @@ def read_labels(path: Path, *, name: str | None = None) -> LabelMap:
     for start, values in slabs:
         whole = np.rint(values) if values.dtype.kind == "f" else values
         low, high = float(whole.min()), float(whole.max())
-        if not (0 <= low and high <= 65535) or not np.array_equal(whole, values):
+        if not (low >= 0 and high <= 65535) or not np.array_equal(whole, values):
             raise UnreadableFile(
-                f"{shown}: expected labels that are whole numbers from 0 to 65535, found values from {low:g} to {high:g}"
+                f"{shown}: expected labels that are whole numbers from 0 to 65535, "
+                f"found values from {low:g} to {high:g}"
             )
         if high > 255 and labels.dtype == np.uint8:
             labels = labels.astype(np.uint16)

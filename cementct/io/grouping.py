@@ -25,7 +25,7 @@ _PHASE_MARKS: tuple[Callable[[ImageHeader], Hashable], ...] = (
 )
 
 
-class Refused(Exception):  # noqa: N818 - it says what happened
+class Refused(Exception):
     """A stack cannot become a volume; the message is the reason."""
 
 
@@ -127,8 +127,8 @@ class Grouping:
             flags.append(
                 raise_flag(
                     Flag.MISSING_SLICES,
-                    f"Slices are missing or unevenly spaced: {_gaps_in_words(placed, stretches, self.private)}; "
-                    "only an unbroken stretch is used.",
+                    f"Slices are missing or unevenly spaced: "
+                    f"{_gaps_in_words(placed, stretches, self.private)}; only an unbroken stretch is used.",
                 )
             )
         if broken:
@@ -162,7 +162,7 @@ def _numbered(series: Series, number: int) -> Series:
 
 
 def _clusters(images: Sequence[ImageHeader]) -> list[list[ImageHeader]]:
-    """Return images of the same matrix, orientation and spacing together, and as few clusters as that needs."""
+    """Return images of the same matrix, orientation and spacing together."""
     clusters: list[list[ImageHeader]] = []
     for image in images:
         for cluster in clusters:
@@ -231,8 +231,8 @@ def _gaps_in_words(placed: Placed, stretches: Iterable[Run], private: PatientWor
         even = abs(float(gaps[i]) - (missing + 1) * usual) <= 0.1 * usual
         what = f"{missing} missing" if missing > 0 and even else "uneven"
         sentences.append(
-            f"{what} between slices {i + 1} and {i + 2} ({files[0]}, {files[1]}), {float(gaps[i]):.2f} mm apart "
-            f"instead of {usual:.2f}"
+            f"{what} between slices {i + 1} and {i + 2} ({files[0]}, {files[1]}), "
+            f"{float(gaps[i]):.2f} mm apart instead of {usual:.2f}"
         )
     if not sentences:
         return "the spacing changes within the series"

@@ -1,4 +1,4 @@
-"""One CT image as its header describes it: which series it belongs to, where it lies, how its pixels are stored."""
+"""One CT image as its header describes it: its series, where it lies, and how its pixels are stored."""
 
 from __future__ import annotations
 
@@ -88,7 +88,8 @@ class PixelFormat(msgspec.Struct, frozen=True):
     samples
         Colours of a pixel.
     photometric
-        Photometric interpretation. MONOCHROME1 says how to show pixels, not what they mean: HU stay as they are.
+        Photometric interpretation. MONOCHROME1 says how to show pixels, not what they mean: it never
+        inverts HU.
     frames
         Number of frames in the file.
     """
@@ -226,7 +227,7 @@ def safe_uid(text: str) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def _moment(date: str, time: str) -> datetime | None:
+def moment_of(date: str, time: str) -> datetime | None:
     """Return the moment that a DICOM date and time (or date and time in one) name, or None."""
     date = date.replace(".", "").replace("-", "")
     time = time.replace(":", "")
@@ -247,7 +248,7 @@ def _moment(date: str, time: str) -> datetime | None:
 def acquisition_moment(elements: Elements) -> tuple[datetime | None, str]:
     """Return when an image was scanned, by the best clock the header has, and which clock that is."""
     combined = re.split(r"[+\-&]", elements.text(0x0008002A))[0]
-    moment = _moment(combined[:8], combined[8:]) if len(combined) > 8 else None
+    moment = moment_of(combined[:8], combined[8:]) if len(combined) > 8 else None
     if moment is not None:
         return moment, "acquisition time"
     dates = [elements.text(t) for t in (0x00080022, 0x00080023, 0x00080021, 0x00080020)]
@@ -255,10 +256,10 @@ def acquisition_moment(elements: Elements) -> tuple[datetime | None, str]:
     clocks = (("acquisition time", 0x00080032), ("content time", 0x00080033), ("series time", 0x00080031),
               ("study time", 0x00080030))  # fmt: skip
     for (clock, tag), date in zip(clocks, dates, strict=True):
-        moment = _moment(date or any_date, elements.text(tag))
+        moment = moment_of(date or any_date, elements.text(tag))
         if moment is not None:
             return moment, clock
-    return _moment(any_date, "000000"), "date"
+    return moment_of(any_date, "000000"), "date"
 
 
 _SERIES_TAGS = (
@@ -266,7 +267,8 @@ _SERIES_TAGS = (
     0x00180050, 0x00185100, 0x00100010, 0x00100020, 0x00100030, 0x00020002,
 )  # fmt: skip
 _FORMAT_TAGS = (
-    0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280002, 0x00280004, 0x00280008,
+    0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280002, 0x00280004,
+    0x00280008,
 )  # fmt: skip
 
 

@@ -19,7 +19,8 @@ SAMPLE_VOXELS = 400_000
 SOFT_TISSUE_HU = (-200.0, 300.0)
 # A spine scan is mostly soft tissue; a tenth of that share is still more than any shifted scale leaves there.
 LEAST_SOFT_TISSUE = 0.02
-# Between the fat and the cortex of one vertebra lie 300 HU at the least; images scaled to 0–1 or 0–255 span less.
+# Between the fat and the cortex of one vertebra lie 300 HU at the least; images scaled to 0–1 or 0–255 span
+# less.
 LEAST_RANGE_HU = 260.0
 # 16-bit CT scales with extended range end at 31 743; nothing in a patient is denser.
 MOST_HU = 33_000.0

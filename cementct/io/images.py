@@ -18,6 +18,7 @@ from cementct.io.header import (
     PixelFormat,
     SeriesHeader,
     acquisition_moment,
+    moment_of,
     padding_of,
     safe_uid,
 )
@@ -43,7 +44,7 @@ MAP_TYPES = frozenset(
 UNCOMPRESSED = frozenset({IMPLICIT_LITTLE, EXPLICIT_LITTLE, EXPLICIT_BIG})
 
 
-class Unusable(Exception):  # noqa: N818 - it says what was found
+class Unusable(Exception):
     """The file holds no CT image that can become part of a volume; the message is the reason."""
 
 
@@ -107,9 +108,7 @@ class ImageReader:
 
 def content_moment(elements: Elements) -> Any:
     """Return when an image was made, or None."""
-    from cementct.io.header import _moment
-
-    return _moment(elements.text(0x00080023) or elements.text(0x00080020), elements.text(0x00080033))
+    return moment_of(elements.text(0x00080023) or elements.text(0x00080020), elements.text(0x00080033))
 
 
 def _check_kind(series: SeriesHeader) -> None:

@@ -73,8 +73,8 @@ def write_nifti(path: Path, voxels: np.ndarray[tuple[int, ...], np.dtype[np.gene
             igzip.GzipFile("", mode="wb", compresslevel=COMPRESSION_LEVEL, fileobj=plain, mtime=0) as packed,
         ):
             packed.write(data)
-            packed.write(memoryview(np.ascontiguousarray(voxels)).cast("B"))
+            packed.write(np.ascontiguousarray(voxels).reshape(-1).view(np.uint8).data)
         return
     with path.open("wb") as plain:
         plain.write(data)
-        plain.write(memoryview(np.ascontiguousarray(voxels)).cast("B"))
+        plain.write(np.ascontiguousarray(voxels).reshape(-1).view(np.uint8).data)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cementct.core.errors import UnreadableFile
 
-# Voxels in one volume. The longest clinical CT, 512 × 512 × 3000, has 0.8e9; as int16 this bound takes 2.2 GB.
+# Voxels in one volume. The longest clinical CT, 512 × 512 × 3000, has 0.8e9; as int16 the bound takes 2.2 GB.
 MAX_VOXELS = 1_100_000_000
 # Voxels along one axis; photon-counting CT reaches 1024 in plane and about 5000 slices.
 MAX_AXIS = 16_384

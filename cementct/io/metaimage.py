@@ -24,10 +24,10 @@ def read_itk(path: Path, name: str) -> tuple[np.ndarray[Any, Any], Grid]:
     UnreadableFile
         Where it is not one 3-D volume of plain numbers with a geometry of its own, all in this one file.
     """
-    import SimpleITK as sitk
+    import SimpleITK
 
     compressed = _check_text_header(path, name)
-    reader = sitk.ImageFileReader()
+    reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
@@ -36,7 +36,7 @@ def read_itk(path: Path, name: str) -> tuple[np.ndarray[Any, Any], Grid]:
         spacing = tuple(float(v) for v in reader.GetSpacing())
         direction = np.asarray(reader.GetDirection(), dtype=np.float64)
         origin = np.asarray(reader.GetOrigin(), dtype=np.float64)
-        pixel = sitk.GetPixelIDValueAsString(reader.GetPixelID())
+        pixel = SimpleITK.GetPixelIDValueAsString(reader.GetPixelID())
     except RuntimeError as error:
         raise UnreadableFile(f"{name}: expected an NRRD or MHA volume, its header cannot be read") from error
     if len(size) != 3 or min(size) < 2 or components != 1:
@@ -51,7 +51,7 @@ def read_itk(path: Path, name: str) -> tuple[np.ndarray[Any, Any], Grid]:
         image = reader.Execute()
     except (RuntimeError, MemoryError) as error:
         raise UnreadableFile(f"{name}: the voxels cannot be read") from error
-    return sitk.GetArrayFromImage(image), grid
+    return SimpleITK.GetArrayFromImage(image), grid
 
 
 def _grid(
@@ -74,7 +74,7 @@ def _grid(
 
 
 def _check_text_header(path: Path, name: str) -> bool:
-    """Refuse a header without geometry, or one that points to another file; tell whether data are compressed."""
+    """Refuse a header without geometry or with voxels elsewhere; tell whether they are compressed."""
     with path.open("rb") as handle:
         raw = handle.read(HEADER_BYTES)
     if path.suffix.lower() == ".nrrd":

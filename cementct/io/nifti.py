@@ -1,8 +1,8 @@
-"""NIfTI volumes read: the header is judged before any voxel is, and only as many bytes are unpacked as it promises."""
+"""NIfTI volumes read: the header is judged before any voxel is unpacked, and no more is than it promises."""
 
 from __future__ import annotations
 
-import gzip
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -163,14 +163,12 @@ def _voxels(header: NiftiHeader) -> Iterator[BinaryIO]:
 
 
 def _read_exactly(stream: BinaryIO, count: int, name: str) -> bytes:
-    from isal import isal_zlib
-
     parts: list[bytes] = []
     there = 0
     while there < count:
         try:
             data = stream.read(count - there)
-        except (EOFError, gzip.BadGzipFile, isal_zlib.error, OSError) as error:
+        except (EOFError, zlib.error, OSError) as error:
             raise UnreadableFile(f"{name}: the compressed data are damaged or cut short") from error
         if not data:
             raise UnreadableFile(f"{name}: the file ends before all the voxels that its header promises")

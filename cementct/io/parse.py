@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from struct import Struct, error as StructError, pack
+from struct import Struct, pack
+from struct import error as struct_error
 from typing import Any
 
 from cementct.io.limits import MAX_HEADER_BYTES
@@ -52,15 +53,15 @@ _IMPLICIT = Struct("<HHI").unpack_from
 _LENGTH = Struct("<I").unpack_from
 
 
-class NotDicom(Exception):  # noqa: N818 - it says what was found
+class NotDicom(Exception):
     """The file holds no DICOM data."""
 
 
-class _Odd(Exception):  # noqa: N818 - it says what was found
+class _Odd(Exception):
     """The bytes are not of the ordinary kind; pydicom has to read them."""
 
 
-class _Incomplete(Exception):  # noqa: N818 - it says what was found
+class _Incomplete(Exception):
     """The header goes on beyond the bytes at hand."""
 
 
@@ -113,7 +114,7 @@ def parse_header(path: Path | str) -> RawHeader:
                 if not more:
                     break
                 data += more
-            except (_Odd, StructError):
+            except (_Odd, struct_error):
                 break
     finally:
         os.close(handle)
@@ -180,20 +181,30 @@ def _walk_explicit(data: bytes, position: int, size: int, values: dict[int, byte
                 return position + 12, -1 if length == _UNDEFINED else length, multi_frame
             multi_frame = multi_frame or tag == PER_FRAME_GROUPS
             if length == _UNDEFINED:
-                if vr != b"SQ":
-                    raise _Odd
-                position = _skip_items(data, position + 12, size)
+                position = _skip_undefined(data, position + 12, vr, size)
                 continue
             position += 12
-        else:
-            if not vr.isalpha():
-                raise _Odd
+        elif vr.isalpha():
             position += 8
+        else:
+            raise _Odd
         if tag in wanted:
-            if position + length > end:
-                raise _Incomplete if end < size else _Odd
-            values[tag] = data[position : position + length]
+            values[tag] = _value(data, position, length, size)
         position += length
+
+
+def _value(data: bytes, position: int, length: int, size: int) -> bytes:
+    """Return the bytes of an element's value."""
+    if position + length > len(data):
+        raise _Incomplete if len(data) < size else _Odd
+    return data[position : position + length]
+
+
+def _skip_undefined(data: bytes, position: int, vr: bytes, size: int) -> int:
+    """Return where an element of undefined length ends, which has to be a sequence."""
+    if vr != b"SQ":
+        raise _Odd
+    return _skip_items(data, position, size)
 
 
 def _skip_items(data: bytes, position: int, size: int) -> int:
@@ -226,12 +237,7 @@ def _skip_elements(data: bytes, position: int, size: int) -> int:
             continue
         (length,) = _LENGTH(data, position + 8)
         position += 12
-        if length != _UNDEFINED:
-            position += length
-        elif vr == b"SQ":
-            position = _skip_items(data, position, size)
-        else:
-            raise _Odd
+        position = _skip_undefined(data, position, vr, size) if length == _UNDEFINED else position + length
 
 
 def _walk_implicit(data: bytes, position: int, size: int, values: dict[int, bytes]) -> tuple[int, int, bool]:
@@ -252,16 +258,13 @@ def _walk_implicit(data: bytes, position: int, size: int, values: dict[int, byte
         if length == _UNDEFINED:
             raise _Odd
         if tag in WANTED:
-            if position + length > end:
-                raise _Incomplete if end < size else _Odd
-            values[tag] = data[position : position + length]
+            values[tag] = _value(data, position, length, size)
         position += length
 
 
 def _parse_with_pydicom(path: Path | str, size: int) -> RawHeader:
     """Read the wanted elements with pydicom, into the same form."""
     import pydicom
-    from pydicom.errors import InvalidDicomError
 
     tags: list[Any] = [*WANTED, PER_FRAME_GROUPS]
     try:
@@ -273,7 +276,7 @@ def _parse_with_pydicom(path: Path | str, size: int) -> RawHeader:
         multi_frame = PER_FRAME_GROUPS in dataset
     except OSError:
         raise
-    except (InvalidDicomError, Exception) as error:  # noqa: BLE001 - damaged bytes raise anything in pydicom
+    except Exception as error:  # damaged bytes raise anything in pydicom
         raise NotDicom(type(error).__name__) from error
     if 0x00080016 not in values and 0x00280010 not in values and 0x0020000D not in values:
         raise NotDicom

@@ -5,7 +5,6 @@ Uncompressed images are read straight into the volume. Everything else goes thro
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -97,7 +96,7 @@ def _read_uncompressed(
     try:
         with (root / image.file).open("rb", buffering=0) as handle:
             handle.seek(image.pixel_offset)
-            count = handle.readinto(memoryview(buffer).cast("B"))
+            count = handle.readinto(buffer.view(np.uint8).data)
     except OSError as error:
         raise UnreadableFile(f"{private.redact(image.file)}: cannot be read ({error.strerror})") from error
     if count != buffer.nbytes:
@@ -122,13 +121,14 @@ class _Decoder:
             self._file = image.file
         if image.frame >= len(self._frames):
             raise UnreadableFile(f"{self._private.redact(image.file)}: frame {image.frame + 1} is missing")
-        return self._frames[image.frame]
+        frame: Stored = self._frames[image.frame]
+        return frame
 
     def _decode(self, image: ImageHeader) -> Stored:
         import warnings
 
         from pydicom import dcmread
-        from pydicom.pixels import pixel_array
+        from pydicom.pixels.utils import pixel_array
 
         form, name = image.format, self._private.redact(image.file)
         check_shape((form.frames, form.rows, form.columns), name)
@@ -175,7 +175,7 @@ def _stays_whole(rescale: Rescale, form: PixelFormat) -> bool:
     )
 
 
-def _padding_hu(rescale: Rescale) -> tuple[float, float] | None:
+def _padding(rescale: Rescale) -> tuple[int, int] | None:
     """Return the stored bounds of padding, unless they would wipe out tissue."""
     if rescale.padding is None:
         return None
@@ -194,12 +194,12 @@ def _is_padding(stored: Stored, numbers: Stored, padding: tuple[int, int]) -> Bo
 
 
 def _write_whole(stored: Stored, image: ImageHeader, target: HuArray) -> bool:
-    """Write Hounsfield units as 16-bit whole numbers; return False, with nothing written, where they do not fit."""
+    """Write Hounsfield units as whole numbers; where they do not fit, write nothing and return False."""
     form, rescale = image.format, image.rescale
     numbers = _without_junk(stored, form)
     slope, intercept = int(rescale.slope), int(rescale.intercept)
     bounds = [int(numbers.min()) * slope + intercept, int(numbers.max()) * slope + intercept]
-    padding = _padding_hu(rescale)
+    padding = _padding(rescale)
     if padding is None and (min(bounds) < -32768 or max(bounds) > 32767):
         return False
     unmeasured = None
@@ -226,7 +226,7 @@ def _write_whole(stored: Stored, image: ImageHeader, target: HuArray) -> bool:
 def _write_real(stored: Stored, image: ImageHeader, target: HuArray) -> None:
     """Write Hounsfield units as 32-bit floats."""
     numbers = _without_junk(stored, image.format)
-    padding = _padding_hu(image.rescale)
+    padding = _padding(image.rescale)
     hu = (numbers.astype(np.float64) * image.rescale.slope + image.rescale.intercept).astype(np.float32)
     if padding is not None:
         hu[_is_padding(stored, numbers, padding)] = PADDING_HU

@@ -34,13 +34,16 @@ class PatientWords:
         Single words, each of which is telling.
     wholes
         Names and numbers as wholes, as tuples of words.
+    prefix
+        Path of the folder relative to INPUT; it goes before the names in messages.
     """
 
     words: frozenset[str] = frozenset()
     wholes: frozenset[tuple[str, ...]] = frozenset()
+    prefix: str = ""
 
     @classmethod
-    def of(cls, patients: Iterable[Identity]) -> PatientWords:
+    def of(cls, patients: Iterable[Identity], *, prefix: str = "") -> PatientWords:
         """Return the words of some patients' names and numbers."""
         words: set[str] = set()
         wholes: set[tuple[str, ...]] = set()
@@ -48,11 +51,11 @@ class PatientWords:
             for value in (patient.name, patient.number):
                 for spelled in _spellings(value):
                     parts = tuple(part for part in re.split(r"[^0-9a-z]+", spelled) if part)
-                    if not parts or parts[0] in GENERIC and len(parts) == 1:
+                    if not parts or (parts[0] in GENERIC and len(parts) == 1):
                         continue
                     wholes.add(parts)
                     words.update(part for part in parts if len(part) > 1 and part not in GENERIC)
-        return cls(frozenset(words), frozenset(wholes))
+        return cls(frozenset(words), frozenset(wholes), prefix)
 
     def are_in(self, name: str) -> bool:
         """Tell whether a file or folder name holds a patient's name or number."""
@@ -69,7 +72,8 @@ class PatientWords:
         return False
 
     def redact(self, path: str) -> str:
-        """Return a relative path without the parts that hold a patient's name or number."""
+        """Return a path relative to INPUT, without the parts that hold a patient's name or number."""
+        path = f"{self.prefix}/{path}" if self.prefix else path
         if not self.words and not self.wholes:
             return path
         return "/".join(HIDDEN if self.are_in(part) else part for part in path.split("/"))

@@ -32,7 +32,7 @@ def resample_labels(label_map: LabelMap, grid: Grid) -> LabelMap:
             np.floor(change[i, i] * np.arange(grid.shape[i]) + change[i, 3] + 0.5).astype(np.intp)
             for i in range(3)
         )
-        inside = [(0 <= index) & (index < size) for index, size in zip((z, y, x), own.shape, strict=True)]
+        inside = [(index >= 0) & (index < size) for index, size in zip((z, y, x), own.shape, strict=True)]
         labels[np.ix_(*inside)] = label_map.labels[np.ix_(z[inside[0]], y[inside[1]], x[inside[2]])]
         return LabelMap(labels, grid)
     _resample_turned(label_map, labels, change)
@@ -58,7 +58,7 @@ def check_overlap(label_map: LabelMap, grid: Grid, name: str) -> None:
 def _resample_turned(
     label_map: LabelMap, labels: LabelArray, change: np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 ) -> None:
-    """Fill `labels` where the grids are turned against each other; `change` takes its indices to the map's."""
+    """Fill `labels` where the grids are turned; `change` takes its indices to the map's."""
     depth, height, width = labels.shape
     y, x = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
     shape = label_map.labels.shape

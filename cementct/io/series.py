@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from cementct.io.stack import Axes
 AXIAL_WITHIN_DEG = 45.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series:
     """A stack of CT images that makes one volume.
 
@@ -52,7 +53,7 @@ class Series:
     drift: tuple[float, float] = (0.0, 0.0)
     part: int = 0
     flags: tuple[QualityFlag, ...] = ()
-    private: PatientWords = PatientWords()
+    private: PatientWords = field(default_factory=PatientWords)
 
     @property
     def header(self) -> SeriesHeader:
@@ -89,7 +90,7 @@ class Series:
     @cached_property
     def tilt_deg(self) -> float:
         """Angle between the stack's axis and its images' normal, in degrees."""
-        return float(np.degrees(np.arctan(np.hypot(*self.drift))))
+        return math.degrees(math.atan(math.hypot(*self.drift)))
 
     @property
     def is_derived(self) -> bool:
@@ -99,7 +100,7 @@ class Series:
     @property
     def is_axial(self) -> bool:
         """Whether images lie across the patient's long axis."""
-        return abs(float(self.axes.normal[2])) >= np.cos(np.radians(AXIAL_WITHIN_DEG))
+        return abs(float(self.axes.normal[2])) >= math.cos(math.radians(AXIAL_WITHIN_DEG))
 
     @property
     def plane(self) -> str:

@@ -5,6 +5,7 @@ Order comes from positions, never from file names or instance numbers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,8 @@ SAME_PLACE_MM = 0.05
 # more than partial volume already blurs it, and 0.06 mm is what positions rounded to 0.1 mm need.
 PLACE_TOLERANCE = 0.1
 PLACE_TOLERANCE_MM = 0.06
-# Largest difference of a direction cosine within a stack: 0.2 mm at the edge of a 400 mm image, under half a pixel.
+# Largest difference of a direction cosine within a stack: 0.2 mm at the edge of a 400 mm image, less than
+# half a pixel.
 ORIENTATION_TOLERANCE = 5e-4
 # Largest relative difference of pixel spacing within a stack: half a pixel over 512.
 SPACING_TOLERANCE = 1e-3
@@ -211,6 +213,6 @@ def drift(placed: Placed) -> tuple[float, float] | None:
             return None
         slopes.append(slope)
     extent = float(np.ptp(placed.along_mm))
-    if np.hypot(*slopes) * extent <= DRIFT_TOLERANCE_PX * pixel:
+    if math.hypot(*slopes) * extent <= DRIFT_TOLERANCE_PX * pixel:
         return 0.0, 0.0
     return slopes[0], slopes[1]

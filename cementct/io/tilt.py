@@ -1,8 +1,8 @@
 """Gantry tilt undone: sheared stacks brought onto a right-angled grid.
 
-A tilted gantry makes images that are parallel but step sideways from one to the next. Each image is moved in
-its own plane, by linear interpolation between its pixels, to where a right-angled grid expects it; the grid is
-widened so that it holds every image whole. Nothing is interpolated between images.
+A tilted gantry makes images that are parallel but step sideways from one to the next. Each image is moved
+in its own plane, by linear interpolation between its pixels, to where a right-angled grid expects it; the
+grid is widened so that it holds every image whole. Nothing is interpolated between images.
 """
 
 from __future__ import annotations

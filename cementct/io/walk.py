@@ -9,6 +9,8 @@ from pathlib import Path
 from cementct.core.errors import StudyRefused
 from cementct.io.limits import MAX_DEPTH, MAX_FILES
 
+_FILE, _FOLDER = "file", "folder"
+
 
 @dataclass(frozen=True)
 class FoundFiles:
@@ -27,6 +29,24 @@ class FoundFiles:
     root: Path
     files: tuple[str, ...]
     passed_over: tuple[tuple[str, str], ...]
+
+    def below(self, folder: str) -> FoundFiles:
+        """Return what lies below one folder, still relative to the root."""
+        start = f"{folder}/"
+        return FoundFiles(
+            self.root,
+            tuple(name for name in self.files if name.startswith(start)),
+            tuple(item for item in self.passed_over if item[0].startswith(start) or item[0] == folder),
+        )
+
+    def moved(self, folder: str) -> FoundFiles:
+        """Return the files relative to one folder, for which all have to lie below it."""
+        skip = len(folder) + 1
+        return FoundFiles(
+            self.root / folder,
+            tuple(name[skip:] for name in self.files),
+            tuple((name[skip:], why) for name, why in self.passed_over if len(name) > skip),
+        )
 
 
 def find_files(root: Path) -> FoundFiles:
@@ -49,26 +69,31 @@ def find_files(root: Path) -> FoundFiles:
             entries = sorted(os.scandir(root / folder if folder else root), key=lambda entry: entry.name)
         except OSError as error:
             if not folder:
-                raise StudyRefused(
-                    f"expected a readable folder, it cannot be listed ({error.strerror})"
-                ) from error
+                raise StudyRefused(f"expected a folder that can be listed ({error.strerror})") from error
             passed_over.append((folder, f"the folder cannot be listed ({error.strerror})"))
             continue
         folders: list[tuple[str, int]] = []
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
             name = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_symlink():
-                passed_over.append((name, "a symbolic link, not followed"))
-            elif entry.is_dir(follow_symlinks=False):
-                if depth + 1 > MAX_DEPTH:
-                    passed_over.append((name, f"nested deeper than {MAX_DEPTH} folders"))
-                else:
-                    folders.append((name, depth + 1))
-            elif entry.is_file(follow_symlinks=False):
+            kind = _kind(entry, depth)
+            if kind == _FILE:
                 files.append(name)
+            elif kind == _FOLDER:
+                folders.append((name, depth + 1))
+            elif kind:
+                passed_over.append((name, kind))
         if len(files) > MAX_FILES:
             raise StudyRefused(f"expected at most {MAX_FILES} files in a study, found more")
         waiting.extend(reversed(folders))
     return FoundFiles(root, tuple(files), tuple(passed_over))
+
+
+def _kind(entry: os.DirEntry[str], depth: int) -> str:
+    """Return whether an entry is a file or a folder to look into, or why it is passed over."""
+    if entry.name.startswith("."):
+        return ""
+    if entry.is_symlink():
+        return "a symbolic link, not followed"
+    if entry.is_dir(follow_symlinks=False):
+        return _FOLDER if depth < MAX_DEPTH else f"nested deeper than {MAX_DEPTH} folders"
+    return _FILE if entry.is_file(follow_symlinks=False) else ""

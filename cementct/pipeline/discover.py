@@ -1,0 +1,275 @@
+"""Which studies an INPUT holds: one study, or a folder of studies in any mix of forms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from cementct.core.errors import StudyRefused
+from cementct.io.dicom import DicomFolder, scan_folder
+from cementct.io.files import is_dicom, volume_suffix
+from cementct.io.header import Identity
+from cementct.io.walk import FoundFiles, find_files
+from cementct.pipeline.evidence import Evidence, ShowsCement
+from cementct.pipeline.names import StudyNames, without_suffix
+from cementct.pipeline.preference import ranked, tier
+from cementct.pipeline.timing import acquisitions, order_key
+
+# Names of volumes and masks in a NIfTI folder; only the first makes it one.
+POST, PRE = "post", "pre"
+MASKS = ("vertebrae", "lesion", "cement")
+
+
+class StudyForm(StrEnum):
+    """How a study is stored."""
+
+    DICOM = "dicom"
+    VOLUME_FOLDER = "volume-folder"
+    VOLUME_FILE = "volume-file"
+
+
+@dataclass(frozen=True)
+class StudySource:
+    """One study to analyse, before anything but headers was read.
+
+    Attributes
+    ----------
+    name
+        Name of its folder in the output.
+    path
+        Its folder or file.
+    shown
+        Path relative to INPUT, for messages; empty where it is INPUT itself.
+    form
+        How it is stored.
+    refused
+        Why it cannot be analysed, where that is known already; else None.
+    """
+
+    name: str
+    path: Path
+    shown: str
+    form: StudyForm
+    refused: str | None = None
+
+
+def discover_studies(inputs: Sequence[Path], shows_cement: ShowsCement) -> tuple[StudySource, ...]:
+    """Return the studies that the inputs hold, in the order of inputs and names.
+
+    What cannot be read comes as a study that is refused, with the reason, so that the others go on.
+
+    Parameters
+    ----------
+    inputs
+        Files and folders as the user named them.
+    shows_cement
+        Looks at a volume for cement; called only where subfolders of one patient hold different studies.
+    """
+    finder = _Finder(Evidence(shows_cement))
+    for path in inputs:
+        finder.add_input(path)
+    return tuple(finder.studies)
+
+
+class _Finder:
+    """Collects studies, and names them."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        self._names = StudyNames()
+        self.studies: list[StudySource] = []
+
+    def add_input(self, path: Path) -> None:
+        name = path.name if path.name not in {"", ".", ".."} else path.resolve().name
+        try:
+            if not path.exists():
+                self._refuse(path, name, "", "expected a file or folder, there is none")
+            elif path.is_file():
+                self._add_file(path, name, "")
+            elif not path.is_dir():
+                self._refuse(path, name, "", "expected a file or folder, found something else")
+            elif post_volume(path) is not None:
+                self._add(path, name, "", StudyForm.VOLUME_FOLDER)
+            else:
+                self._add_folder(path, name)
+        except StudyRefused as refusal:
+            self._refuse(path, name, "", str(refusal))
+        except OSError as error:
+            self._refuse(path, name, "", f"cannot be read ({error.strerror})")
+
+    def _add(self, path: Path, name: str, shown: str, form: StudyForm) -> None:
+        self.studies.append(StudySource(self._names.name(name), path, shown, form))
+
+    def _refuse(self, path: Path, name: str, shown: str, why: str) -> None:
+        source = StudySource(
+            self._names.name(name), path, shown, StudyForm.VOLUME_FILE, f"{shown or name}: {why}"
+        )
+        self.studies.append(source)
+
+    def _add_file(self, path: Path, name: str, shown: str) -> None:
+        if volume_suffix(path) is not None:
+            self._add(path, name, shown, StudyForm.VOLUME_FILE)
+        elif is_dicom(path):
+            self._add_dicom(
+                path, name, shown, scan_folder(path.parent, found=FoundFiles(path.parent, (path.name,), ()))
+            )
+        else:
+            self._refuse(
+                path, name, shown, "expected a DICOM folder or a .nii, .nii.gz, .nrrd or .mha volume"
+            )
+
+    def _add_dicom(self, path: Path, name: str, shown: str, folder: DicomFolder) -> None:
+        uid = study_uid_of(folder)
+        named = self._names.name(name, private=folder.private, study_uid=uid)
+        self.studies.append(
+            StudySource(named, path, folder.private.redact(shown) if shown else "", StudyForm.DICOM)
+        )
+
+    def _add_folder(self, root: Path, name: str) -> None:
+        """Add a folder that is no NIfTI study itself: one DICOM study, or a folder of studies."""
+        found = find_files(root)
+        children = sorted({file.split("/")[0] for file in found.files if "/" in file})
+        volumes = [file for file in found.files if "/" not in file and _is_study_volume(Path(file))]
+        if volumes or any(post_volume(root / child) is not None for child in children):
+            self._add_children(root, found, children, volumes)
+            return
+        base, parts = _subfolders(found)
+        if len(parts) < 2:
+            self._add_one(root, name, "", scan_folder(root, found=found))
+            return
+        folders = {part: scan_folder(root, found=found.below(base + part)) for part in parts}
+        loose = [file for file in found.files if file.startswith(base) and "/" not in file[len(base) :]]
+        loose_folder = scan_folder(root, found=FoundFiles(root, tuple(loose), ()))
+        everything = [*folders.values(), loose_folder]
+        if _one_patient(everything) and not self._several_injections(everything):
+            self._add_one(root, name, "", scan_folder(root, found=found))
+            return
+        for part in parts:
+            self._add_one(root / base / part, part, base + part, folders[part])
+        if loose_folder.series:
+            self._refuse(root, name, "", "expected studies in subfolders, found DICOM images beside them")
+
+    def _add_children(self, root: Path, found: FoundFiles, children: list[str], volumes: list[str]) -> None:
+        """Add each immediate subfolder and each volume of a folder of studies."""
+        for child in sorted([*children, *volumes]):
+            path = root / child
+            if child in volumes:
+                self._add_file(path, child, child)
+            elif post_volume(path) is not None:
+                self._add(path, child, child, StudyForm.VOLUME_FOLDER)
+            else:
+                self._add_one(path, child, child, scan_folder(root, found=found.below(child)))
+
+    def _add_one(self, path: Path, name: str, shown: str, folder: DicomFolder) -> None:
+        """Add one DICOM study, or say why the folder is none."""
+        if not folder.dicom_files:
+            shown = folder.private.redact(shown) if shown else ""
+            expected = "expected DICOM images, post.nii.gz, or subfolders with studies"
+            has_pre = any((path / f"{PRE}{suffix}").exists() for suffix in (".nii.gz", ".nii"))
+            self._refuse(path, name, shown, f"{expected}, found {'pre.nii.gz alone' if has_pre else 'none'}")
+        elif not _one_patient([folder]):
+            uid = study_uid_of(folder)
+            named = self._names.name(name, private=folder.private, study_uid=uid)
+            why = f"{named}: expected the images of one patient, found several; name their folders one by one"
+            self.studies.append(StudySource(named, path, named if shown else "", StudyForm.DICOM, why))
+        else:
+            self._add_dicom(path, name, shown, folder)
+
+    def _several_injections(self, folders: Sequence[DicomFolder]) -> bool:
+        """Tell whether two subfolders each hold a post-injection series of their own.
+
+        Series of one study are of one treatment, however they are spread over folders: portions of cement are
+        checked one after another. Only different studies, or copies of the same series, count.
+        """
+        kinds = {(s.header.study_uid, s.header.raw_uid) for folder in folders for s in folder.series}
+        apart = len({study for study, _ in kinds}) > 1
+        copies = sum(len({s.header.raw_uid for s in folder.series}) for folder in folders) > len(kinds)
+        if not (apart or copies):
+            return False
+        injected: list[tuple[str | None, str]] = []
+        for folder in folders:
+            shown = self._series_with_cement(folder)
+            if shown is None:
+                continue
+            if any(shown[0] != study or shown[1] == series for study, series in injected):
+                return True
+            injected.append(shown)
+        return False
+
+    def _series_with_cement(self, folder: DicomFolder) -> tuple[str | None, str] | None:
+        for group in acquisitions(folder.series):
+            for series in [s for s in ranked(group) if tier(s) < 3][:1]:
+                seen = self._evidence.of(series)
+                if seen is not None and seen.cement:
+                    return series.header.study_uid, series.header.raw_uid
+        return None
+
+
+def post_volume(folder: Path) -> Path | None:
+    """Return the post-injection volume of a NIfTI folder, or None where it is none."""
+    return named_volume(folder, POST)
+
+
+def named_volume(folder: Path, stem: str) -> Path | None:
+    """Return the volume or mask of a NIfTI folder that has the given name, or None."""
+    if not folder.is_dir():
+        return None
+    for suffix in (".nii.gz", ".nii", ".nrrd", ".mha"):
+        path = folder / f"{stem}{suffix}"
+        if path.is_file():
+            return path
+    return None
+
+
+def study_uid_of(folder: DicomFolder) -> str | None:
+    """Return the StudyInstanceUID of the latest series, or None."""
+    for series in sorted(folder.series, key=order_key, reverse=True):
+        if series.header.study_uid:
+            return series.header.study_uid
+    return None
+
+
+def _is_study_volume(path: Path) -> bool:
+    return volume_suffix(path) is not None and without_suffix(path.name) not in {*MASKS, PRE}
+
+
+def _subfolders(found: FoundFiles) -> tuple[str, list[str]]:
+    """Return the folder at which files part (with a slash at its end), and the subfolders there."""
+    base = ""
+    while True:
+        rest = [file[len(base) :] for file in found.files if file.startswith(base)]
+        parts = sorted({file.split("/")[0] for file in rest if "/" in file})
+        if len(parts) != 1 or any("/" not in file for file in rest):
+            return base, parts
+        base += f"{parts[0]}/"
+
+
+def _one_patient(folders: Iterable[DicomFolder]) -> bool:
+    """Tell whether all images may be of one patient: the same number, or the same name and birth date.
+
+    What the header leaves out contradicts nothing.
+    """
+    patients: list[Identity] = []
+    for folder in folders:
+        of_images = {series.header.patient for series in folder.series}
+        for patient in sorted(of_images or folder.patients):
+            if not all(_may_be_same(patient, other) for other in patients):
+                return False
+            patients.append(patient)
+    return True
+
+
+def _may_be_same(one: Identity, other: Identity) -> bool:
+    if one.number and other.number and one.number == other.number:
+        return True
+    named = _plain(one.name) == _plain(other.name) or not (one.name and other.name)
+    born = one.birth_date == other.birth_date or not (one.birth_date and other.birth_date)
+    if one.number and other.number:
+        return bool(one.name and one.birth_date) and named and born and bool(other.name and other.birth_date)
+    return named and born
+
+
+def _plain(name: str) -> str:
+    return "".join(c for c in name.lower() if c.isalnum())
