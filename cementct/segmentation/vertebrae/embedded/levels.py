@@ -1,0 +1,125 @@
+"""The levels: which stretches of the straightened spine are vertebrae, found all at once.
+
+A chain of disc centres is chosen that gains most in all: each vertebra by its match with the pattern, each
+disc by dark between bright plates, and the spacing by its likeness to the depth of the bodies and to the
+spacings next to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.core.arrays import FloatArray
+from cementct.segmentation.vertebrae.embedded.column import BodyColumn, find_column
+from cementct.segmentation.vertebrae.embedded.discs import DiscEvidence, measure_discs
+from cementct.segmentation.vertebrae.embedded.pattern import describe_bands, match_pattern
+from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
+
+SPACINGS_MM = np.arange(13, 47)
+# From disc to disc: 15 mm between T1 and T2 in a small woman, 42 mm in the lumbar spine of a tall man, less
+# where a body has collapsed.
+ORDINARY_MATCH = 0.15
+# A vertebra adds what its match exceeds this by: chance matches stay below.
+WEIGHT_DISC = 0.2
+SPACING_PER_DEPTH = 1.02
+SPACING_SPREAD = 0.25
+WEIGHT_SPACING = 0.08
+# Spacing over depth of the body, its spread (natural logarithm), and the cost of one spread squared.
+CHANGE_SPREAD = 0.15
+WEIGHT_CHANGE = 0.5
+# The same for the change of spacing from one vertebra to the next.
+LEAST_CHAIN_SCORE = 0.2
+# Sums below this were reached on volumes without a spine.
+
+
+@dataclass(frozen=True)
+class DiscPlane:
+    """The middle of one disc in the straightened spine.
+
+    Attributes
+    ----------
+    along_mm
+        Place along the canal of the middle of the disc.
+    sagittal_tilt, coronal_tilt
+        Rise per millimetre towards the back and towards the left.
+    """
+
+    along_mm: float
+    sagittal_tilt: float
+    coronal_tilt: float
+
+
+@dataclass(frozen=True)
+class Levels:
+    """The discs between and at the ends of the vertebrae found.
+
+    Attributes
+    ----------
+    discs
+        From the lowest to the uppermost; one more than vertebrae whose two discs are seen.
+    matches
+        Match of each vertebra with the pattern.
+    score
+        What the chain gained in all.
+    """
+
+    discs: tuple[DiscPlane, ...]
+    matches: tuple[float, ...]
+    score: float
+
+
+def find_levels(spine: StraightSpine) -> tuple[Levels | None, BodyColumn]:
+    """Return the levels of a straightened spine, None where there are none, and its column of bodies."""
+    column = find_column(spine)
+    changes, _ = describe_bands(spine, column)
+    match = match_pattern(changes, SPACINGS_MM)
+    evidence = measure_discs(spine, column)
+    score, places = _best_chain(match, evidence.score, column.depth_mm)
+    if score < LEAST_CHAIN_SCORE:
+        return None, column
+    discs = tuple(_plane(evidence, int(place)) for place in places)
+    first = int(SPACINGS_MM[0])
+    matches = tuple(
+        float(match[low, high - low - first]) for low, high in zip(places[:-1], places[1:], strict=True)
+    )
+    return Levels(discs, matches, score), column
+
+
+def _plane(evidence: DiscEvidence, place: int) -> DiscPlane:
+    sagittal, coronal = evidence.tilt_at(place)
+    return DiscPlane(float(place), sagittal, coronal)
+
+
+def _best_chain(match: FloatArray, disc: FloatArray, depth_mm: FloatArray) -> tuple[float, FloatArray]:
+    """Return the gain and the places of the discs, rising, of the best chain of vertebrae."""
+    length = len(match)
+    spacing = SPACINGS_MM.astype(np.float64)
+    gain = np.full((length, len(spacing)), -1e9)
+    came_from = np.full((length, len(spacing)), -1, dtype=np.intp)
+    change = WEIGHT_CHANGE * (np.log(spacing[:, None] / spacing[None]) / CHANGE_SPREAD) ** 2
+    for upper in range(length):
+        for number, size in enumerate(SPACINGS_MM):
+            lower = upper - int(size)
+            if lower < 0:
+                break
+            expected = SPACING_PER_DEPTH * depth_mm[(lower + upper) // 2]
+            own = match[lower, number] - ORDINARY_MATCH
+            own += WEIGHT_DISC * (disc[lower] + disc[upper]) / 2
+            own -= WEIGHT_SPACING * (np.log(size / expected) / SPACING_SPREAD) ** 2
+            before = gain[lower] - change[number]
+            best = int(before.argmax())
+            gain[upper, number] = own
+            if before[best] > 0:
+                gain[upper, number] += before[best]
+                came_from[upper, number] = best
+    upper, number = (int(v) for v in np.unravel_index(int(gain.argmax()), gain.shape))
+    score = float(gain[upper, number])
+    places = [upper]
+    while number >= 0:
+        earlier = int(came_from[upper, number])
+        upper -= int(SPACINGS_MM[number])
+        places.append(upper)
+        number = earlier
+    return score, np.asarray(places[::-1])

@@ -1,0 +1,124 @@
+"""The track of the canal through the slices: the best chain of canal-like points, and no longer than it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.core.arrays import Float32Array, FloatArray, IntArray
+from cementct.core.image import Volume
+from cementct.segmentation.vertebrae.embedded.canal import (
+    BONE_THRESHOLDS_HU,
+    measure_canal_likeness,
+    smooth,
+)
+from cementct.segmentation.vertebrae.embedded.coarse import average_blocks
+
+STEEPEST = 0.7
+# Largest sideways step of the canal per step along z: 35 degrees, the sacrum included.
+WEIGHT_BEND = 0.03
+# Cost of a sideways step, per mm² and mm along z.
+ORDINARY_LIKENESS = 0.35
+# A slice adds to a track what its likeness exceeds this by: tracks end where canals end.
+GAP = -0.4
+# What a slice without a candidate adds: a gap is crossed only between two good stretches.
+LEAST_TRACK_SCORE = 4.0
+# Sum over slices of about 2.5 mm; tracks below it were chance on volumes without a spine.
+SHORTEST_TRACK_MM = 18.0
+
+
+@dataclass(frozen=True)
+class CanalTrack:
+    """Points in the middle of the canal, one a coarse slice, from the bottom to the top of the array.
+
+    Attributes
+    ----------
+    points_mm
+        Positions along the grid's axes z, y, x (index times spacing), shape (n, 3).
+    score
+        Sum of what the points' likeness exceeds the ordinary by.
+    """
+
+    points_mm: FloatArray
+    score: float
+
+
+def track_canal(volume: Volume) -> CanalTrack | None:
+    """Return the track of the spinal canal, or None where no canal is seen."""
+    coarse = average_blocks(volume)
+    smoothed = smooth(coarse)
+    best: tuple[float, IntArray] | None = None
+    for bone_hu in BONE_THRESHOLDS_HU:
+        likeness = measure_canal_likeness(smoothed, coarse.spacing_mm, bone_hu)
+        score, path = find_best_chain(likeness, coarse.spacing_mm)
+        if best is None or score > best[0]:
+            best = score, path
+    if best is None:
+        return None
+    score, path = best
+    points = coarse.to_index(path.astype(np.float64)) * volume.grid.spacing_mm
+    long_enough = points[-1, 0] - points[0, 0] >= SHORTEST_TRACK_MM
+    normalised = score * float(coarse.spacing_mm[0]) / 2.5
+    if normalised < LEAST_TRACK_SCORE or not long_enough:
+        return None
+    return CanalTrack(points, normalised)
+
+
+def find_best_chain(likeness: Float32Array, spacing_mm: FloatArray) -> tuple[float, IntArray]:
+    """Return the score and the (z, y, x) indices, a slice each, of the chain with the highest sum."""
+    gain = np.where(np.isnan(likeness), np.float32(GAP), likeness - np.float32(ORDINARY_LIKENESS))
+    steps = _allowed_steps(spacing_mm)
+    total = gain[0]
+    came_from = []
+    ends = [_highest(total)]
+    for layer in gain[1:]:
+        best, step = _best_predecessor(total, steps)
+        came_from.append(step)
+        total = best + layer
+        ends.append(_highest(total))
+    last = int(np.argmax([score for score, _, _ in ends]))
+    score, row, column = ends[last]
+    path = [(last, row, column)]
+    for z in range(last, 0, -1):
+        step = int(came_from[z - 1][row, column])
+        if step < 0:
+            break
+        row, column = row + steps[step][0], column + steps[step][1]
+        path.append((z - 1, row, column))
+    return score, np.asarray(path[::-1], dtype=np.intp)
+
+
+def _allowed_steps(spacing_mm: FloatArray) -> list[tuple[int, int, float]]:
+    """Return the moves (rows, columns, cost) to a predecessor one slice below."""
+    farthest_mm = STEEPEST * spacing_mm[0] + min(spacing_mm[1:]) / 2
+    rows, columns = (int(farthest_mm / s) for s in spacing_mm[1:])
+    moves = []
+    for row in range(-rows, rows + 1):
+        for column in range(-columns, columns + 1):
+            moved_mm = float(np.hypot(row * spacing_mm[1], column * spacing_mm[2]))
+            if moved_mm <= farthest_mm:
+                moves.append((row, column, WEIGHT_BEND * moved_mm**2 / float(spacing_mm[0])))
+    return moves
+
+
+def _best_predecessor(
+    total: Float32Array, steps: list[tuple[int, int, float]]
+) -> tuple[Float32Array, np.ndarray]:  # type: ignore[type-arg]
+    """Return the best sum so far that reaches each place, and by which step; -1 starts a new chain."""
+    height, width = total.shape
+    reach = max(max(abs(r), abs(c)) for r, c, _ in steps)
+    padded = np.pad(total, reach, constant_values=np.float32(-1e9))
+    best = np.zeros((height, width), dtype=np.float32)
+    chosen = np.full((height, width), -1, dtype=np.int16)
+    for number, (row, column, cost) in enumerate(steps):
+        moved = padded[reach + row : reach + row + height, reach + column : reach + column + width] - cost
+        better = moved > best
+        best[better] = moved[better]
+        chosen[better] = number
+    return best, chosen
+
+
+def _highest(total: Float32Array) -> tuple[float, int, int]:
+    row, column = np.unravel_index(int(np.argmax(total)), total.shape)
+    return float(total[row, column]), int(row), int(column)
