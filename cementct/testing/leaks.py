@@ -21,6 +21,8 @@ TRACK_RADIUS_MM = 1.3
 WAY_RADIUS_MM = 0.9
 # Thickness of an epidural sheet.
 SHEET_MM = 1.6
+# Irregularity of a leak's surface, as a share of a cord's radius (in millimetres for blobs).
+ROUGHNESS = 0.12
 # A cord that would grow longer than this becomes thicker instead.
 LONGEST_CORD_MM = 28.0
 
@@ -79,7 +81,7 @@ def place_leak(site: Site, leak: LeakSpec, taken: BoolArray, *, seed: tuple[int,
     allowed = allowed & ~taken & ~site.solid & (site.vertebrae == 0) & np.isfinite(field)
     at = (site.at[0][allowed], site.at[1][allowed], site.at[2][allowed])
     rough = field.copy()
-    rough[allowed] += np.float32(0.25) * smooth_noise(at, seed=(*seed, 41), scale_mm=2.5)
+    rough[allowed] += np.float32(ROUGHNESS) * smooth_noise(at, seed=(*seed, 41), scale_mm=2.5)
     try:
         voxels = grow(rough, allowed, max(1, site.voxels_of(leak.volume_ml)))
     except ValueError as error:
@@ -201,7 +203,7 @@ def needle_line(
 
 def _access_track(site: Site, leak: LeakSpec) -> Plan:
     m = site.measures
-    tip, direction = needle_line(site, leak.side, transcostovertebral=leak.shape is LeakShape.CORD and False)
+    tip, direction = needle_line(site, leak.side)
     offset = [a - np.float32(c) for a, c in zip(site.at, tip, strict=True)]
     along = sum(o * np.float32(d) for o, d in zip(offset, direction, strict=True))
     across = np.sqrt(np.maximum(sum(o * o for o in offset) - along**2, 0.0))

@@ -23,9 +23,6 @@ from cementct.testing.surroundings import borders_of
 from cementct.testing.treating import Injection, inject, judge_case
 from cementct.testing.truth import CaseTruth
 
-# The field of view reaches further back than forwards of the bodies: its middle lies this far behind them.
-FOV_BEHIND_BODY_MM = 15.0
-
 
 @dataclass(frozen=True)
 class PhantomCase:
@@ -104,7 +101,8 @@ def scan_grid(spec: CaseSpec, scanner: Scanner) -> Grid:
     spacing = (scanner.slice_spacing_mm, scanner.pixel_mm, scanner.pixel_mm)
     n_z, n_y, n_x = (max(1, round(extent / s)) for extent, s in zip(spec.fov_mm, spacing, strict=True))
     z, y, x = (-(n - 1) / 2 * s for n, s in zip((n_z, n_y, n_x), spacing, strict=True))
-    return Grid((n_z, n_y, n_x), spacing, (x, y + FOV_BEHIND_BODY_MM, z))
+    c_z, c_y, c_x = spec.fov_centre_mm
+    return Grid((n_z, n_y, n_x), spacing, (x + c_x, y + c_y, z + c_z))
 
 
 def _lesions(spec: CaseSpec, column: Sequence[PlacedVertebra]) -> dict[Level, LesionShape]:

@@ -58,7 +58,7 @@ class Scanner:
     clip_hu
         Largest value that is stored (3071 for 12 bits), or None.
     beam_hardening
-        Factor on the physical streaks; 0 switches them off.
+        Share of the physical streaks that the scanner's own correction leaves; 0 switches them off.
     """
 
     pixel_mm: float = 0.7
@@ -67,7 +67,7 @@ class Scanner:
     kernel: Kernel = Kernel.STANDARD
     noise_hu: float = 15.0
     clip_hu: int | None = None
-    beam_hardening: float = 1.0
+    beam_hardening: float = 0.4
 
 
 @dataclass(frozen=True)
@@ -226,6 +226,8 @@ class CaseSpec:
         The level in the middle of the field of view.
     fov_mm
         Extent of the scan along z, y and x.
+    fov_centre_mm
+        Its middle relative to the focus's body, along z, y and x.
     treatments
         The treated vertebrae (and those with an untreated lesion, without cement).
     compressed
@@ -257,6 +259,7 @@ class CaseSpec:
     seed: int = 0
     focus: Level = Level.L2
     fov_mm: tuple[float, float, float] = (110.0, 150.0, 150.0)
+    fov_centre_mm: tuple[float, float, float] = (0.0, 15.0, 0.0)
     treatments: tuple[Treatment, ...] = ()
     compressed: tuple[tuple[Level, Compression], ...] = ()
     foreign: tuple[ForeignSpec, ...] = ()
