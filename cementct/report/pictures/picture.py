@@ -126,6 +126,14 @@ class Picture:
         return int(self.hu.shape[1])
 
     @property
+    def unit_px(self) -> float:
+        """What letters and lines are measured in: one pixel of a picture of 300 columns.
+
+        Panels are shown equally wide, so letters and lines come out equally large.
+        """
+        return self.columns / 300.0
+
+    @property
     def scale_bar_mm(self) -> int:
         """A round length of about a fifth of its width."""
         width_mm = self.columns * self.pixel_mm

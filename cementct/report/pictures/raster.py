@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cementct.core.arrays import FloatArray
 from cementct.report.pictures.palette import STROKES
-from cementct.report.pictures.picture import GreyArray, Note, Picture, Window
+from cementct.report.pictures.picture import GreyArray, Picture, Window
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 
 # Pixels of the drawing for one of the picture, so that thin lines and letters are smooth.
 SCALE = 3
-# Height of letters and of the strip of words below the picture, in pixels of the picture.
-_LETTER_PX, _STRIP_PX, _EDGE_PX = 11, 30, 7
+# Height of letters, of the strip of words below the picture, and distance from the edge, in units of a
+# picture (`Picture.unit_px`).
+_LETTER, _STRIP, _EDGE = 11.0, 30.0, 7.0
+# Height of small print, as a share of letters.
+_SMALL = 0.82
 _WHITE, _GREY, _AMBER, _RIM = (255, 255, 255), (201, 210, 218), (255, 212, 121), (16, 20, 24)
 # Share of a fill's colour over the CT.
 _TINT = 0.55
@@ -38,27 +42,55 @@ def draw_rgb(picture: Picture, window: Window, *, outlined: bool = True, scale: 
     Returns
     -------
     array
-        uint8, shape (``scale * (rows + 30)``, ``scale * columns``, 3), RGB.
+        uint8, shape (``scale * rows`` and the strip, ``scale * columns``, 3), RGB.
     """
     from PIL import Image, ImageDraw
 
     size = (picture.columns * scale, picture.rows * scale)
+    unit = picture.unit_px * scale
     ct = Image.fromarray(window.grey(picture.hu)).resize(size, Image.Resampling.BICUBIC)
-    canvas = Image.new("RGB", (size[0], size[1] + _STRIP_PX * scale), (0, 0, 0))
+    canvas = Image.new("RGB", (size[0], size[1] + round(_STRIP * unit)), (0, 0, 0))
     canvas.paste(ct.convert("RGB"), (0, 0))
     if outlined:
-        canvas = _with_outlines(canvas, picture, scale)
-    pen = ImageDraw.Draw(canvas)
+        _draw_outlines(canvas, picture, scale)
+    pen = _Pen(ImageDraw.Draw(canvas), unit)
     if outlined:
         for note in picture.notes:
-            _write_note(pen, note, scale)
-    _write_marks(pen, picture, window, scale)
+            anchor = {"start": "lm", "middle": "mm", "end": "rm"}[note.anchor]
+            place = (note.column * scale, note.row * scale)
+            pen.write(note.text, place, anchor, _WHITE if note.strong else _GREY)
+    _write_marks(pen, picture, size)
+    _draw_scale_bar(pen, picture, size[1], scale)
+    _write_strip(pen, picture, window, size[1])
     return np.asarray(canvas, dtype=np.uint8)
 
 
-def _with_outlines(canvas: Image, picture: Picture, scale: int) -> Image:
+@dataclass(frozen=True)
+class _Pen:
+    """Writes letters of one size; places are in pixels of the drawing."""
+
+    draw: ImageDraw
+    unit: float
+
+    def write(
+        self,
+        text: str,
+        place: tuple[float, float],
+        anchor: str,
+        colour: tuple[int, int, int],
+        size: float = 1.0,
+    ) -> None:
+        from PIL import ImageFont
+
+        font = ImageFont.load_default(_LETTER * self.unit * size)
+        rim = max(1, round(self.unit))
+        self.draw.text(place, text, fill=colour, font=font, anchor=anchor, stroke_width=rim, stroke_fill=_RIM)
+
+
+def _draw_outlines(canvas: Image, picture: Picture, scale: int) -> None:
     from PIL import Image, ImageDraw
 
+    pen = ImageDraw.Draw(canvas)
     for outline in picture.outlines:
         stroke = STROKES[outline.drawn]
         if outline.filled:
@@ -67,24 +99,23 @@ def _with_outlines(canvas: Image, picture: Picture, scale: int) -> Image:
             for line in outline.lines:
                 brush.polygon(_scaled(line, scale), fill=round(255 * _TINT))
             canvas.paste(stroke.rgb, (0, 0), tint)
-        pen = ImageDraw.Draw(canvas)
-        width = max(1, round(stroke.width_px * scale))
+        width_px = stroke.width_px * picture.unit_px
+        width = max(1, round(width_px * scale))
         for line in outline.lines:
-            for piece in _dashed(line, () if outline.filled else stroke.dashes, stroke.width_px):
+            for piece in _dashed(line, () if outline.filled else stroke.dashes, width_px):
                 pen.line(_scaled(piece, scale), fill=stroke.rgb, width=width, joint="curve")
-    return canvas
 
 
 def _dashed(line: FloatArray, dashes: tuple[float, ...], width_px: float) -> list[FloatArray]:
     """Return the strokes of a dashed line; the line itself where it is solid."""
     if not dashes:
         return [line]
-    steps = np.linalg.norm(np.diff(line, axis=0), axis=1)
+    steps = np.hypot(*np.diff(line, axis=0).T)
     along = np.concatenate([[0.0], np.cumsum(steps)])
-    pattern = np.asarray(dashes) * max(width_px, 1.0)
+    pattern = [length * width_px for length in dashes]
     pieces, start, index = [], 0.0, 0
     while start < along[-1]:
-        stop = min(start + float(pattern[index % pattern.size]), float(along[-1]))
+        stop = min(start + pattern[index % len(pattern)], float(along[-1]))
         if index % 2 == 0:
             inner = along[(along > start) & (along < stop)]
             at = np.concatenate([[start], inner, [stop]])
@@ -93,56 +124,34 @@ def _dashed(line: FloatArray, dashes: tuple[float, ...], width_px: float) -> lis
     return pieces
 
 
-def _write_note(pen: ImageDraw, note: Note, scale: int) -> None:
-    anchor = {"start": "lm", "middle": "mm", "end": "rm"}[note.anchor]
-    colour = _WHITE if note.strong else _GREY
-    _write(pen, note.text, (note.column, note.row), anchor=anchor, colour=colour, scale=scale)
-
-
-def _write_marks(pen: ImageDraw, picture: Picture, window: Window, scale: int) -> None:
-    rows, columns, marks = picture.rows, picture.columns, picture.marks
+def _write_marks(pen: _Pen, picture: Picture, size: tuple[int, int]) -> None:
+    (columns, rows), marks, edge = size, picture.marks, _EDGE * pen.unit
     places = (
-        (marks.left, (_EDGE_PX, rows / 2), "lm"),
-        (marks.right, (columns - _EDGE_PX, rows / 2), "rm"),
-        (marks.top, (columns / 2, _EDGE_PX), "ma"),
-        (marks.bottom, (columns / 2, rows - _EDGE_PX), "md"),
+        (marks.left, (edge, rows / 2), "lm"),
+        (marks.right, (columns - edge, rows / 2), "rm"),
+        (marks.top, (columns / 2, edge), "ma"),
+        (marks.bottom, (columns / 2, rows - edge), "md"),
     )
     for letter, place, anchor in places:
         if letter:
-            _write(pen, letter, place, anchor=anchor, colour=_AMBER, scale=scale)
-    length = picture.scale_bar_mm / picture.pixel_mm
-    bottom = rows - _EDGE_PX
-    bar = [
-        (_EDGE_PX, bottom - 4),
-        (_EDGE_PX, bottom),
-        (_EDGE_PX + length, bottom),
-        (_EDGE_PX + length, bottom - 4),
-    ]
-    pen.line([(x * scale, y * scale) for x, y in bar], fill=_WHITE, width=max(1, scale))
-    words = f"{picture.scale_bar_mm} mm"
-    _write(pen, words, (_EDGE_PX + 3, bottom - 3), anchor="ld", colour=_WHITE, scale=scale, size=0.82)
+            pen.write(letter, place, anchor, _AMBER)
+
+
+def _draw_scale_bar(pen: _Pen, picture: Picture, rows: int, scale: int) -> None:
+    length = picture.scale_bar_mm / picture.pixel_mm * scale
+    left, bottom, tick = _EDGE * pen.unit, rows - _EDGE * pen.unit, 4 * pen.unit
+    bar = [(left, bottom - tick), (left, bottom), (left + length, bottom), (left + length, bottom - tick)]
+    pen.draw.line(bar, fill=_WHITE, width=max(1, round(1.3 * pen.unit)))
+    place = (left + 3 * pen.unit, bottom - 3 * pen.unit)
+    pen.write(f"{picture.scale_bar_mm} mm", place, "ld", _WHITE, _SMALL)
+
+
+def _write_strip(pen: _Pen, picture: Picture, window: Window, rows: int) -> None:
     level, width = window.value
-    strip = (picture.level, f"{picture.where} · W {width} L {level} · {picture.series}")
-    for i, text in enumerate(strip):
-        place = (_EDGE_PX, rows + 4 + i * (_LETTER_PX + 2))
-        _write(pen, text, place, anchor="la", colour=_GREY, scale=scale, size=0.82 if i else 1.0)
-
-
-def _write(
-    pen: ImageDraw,
-    text: str,
-    place: tuple[float, float],
-    *,
-    anchor: str,
-    colour: tuple[int, int, int],
-    scale: int,
-    size: float = 1.0,
-) -> None:
-    from PIL import ImageFont
-
-    font = ImageFont.load_default(_LETTER_PX * scale * size)
-    at = (place[0] * scale, place[1] * scale)
-    pen.text(at, text, fill=colour, font=font, anchor=anchor, stroke_width=scale, stroke_fill=_RIM)
+    left = _EDGE * pen.unit
+    pen.write(picture.level, (left, rows + 3 * pen.unit), "la", _WHITE)
+    where = f"{picture.where} · W {width} L {level} · series {picture.series}"
+    pen.write(where, (left, rows + 16 * pen.unit), "la", _GREY, _SMALL)
 
 
 def _scaled(line: FloatArray, scale: int) -> list[tuple[float, float]]:

@@ -8,14 +8,8 @@ from cementct.core.findings import LeakType
 from cementct.report.material import ReportMaterial
 from cementct.report.pictures.palette import LEAK_DRAWN, Drawn
 from cementct.report.pictures.picture import Outline, Picture
-from cementct.report.pictures.planes import EDGE_MARKS, NO_MARKS, Plane, Surface, View
-from cementct.report.pictures.sampling import (
-    sample_hu,
-    sample_hu_at,
-    sample_numbers,
-    sample_share,
-    trace_outlines,
-)
+from cementct.report.pictures.planes import EDGE_MARKS, NO_MARKS, Plane, View
+from cementct.report.pictures.sampling import Sampler, trace_outlines
 
 # Direction words for a plane's distance from the body's centre: (below zero, above zero).
 _DIRECTIONS = {
@@ -34,19 +28,19 @@ _AT_CENTRE_MM = 0.05
 
 def section_post(material: ReportMaterial, plane: Plane, *, level: str) -> Picture:
     """Return the post-injection CT in a plane, with bodies, canal, foramina, cement, lesion and leaks."""
-    surface = plane.surface()
+    sampler = Sampler.of(plane.surface(), material.post.grid)
     return Picture(
-        hu=sample_hu(material.post, surface),
+        hu=sampler.hu(material.post),
         pixel_mm=plane.pixel_mm,
         level=level,
         where=describe_place(plane, sides_known=not material.spine.orientation_contradicts_anatomy),
         series=material.post_name or "post-injection",
         marks=NO_MARKS if material.spine.orientation_contradicts_anatomy else EDGE_MARKS[plane.view],
         outlines=(
-            *_anatomy(material, surface),
-            *_lesions(material, surface),
-            *_cement(material, surface),
-            *_leaks(material, surface),
+            *_anatomy(material, sampler),
+            *_lesions(material, sampler),
+            *_cement(material, sampler),
+            *_leaks(material, sampler),
         ),
     )
 
@@ -59,14 +53,16 @@ def section_pre(material: ReportMaterial, plane: Plane, *, level: str, number: i
     if registration is None or not registration.ok:
         return None
     surface = plane.surface()
+    before = material.earlier.volume
+    sampler = Sampler.of(surface, material.post.grid)
     return Picture(
-        hu=sample_hu_at(material.earlier.volume, registration.to_pre(surface.points_lps_mm)),
+        hu=Sampler.at(registration.to_pre(surface.points_lps_mm), before.grid).hu(before),
         pixel_mm=plane.pixel_mm,
         level=f"{level} before injection",
         where=describe_place(plane, sides_known=not material.spine.orientation_contradicts_anatomy),
         series=material.pre_name or "pre-injection",
         marks=NO_MARKS if material.spine.orientation_contradicts_anatomy else EDGE_MARKS[plane.view],
-        outlines=(*_bodies(material, surface), *_lesions(material, surface)),
+        outlines=(*_bodies(material, sampler), *_lesions(material, sampler)),
     )
 
 
@@ -85,41 +81,41 @@ def describe_place(plane: Plane, *, sides_known: bool) -> str:
     return f"{view}, {place} · z {height_mm:.1f} mm".replace("-", "−")
 
 
-def _anatomy(material: ReportMaterial, surface: Surface) -> list[Outline]:
+def _anatomy(material: ReportMaterial, sampler: Sampler) -> list[Outline]:
     spaces = material.spine.compartments
-    outlines = _bodies(material, surface)
+    outlines = _bodies(material, sampler)
     for drawn, members in (
         (Drawn.CANAL, (Compartment.CANAL,)),
         (Drawn.FORAMEN, (Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT)),
     ):
-        share = sample_numbers(spaces.compartment, members, spaces.box, material.spine.grid, surface)
+        share = sampler.numbers(spaces.compartment, members, spaces.box)
         outlines.append(Outline(drawn, trace_outlines(share)))
     return outlines
 
 
-def _bodies(material: ReportMaterial, surface: Surface) -> list[Outline]:
+def _bodies(material: ReportMaterial, sampler: Sampler) -> list[Outline]:
     lines: list[FloatArray] = []
     for vertebra in material.spine.vertebrae:
-        share = sample_share(vertebra.body.voxels, vertebra.body.box, material.spine.grid, surface)
+        share = sampler.share(vertebra.body.voxels, vertebra.body.box)
         lines += trace_outlines(share)
     return [Outline(Drawn.BODY, tuple(lines))]
 
 
-def _lesions(material: ReportMaterial, surface: Surface) -> list[Outline]:
+def _lesions(material: ReportMaterial, sampler: Sampler) -> list[Outline]:
     lines: list[FloatArray] = []
     for lesion in material.lesions.values():
-        lines += trace_outlines(sample_share(lesion.fraction, lesion.box, material.post.grid, surface))
+        lines += trace_outlines(sampler.share(lesion.fraction, lesion.box))
     return [Outline(Drawn.LESION, tuple(lines))]
 
 
-def _cement(material: ReportMaterial, surface: Surface) -> list[Outline]:
-    share = sample_share(material.cement.region, material.cement.box, material.post.grid, surface)
+def _cement(material: ReportMaterial, sampler: Sampler) -> list[Outline]:
+    share = sampler.share(material.cement.region, material.cement.box)
     return [Outline(Drawn.CEMENT, trace_outlines(share))]
 
 
-def _leaks(material: ReportMaterial, surface: Surface) -> list[Outline]:
-    numbers, box, grid = material.leak_numbers, material.leak_box, material.post.grid
+def _leaks(material: ReportMaterial, sampler: Sampler) -> list[Outline]:
+    numbers, box = material.leak_numbers, material.leak_box
     return [
-        Outline(LEAK_DRAWN[kind], trace_outlines(sample_numbers(numbers, [kind.number], box, grid, surface)))
+        Outline(LEAK_DRAWN[kind], trace_outlines(sampler.numbers(numbers, [kind.number], box)))
         for kind in LeakType
     ]

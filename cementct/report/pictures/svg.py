@@ -9,10 +9,10 @@ from cementct.report.pictures.encoding import data_uri, encode_png
 from cementct.report.pictures.palette import STROKES, Drawn, Stroke
 from cementct.report.pictures.picture import Note, Outline, Picture, Window
 
-# Height of letters over a picture, as a share of the shorter edge of a vertebra's picture (250 pixels).
-_LETTER_PX = 11.0
-# Distance of letters and scale bar from the edge.
-_EDGE_PX = 7.0
+# Height of letters, and their distance from the edge, in units of a picture (`Picture.unit_px`).
+_LETTER, _EDGE = 11.0, 7.0
+# Height of small print, as a share of that.
+_SMALL = 0.82
 # The dark rim that keeps lines and letters readable on white cement.
 _RIM = "#101418"
 
@@ -33,8 +33,8 @@ def draw_bare(picture: Picture, window: Window, identity: str) -> str:
 
 def draw_outlined(picture: Picture, window: Window, identity: str) -> str:
     """Return a panel of the pixels with outlines, names, scale bar and side letters."""
-    over = "".join(_outline(outline) for outline in picture.outlines)
-    over += "".join(_note(note) for note in picture.notes)
+    over = "".join(_outline(outline, picture.unit_px) for outline in picture.outlines)
+    over += "".join(_note(note, picture.unit_px) for note in picture.notes)
     return _panel(picture, window, identity, over=over, how="with outlines")
 
 
@@ -60,98 +60,81 @@ def _panel(picture: Picture, window: Window, identity: str, *, over: str, how: s
     )
 
 
-def _outline(outline: Outline) -> str:
+def _outline(outline: Outline, unit: float) -> str:
     if not outline.lines:
         return ""
     stroke = STROKES[outline.drawn]
+    width = stroke.width_px * unit
     path = " ".join(_path(line) for line in outline.lines)
-    fill = (
+    tint = (
         f'fill="{stroke.colour}" fill-opacity=".55" fill-rule="evenodd"' if outline.filled else 'fill="none"'
     )
-    rim = (
-        f'<path d="{path}" fill="none" stroke="{_RIM}" stroke-opacity=".55" '
-        f'stroke-width="{stroke.width_px + 1.2:g}"/>'
-    )
-    dashes = "" if outline.filled else _dashes(stroke, stroke.width_px)
-    return (
-        f'{rim}<path d="{path}" {fill} stroke="{stroke.colour}" stroke-width="{stroke.width_px:g}"{dashes}/>'
-    )
+    dashes = "" if outline.filled else _dashes(stroke, width)
+    rim = f'fill="none" stroke="{_RIM}" stroke-opacity=".55" stroke-width="{width + unit:.2f}"'
+    return f'<path d="{path}" {rim}/><path d="{path}" {tint} stroke="{stroke.colour}" stroke-width="{width:.2f}"{dashes}/>'
 
 
 def _path(line: FloatArray) -> str:
     """Return a line as path data; pixel centres lie half a pixel inside the image."""
-    points = [f"{column + 0.5:.1f} {row + 0.5:.1f}" for column, row in line]
-    closed = bool((line[0] == line[-1]).all())
+    points = [f"{column + 0.5:.1f} {row + 0.5:.1f}" for column, row in line.tolist()]
+    closed = points[0] == points[-1]
     return "M" + "L".join(points[:-1] if closed else points) + ("Z" if closed else "")
 
 
-def _dashes(stroke: Stroke, width_px: float) -> str:
+def _dashes(stroke: Stroke, width: float) -> str:
     if not stroke.dashes:
         return ""
-    return f' stroke-dasharray="{" ".join(f"{length * width_px:.1f}" for length in stroke.dashes)}"'
+    return f' stroke-dasharray="{" ".join(f"{length * width:.1f}" for length in stroke.dashes)}"'
 
 
-def _note(note: Note) -> str:
+def _note(note: Note, unit: float) -> str:
     weight = ' font-weight="700"' if note.strong else ""
     colour = "#ffffff" if note.strong else "#c9d2da"
-    return _text(
-        note.text,
-        note.column,
-        note.row + _LETTER_PX / 3,
-        anchor=note.anchor,
-        extra=f'{weight} fill="{colour}"',
-    )
+    row = note.row + unit * _LETTER / 3
+    return _text(note.text, (note.column, row), unit, note.anchor, f'{weight} fill="{colour}"')
 
 
 def _marks(picture: Picture) -> str:
-    middle_row, middle_column = picture.rows / 2, picture.columns / 2
-    marks = picture.marks
+    unit, marks = picture.unit_px, picture.marks
+    middle_row, middle_column = picture.rows / 2 + unit * _LETTER / 3, picture.columns / 2
+    edge = unit * _EDGE
     places = (
-        (marks.left, _EDGE_PX, middle_row + _LETTER_PX / 3, "start"),
-        (marks.right, picture.columns - _EDGE_PX, middle_row + _LETTER_PX / 3, "end"),
-        (marks.top, middle_column, _EDGE_PX + _LETTER_PX * 0.8, "middle"),
-        (marks.bottom, middle_column, picture.rows - _EDGE_PX, "middle"),
+        (marks.left, (edge, middle_row), "start"),
+        (marks.right, (picture.columns - edge, middle_row), "end"),
+        (marks.top, (middle_column, edge + unit * _LETTER * 0.8), "middle"),
+        (marks.bottom, (middle_column, picture.rows - edge), "middle"),
     )
     return "".join(
-        _text(letter, column, row, anchor=anchor, extra=' font-weight="700" fill="#ffd479"')
-        for letter, column, row, anchor in places
+        _text(letter, place, unit, anchor, ' font-weight="700" fill="#ffd479"')
+        for letter, place, anchor in places
         if letter
     )
 
 
 def _scale_bar(picture: Picture) -> str:
+    unit = picture.unit_px
     length = picture.scale_bar_mm / picture.pixel_mm
-    row = picture.rows - _EDGE_PX
-    bar = f"M{_EDGE_PX:g} {row - 4:g}V{row:g}H{_EDGE_PX + length:.1f}V{row - 4:g}"
+    row, column, tick = picture.rows - unit * _EDGE, unit * _EDGE, 4 * unit
+    bar = f"M{column:.1f} {row - tick:.1f}V{row:.1f}H{column + length:.1f}V{row - tick:.1f}"
+    words = f"{picture.scale_bar_mm} mm"
     return (
-        f'<path d="{bar}" fill="none" stroke="{_RIM}" stroke-width="3" stroke-opacity=".6"/>'
-        f'<path d="{bar}" fill="none" stroke="#fff" stroke-width="1.3"/>'
-        + _text(
-            f"{picture.scale_bar_mm} mm",
-            _EDGE_PX + 3,
-            row - 5,
-            anchor="start",
-            extra=' fill="#fff"',
-            size=0.82,
-        )
+        f'<path d="{bar}" fill="none" stroke="{_RIM}" stroke-width="{3 * unit:.1f}" stroke-opacity=".6"/>'
+        f'<path d="{bar}" fill="none" stroke="#fff" stroke-width="{1.3 * unit:.1f}"/>'
+        + _text(words, (column + 3 * unit, row - 5 * unit), unit * _SMALL, "start", ' fill="#fff"')
     )
 
 
 def _window(picture: Picture, window: Window) -> str:
+    unit = picture.unit_px
     level, width = window.value
-    return _text(
-        f"W {width} L {level}",
-        picture.columns - _EDGE_PX,
-        picture.rows - _EDGE_PX,
-        anchor="end",
-        extra=' fill="#c9d2da"',
-        size=0.82,
-    )
+    place = (picture.columns - unit * _EDGE, picture.rows - unit * _EDGE)
+    return _text(f"W {width} L {level}", place, unit * _SMALL, "end", ' fill="#c9d2da"')
 
 
-def _text(text: str, column: float, row: float, *, anchor: str, extra: str, size: float = 1.0) -> str:
+def _text(text: str, place: tuple[float, float], unit: float, anchor: str, look: str) -> str:
+    column, row = place
     return (
-        f'<text x="{column:.1f}" y="{row:.1f}" text-anchor="{anchor}" font-size="{_LETTER_PX * size:.1f}" '
-        f'stroke="{_RIM}" stroke-width="2.4" stroke-opacity=".75" paint-order="stroke"{extra}>'
+        f'<text x="{column:.1f}" y="{row:.1f}" text-anchor="{anchor}" font-size="{_LETTER * unit:.1f}" '
+        f'stroke="{_RIM}" stroke-width="{2.4 * unit:.1f}" stroke-opacity=".75" paint-order="stroke"{look}>'
         f"{escape(text)}</text>"
     )
