@@ -78,11 +78,11 @@ The last line on standard output is a JSON object for machines.
 Inputs = Annotated[list[str], typer.Argument(metavar="INPUT...", help="Studies, or folders of studies.")]
 Out = Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder for the results; made if missing.")]
 Vertebrae = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--vertebrae",
         metavar="ENGINE|FILE",
-        help="What finds the vertebrae: 'embedded', 'totalsegmentator' (an extra), or a label file, "
+        help="What finds the vertebrae: 'embedded' (the default), 'totalsegmentator' (an extra), or a label file, "
         "or a DICOM SEG with level codes.",
     ),
 ]
@@ -146,7 +146,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
     inputs: Inputs,
     out: Out,
     *,
-    vertebrae: Vertebrae = "embedded",
+    vertebrae: Vertebrae = None,
     label_scheme: Scheme = None,
     top_level: TopLevel = None,
     levels: Levels = None,
@@ -170,7 +170,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
 
         if verbose and quiet:
             raise UsageError("--verbose and --quiet: expected one of them at most, got both")
-        engine, vertebra_file = parse.parse_vertebrae(vertebrae)
+        engine, vertebra_file = parse.parse_vertebrae(vertebrae) if vertebrae else (None, None)
         wanted = parse.RunOptions(
             engine=engine,
             vertebra_file=vertebra_file,

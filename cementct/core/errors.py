@@ -1,5 +1,10 @@
 """The errors a caller may meet, all descended from one."""
 
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
 
 class CementctError(Exception):
     """Any failure that cementct foresees; its message is fit for a user's eyes."""
@@ -22,3 +27,10 @@ class UnreadableFile(StudyRefused):
 
 class GeometryError(StudyRefused):
     """Positions, spacings or orientations do not describe a regular volume."""
+
+
+def describe_internal_error(error: BaseException) -> str:
+    """Return kind and place of an error, without its message, which may hold what must not be shown."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"internal error: {type(error).__name__}{place}"

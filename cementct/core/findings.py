@@ -254,12 +254,25 @@ class Software(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StudyDescription(msgspec.Struct, frozen=True, kw_only=True):
-    """Which series the report speaks of."""
+    """Which series the report speaks of.
+
+    Attributes
+    ----------
+    post, pre
+        The series after and, where one was used, before injection.
+    ignored_series
+        What was not used, and why.
+    remote_deposits
+        Cement-like deposits away from the spine.
+    input_sha256
+        Fingerprint of the files of the study, whatever their place and times.
+    """
 
     post: SeriesReport
     pre: SeriesReport | None
     ignored_series: tuple[IgnoredSeries, ...] = ()
     remote_deposits: tuple[RemoteDeposit, ...] = ()
+    input_sha256: str | None = None
 
 
 class StudyReport(msgspec.Struct, frozen=True, kw_only=True):

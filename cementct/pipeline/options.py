@@ -32,7 +32,7 @@ class RunOptions:
     Attributes
     ----------
     engine
-        What finds the vertebrae where no label file is given or found.
+        What finds the vertebrae, named by the user. None: the study's own label file, else the embedded one.
     vertebra_file
         Label map or DICOM SEG of the vertebrae, given by hand.
     label_scheme
@@ -55,7 +55,7 @@ class RunOptions:
         After how many seconds a study is given up; None: never.
     """
 
-    engine: Engine = Engine.EMBEDDED
+    engine: Engine | None = None
     vertebra_file: Path | None = None
     label_scheme: LabelScheme | None = None
     top_level: Level | None = None
@@ -122,8 +122,8 @@ def scheme_missing(file_name: str) -> UsageError:
     )
 
 
-def parse_vertebrae(text: str) -> tuple[Engine, Path | None]:
-    """Return the engine and the label file that a word names.
+def parse_vertebrae(text: str) -> tuple[Engine | None, Path | None]:
+    """Return the engine or the label file that a word names.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def parse_vertebrae(text: str) -> tuple[Engine, Path | None]:
         return Engine(text), None
     path = Path(text)
     if path.exists():
-        return Engine.EMBEDDED, path
+        return None, path
     if "/" in text or "\\" in text or path.suffix:
         raise StudyRefused(f"--vertebrae: expected a label file, found nothing at {path.name}")
     engines = ", ".join(Engine)

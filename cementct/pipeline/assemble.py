@@ -1,0 +1,254 @@
+"""Measurements put together into one report entry per vertebra."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cementct.anatomy.model import Spine, Vertebra
+from cementct.core.findings import (
+    Destruction,
+    LesionSource,
+    LevelSource,
+    Point,
+    RegistrationResult,
+    RemoteDeposit,
+    VertebraReport,
+)
+from cementct.core.flags import Flag, QualityFlag, raise_flag
+from cementct.core.grid import Grid
+from cementct.core.image import Volume
+from cementct.metrics.distances import Distances, measure_distances
+from cementct.metrics.filling import Filling, measure_filling
+from cementct.metrics.heights import HeightFindings, measure_heights
+from cementct.metrics.leaks import LeakFindings, measure_leaks
+from cementct.metrics.volume import CementVolumes, measure_cement
+from cementct.pipeline.steps import Structures
+from cementct.segmentation.model import Lesion, Registration
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """All that was measured in a study, by number of the vertebra.
+
+    Attributes
+    ----------
+    volumes, distances, fillings, heights
+        By number; only what exists.
+    leaks
+        Leaks, compartments and their doubts.
+    """
+
+    volumes: Mapping[int, CementVolumes]
+    leaks: LeakFindings
+    distances: Mapping[int, Distances]
+    fillings: Mapping[int, Filling]
+    heights: Mapping[int, HeightFindings]
+
+
+def measure_structures(found: Structures, post: Volume) -> Measurements:
+    """Measure what was found.
+
+    Parameters
+    ----------
+    found
+        Vertebrae, cement and lesions.
+    post
+        The post-injection scan.
+    """
+    leaks = measure_leaks(found.cement, found.spine, post)
+    return Measurements(
+        volumes=measure_cement(found.cement, found.spine),
+        leaks=leaks,
+        distances=measure_distances(found.cement, found.spine, leaks=leaks),
+        fillings=_measure_fillings(found, post.grid),
+        heights=_measure_heights(found),
+    )
+
+
+def describe_vertebrae(found: Structures, measured: Measurements) -> tuple[VertebraReport, ...]:
+    """Return the report entry of every vertebra in view, from top to bottom."""
+    treated = set(found.treated)
+    return tuple(
+        _treated(vertebra, found, measured)
+        if vertebra.number in treated
+        else _untreated(vertebra, found, measured)
+        for vertebra in found.spine.vertebrae
+    )
+
+
+def describe_remote(found: Structures, grid: Grid) -> tuple[RemoteDeposit, ...]:
+    """Return the cement-like deposits that belong to no vertebra, the largest first."""
+    import numpy as np
+
+    cement = found.cement
+    remote = []
+    for deposit in cement.properties:
+        if deposit.owner:
+            continue
+        index = np.argwhere((cement.deposits == deposit.number) & (cement.fraction > 0))
+        if not len(index):
+            continue
+        centre = grid.to_lps(index.mean(axis=0) + np.asarray(cement.box.start))
+        remote.append(RemoteDeposit(volume_ml=round(deposit.volume_ml, 3), centroid_lps_mm=_point(centre)))
+    return tuple(sorted(remote, key=lambda d: (-d.volume_ml, d.centroid_lps_mm)))
+
+
+def _measure_fillings(found: Structures, grid: Grid) -> dict[int, Filling]:
+    fillings = {}
+    for number, lesion in found.lesions.items():
+        registration = found.before.registrations.get(number) if found.before else None
+        filling = measure_filling(
+            found.cement,
+            lesion,
+            number=number,
+            grid=grid,
+            registration=registration if lesion.source is LesionSource.PRE else None,
+        )
+        if filling is not None:
+            fillings[number] = filling
+    return fillings
+
+
+def _measure_heights(found: Structures) -> dict[int, HeightFindings]:
+    """Measure every body, in the pre-injection scan where it was found there, else after injection."""
+    treated = [v.position for v in found.spine.vertebrae if v.number in found.treated]
+    heights = {v.number: measure_heights(v, found.spine, treated=treated) for v in found.spine.vertebrae}
+    if found.before is None:
+        return heights
+    earlier = {v.number: v for v in found.before.spine.vertebrae}
+    affected = _positions_before(found, earlier)
+    for number, registration in found.before.registrations.items():
+        vertebra = earlier.get(registration.pre_number) if registration.pre_number is not None else None
+        if registration.ok and vertebra is not None and vertebra.complete:
+            heights[number] = measure_heights(vertebra, found.before.spine, treated=affected)
+    return heights
+
+
+def _positions_before(found: Structures, earlier: Mapping[int, Vertebra]) -> list[int]:
+    """Return the positions that the treated vertebrae have in the scan before injection."""
+    registrations = found.before.registrations if found.before else {}
+    numbers = (registrations[n].pre_number for n in found.treated if n in registrations)
+    return [earlier[n].position for n in numbers if n is not None and n in earlier]
+
+
+def _untreated(vertebra: Vertebra, found: Structures, measured: Measurements) -> VertebraReport:
+    flags = [*vertebra.flags, *_cement_flags(found, vertebra)]
+    if not any(flag.flag is Flag.NOT_ASSESSED for flag in flags):
+        flags.append(raise_flag(Flag.NOT_ASSESSED))
+    return _described(vertebra, found, measured, flags)
+
+
+def _treated(vertebra: Vertebra, found: Structures, measured: Measurements) -> VertebraReport:
+    import msgspec
+
+    number = vertebra.number
+    lesion = found.lesions.get(number)
+    flags = [
+        *vertebra.flags,
+        *_cement_flags(found, vertebra),
+        *measured.leaks.flags.get(number, ()),
+        *(measured.distances[number].flags if number in measured.distances else ()),
+        *(lesion.flags if lesion else ()),
+    ]
+    entry = _described(vertebra, found, measured, flags)
+    volumes, distances = measured.volumes.get(number), measured.distances.get(number)
+    entry = msgspec.structs.replace(
+        entry,
+        treated=True,
+        leaks=measured.leaks.leaks.get(number, ()),
+        compartments=measured.leaks.compartments.get(number),
+    )
+    if volumes is not None:
+        entry = msgspec.structs.replace(
+            entry,
+            cement_volume_ml=volumes.volume_ml,
+            cement_volume_ml_ci90=volumes.ci90_ml,
+            cement_in_body_ml=volumes.in_body_ml,
+            cement_in_pedicle_ml=volumes.in_pedicle_ml,
+            cement_to_body_ratio=volumes.to_body_ratio if vertebra.complete else None,
+        )
+    if distances is not None:
+        entry = msgspec.structs.replace(
+            entry,
+            posterior_wall_distance_mm=distances.posterior_wall_mm,
+            foramen_distance_mm=distances.foramen_mm,
+            cement_within_5mm=distances.within_5mm,
+        )
+    return _with_lesion(entry, lesion, measured.fillings.get(number))
+
+
+def _with_lesion(entry: VertebraReport, lesion: Lesion | None, filling: Filling | None) -> VertebraReport:
+    import msgspec
+
+    if lesion is None:
+        return entry
+    exists = lesion.source is not LesionSource.NONE
+    entry = msgspec.structs.replace(
+        entry,
+        lesion_source=lesion.source,
+        lesion_volume_ml=lesion.volume_ml if exists else None,
+        destruction=lesion.destruction if exists or lesion.destruction else Destruction.NONE,
+        posterior_wall_involved=lesion.posterior_wall_involved,
+    )
+    if filling is None:
+        return entry
+    return msgspec.structs.replace(
+        entry,
+        filling_rate=filling.rate,
+        filling_rate_ci90=filling.ci90,
+        filling_category=filling.category,
+        filling_category_probability=filling.probability,
+    )
+
+
+def _described(
+    vertebra: Vertebra, found: Structures, measured: Measurements, flags: list[QualityFlag]
+) -> VertebraReport:
+    """Return what is known of any vertebra, treated or not."""
+    registration = found.before.registrations.get(vertebra.number) if found.before else None
+    if found.before is not None and (registration is None or not registration.ok):
+        flags = [*flags, raise_flag(Flag.REGISTRATION_FAILED)]
+    heights = measured.heights.get(vertebra.number)
+    return VertebraReport(
+        level=vertebra.level,
+        label=vertebra.number,
+        level_source=vertebra.level_source if vertebra.level else LevelSource.UNKNOWN,
+        centroid_lps_mm=_point(vertebra.frame.centre_lps_mm),
+        complete=vertebra.complete,
+        treated=False,
+        body_volume_ml=_body_volume_ml(vertebra, found.spine) if vertebra.complete else None,
+        heights_mm=heights.heights_mm if heights else None,
+        wedge_angle_deg=heights.wedge_angle_deg if heights else None,
+        compressed=heights.compressed if heights else None,
+        height_loss=heights.height_loss if heights else None,
+        anatomy_confidence=vertebra.confidence,
+        registration=_registration(registration),
+        quality=_unique([*flags, *(heights.flags if heights else ())]),
+    )
+
+
+def _registration(registration: Registration | None) -> RegistrationResult | None:
+    if registration is None:
+        return None
+    return RegistrationResult(ok=registration.ok, residual_mm=registration.residual_mm)
+
+
+def _body_volume_ml(vertebra: Vertebra, spine: Spine) -> float:
+    return vertebra.body.count * spine.grid.voxel_ml
+
+
+def _cement_flags(found: Structures, vertebra: Vertebra) -> tuple[QualityFlag, ...]:
+    return found.cement.flags.get(vertebra.number, ())
+
+
+def _unique(flags: list[QualityFlag]) -> tuple[QualityFlag, ...]:
+    """Return the flags in their order, each sentence once."""
+    return tuple(dict.fromkeys(flags))
+
+
+def _point(lps_mm: object) -> Point:
+    import numpy as np
+
+    x, y, z = (round(float(v), 2) for v in np.asarray(lps_mm))
+    return x, y, z

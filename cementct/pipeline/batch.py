@@ -1,0 +1,202 @@
+"""Many studies: each analysed in a child of its own, written whole or not at all, summed up at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from cementct.core.errors import CementctError, StudyRefused, UsageError, describe_internal_error
+from cementct.core.findings import StudyReport
+from cementct.core.outcome import StudyOutcome, StudyState
+from cementct.io.outputs import whole_folder
+from cementct.pipeline.analyze import analyze_source, check_label_scheme, software_of
+from cementct.pipeline.discover import StudySource, discover_studies
+from cementct.pipeline.options import RunOptions
+from cementct.pipeline.progress import (
+    BatchStarted,
+    ProgressEvent,
+    ProgressListener,
+    Stage,
+    StageStarted,
+    StudyFinished,
+    StudyStarted,
+)
+from cementct.pipeline.study_input import study_identity
+from cementct.pipeline.workers import Died, Finished, TimedOut, run_in_children
+from cementct.pipeline.write import label_map_files, write_study
+from cementct.report.summary import write_summary
+from cementct.segmentation.presence import shows_cement
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """How the studies of one run ended.
+
+    Attributes
+    ----------
+    entries
+        One a study, in the order in which they were found.
+    """
+
+    entries: tuple[StudyOutcome, ...]
+
+    @cached_property
+    def exit_status(self) -> int:
+        """What the shell is told: of one study 0 done, 3 refused, 1 failed; of several 0 all done, else 4."""
+        states = [entry.state for entry in self.entries]
+        if all(state is StudyState.DONE for state in states):
+            return 0
+        if len(states) > 1:
+            return 4
+        return 3 if states[0] is StudyState.REFUSED else 1
+
+
+@dataclass(frozen=True)
+class StudyTask:
+    """One study of a batch: what to analyse, how, and where to write."""
+
+    source: StudySource
+    options: RunOptions
+    out: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where its results go."""
+        return self.out / self.source.name
+
+
+def run_batch(
+    inputs: Sequence[Path], out: Path, options: RunOptions, listener: ProgressListener
+) -> BatchResult:
+    """Analyse every study that the inputs hold, and write the results and their summary.
+
+    Parameters
+    ----------
+    inputs
+        Studies and folders of studies.
+    out
+        The folder for the results; made where it is missing.
+    options
+        What the user asked for.
+    listener
+        Called with progress events, in this process.
+
+    Raises
+    ------
+    StudyRefused
+        Where the folder for the results cannot be written.
+    UsageError
+        Where options that name something of one study meet several, or a label file lacks its scheme.
+    """
+    sources = discover_studies(inputs, shows_cement)
+    options.check_study_count(len(sources))
+    for source in sources:
+        check_label_scheme(source, options)
+    _make_writable(out)
+    tasks = [StudyTask(source, options, out) for source in sources]
+    listener(BatchStarted(len(tasks)))
+    outcomes: dict[int, StudyOutcome] = {}
+    waiting: list[int] = []
+    for index, task in enumerate(tasks):
+        standing = _standing_report(task) if options.skip_existing else None
+        if standing is None:
+            waiting.append(index)
+            continue
+        outcomes[index] = StudyOutcome(task.source.name, StudyState.DONE, report=standing, already_there=True)
+        listener(_finished(outcomes[index], 0.0))
+    for position, outcome in _outcomes([tasks[i] for i in waiting], options, listener):
+        outcomes[waiting[position]] = outcome
+    result = BatchResult(tuple(outcomes[i] for i in range(len(tasks))))
+    write_summary(result.entries, out)
+    return result
+
+
+def run_study(task: StudyTask, listener: Callable[[ProgressEvent], None]) -> StudyOutcome:
+    """Analyse one study, write its results, and return how it ended; nothing but an interrupt gets out."""
+    name = task.source.name
+    listener(StudyStarted(name))
+    started = time.monotonic()
+    try:
+        analysis = analyze_source(task.source, task.options, listener=listener)
+        listener(StageStarted(name, Stage.WRITING))
+        with whole_folder(task.folder) as folder:
+            write_study(analysis, folder, task.options.formats, study=name)
+        outcome = StudyOutcome(name, StudyState.DONE, report=analysis.report)
+    except CementctError as error:
+        outcome = StudyOutcome(name, StudyState.REFUSED, why=str(error))
+    except MemoryError:
+        outcome = StudyOutcome(name, StudyState.FAILED, why="not enough memory")
+    except Exception as error:  # noqa: BLE001 - one study must not stop the others
+        outcome = StudyOutcome(name, StudyState.FAILED, why=describe_internal_error(error))
+    listener(_finished(outcome, time.monotonic() - started))
+    return outcome
+
+
+def _outcomes(
+    tasks: Sequence[StudyTask], options: RunOptions, listener: ProgressListener
+) -> Iterator[tuple[int, StudyOutcome]]:
+    """Yield place and outcome of each task, in the order in which they end."""
+    if len(tasks) == 1 and options.study_timeout_s is None:
+        yield 0, run_study(tasks[0], listener)
+        return
+    ends = run_in_children(
+        run_study, tasks, jobs=options.jobs, timeout_s=options.study_timeout_s, listener=listener
+    )
+    for end in ends:
+        if isinstance(end, Finished):
+            yield end.index, end.result
+            continue
+        outcome = _ended_badly(tasks[end.index].source.name, end)
+        listener(_finished(outcome, options.study_timeout_s or 0.0))
+        yield end.index, outcome
+
+
+def _ended_badly(name: str, end: TimedOut | Died) -> StudyOutcome:
+    if isinstance(end, TimedOut):
+        return StudyOutcome(name, StudyState.TIMEOUT, why=f"not done after {end.after_s:g} s")
+    return StudyOutcome(name, StudyState.FAILED, why=f"its process ended with code {end.exit_code}")
+
+
+def _finished(outcome: StudyOutcome, seconds: float) -> StudyFinished:
+    return StudyFinished(
+        study=outcome.study,
+        state=outcome.state,
+        seconds=seconds,
+        why=outcome.why,
+        summary=_in_one_line(outcome.report) if outcome.report else None,
+        already_there=outcome.already_there,
+    )
+
+
+def _in_one_line(report: StudyReport) -> str:
+    if not report.treated:
+        return f"{len(report.vertebrae)} vertebrae, no cement identified"
+    each = (f"{v.name} {v.cement_volume_ml:.1f} ml" for v in report.treated if v.cement_volume_ml is not None)
+    return f"{len(report.vertebrae)} vertebrae, treated: {', '.join(each)}"
+
+
+def _standing_report(task: StudyTask) -> StudyReport | None:
+    """Return the report of an earlier run of the same input, version and configuration, where it is whole."""
+    names = [*(f"report.{form.value}" for form in task.options.formats), *label_map_files(), "report.json"]
+    if not all((task.folder / name).is_file() for name in names):
+        return None
+    try:
+        report = msgspec.json.decode((task.folder / "report.json").read_bytes(), type=StudyReport)
+        same = report.software == software_of(task.options) and (
+            report.study.input_sha256 == study_identity(task.source)
+        )
+    except (OSError, msgspec.MsgspecError, StudyRefused):
+        return None
+    return report if same else None
+
+
+def _make_writable(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out: cannot write to this folder ({error.strerror})") from error

@@ -1,0 +1,234 @@
+"""The steps of one study between reading and reporting, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from cementct.anatomy.describe import describe_spine, replace_bodies
+from cementct.anatomy.labels import SpineLabels
+from cementct.anatomy.model import Spine
+from cementct.anatomy.naming import LevelHints, name_treated
+from cementct.core.image import Mask, Region, Volume
+from cementct.core.levels import Level
+from cementct.pipeline.progress import Stage
+from cementct.segmentation.model import Cement, EarlierScan, Lesion, Registration
+
+FindVertebrae = Callable[[Volume], SpineLabels]
+Tell = Callable[[Stage], None]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The volumes of one study, and what the user says about them.
+
+    Attributes
+    ----------
+    post, pre
+        The scans after and, where there is one, before injection.
+    find_vertebrae, find_vertebrae_before
+        The engines for the two scans.
+    carries_bodies
+        Whether the outline of a treated body is better taken from the scan before; not where the user gave
+        a label file.
+    hints, levels
+        What the user says about levels.
+    drawn_lesion, drawn_cement
+        Masks given by the user, on the grid of `post`.
+    """
+
+    post: Volume
+    pre: Volume | None
+    find_vertebrae: FindVertebrae
+    find_vertebrae_before: FindVertebrae
+    carries_bodies: bool = True
+    hints: LevelHints = field(default_factory=LevelHints)
+    drawn_lesion: Mask | None = None
+    drawn_cement: Mask | None = None
+
+    @property
+    def levels(self) -> tuple[Level, ...]:
+        """The treated levels, as the user names them."""
+        return self.hints.treated_levels
+
+
+@dataclass(frozen=True)
+class Before:
+    """The scan before injection, and how its vertebrae moved.
+
+    Attributes
+    ----------
+    volume, spine
+        The scan and its vertebrae.
+    registrations
+        By number of the post-injection vertebra.
+    """
+
+    volume: Volume
+    spine: Spine
+    registrations: Mapping[int, Registration]
+
+    def renumbered(self, numbers: Mapping[int, int]) -> Before:
+        """Return the same under new numbers of the post-injection vertebrae."""
+        return replace(self, registrations={numbers.get(n, n): r for n, r in self.registrations.items()})
+
+
+@dataclass(frozen=True)
+class Structures:
+    """All that was found in a study, before anything is measured.
+
+    Attributes
+    ----------
+    spine
+        Vertebrae and compartments of the post-injection scan.
+    cement
+        Its cement, by vertebra.
+    lesions
+        By number of the treated vertebra.
+    before
+        The scan before injection, where one was used.
+    """
+
+    spine: Spine
+    cement: Cement
+    lesions: Mapping[int, Lesion]
+    before: Before | None
+
+    @property
+    def treated(self) -> tuple[int, ...]:
+        """Numbers of the vertebrae that cement of this treatment came from, from the top."""
+        return treated_numbers(self.cement, self.spine)
+
+
+def find_structures(subject: Subject, *, tell: Tell) -> Structures:
+    """Return vertebrae, cement and lesions of a study.
+
+    Parameters
+    ----------
+    subject
+        The volumes and what the user says about them.
+    tell
+        Called at the beginning of each stage.
+    """
+    tell(Stage.ANATOMY)
+    labels = subject.find_vertebrae(subject.post)
+    spine = describe_spine(subject.post, labels, hints=subject.hints)
+    before = None
+    if subject.pre is not None and spine.vertebrae:
+        tell(Stage.PRE_INJECTION)
+        before = _look_before(subject, subject.pre, spine)
+    tell(Stage.CEMENT)
+    earlier = _carried(subject, before, spine)
+    cement = _find_cement(subject, spine, earlier)
+    if before is not None and subject.carries_bodies:
+        carried = _bodies_before(before, spine, treated_numbers(cement, spine), subject.post)
+        if carried:
+            spine = replace_bodies(subject.post, labels, spine, carried)
+            cement = _find_cement(subject, spine, earlier)
+    spine, cement, before = _named_by_user(subject, spine, cement, before)
+    tell(Stage.LESION)
+    return Structures(spine, cement, _find_lesions(subject, spine, cement, before), before)
+
+
+def treated_numbers(cement: Cement, spine: Spine) -> tuple[int, ...]:
+    """Return the numbers of the vertebrae that own cement, from the top."""
+    owning = set(np.unique(cement.owner[cement.fraction > 0]).tolist())
+    return tuple(v.number for v in spine.vertebrae if v.number in owning)
+
+
+def _look_before(subject: Subject, pre: Volume, spine: Spine) -> Before | None:
+    from cementct.segmentation.registration import register_spines
+
+    pre_spine = describe_spine(pre, subject.find_vertebrae_before(pre))
+    if not pre_spine.vertebrae:
+        return Before(pre, pre_spine, {})
+    return Before(pre, pre_spine, register_spines(pre, pre_spine, subject.post, spine))
+
+
+def _carried(subject: Subject, before: Before | None, spine: Spine) -> EarlierScan | None:
+    if before is None:
+        return None
+    from cementct.segmentation.earlier import carry_earlier_scan
+
+    return carry_earlier_scan(before.volume, before.registrations, subject.post, spine)
+
+
+def _find_cement(subject: Subject, spine: Spine, earlier: EarlierScan | None) -> Cement:
+    from cementct.segmentation.cement import cement_from_mask, segment_cement
+
+    if subject.drawn_cement is not None:
+        return cement_from_mask(subject.post, spine, subject.drawn_cement)
+    return segment_cement(subject.post, spine, earlier=earlier)
+
+
+def _bodies_before(before: Before, spine: Spine, treated: tuple[int, ...], post: Volume) -> dict[int, Region]:
+    """Return the treated bodies as they stood before injection, by position, on the post-injection grid."""
+    from cementct.segmentation.registration import carry_region
+
+    bodies = {v.number: v for v in before.spine.vertebrae}
+    carried = {}
+    for vertebra in spine.vertebrae:
+        registration = before.registrations.get(vertebra.number)
+        if vertebra.number not in treated or registration is None or not registration.ok:
+            continue
+        source = bodies.get(registration.pre_number) if registration.pre_number is not None else None
+        if source is not None and source.complete and vertebra.complete:
+            region = carry_region(source.body, before.volume.grid, registration, post.grid)
+            if not region.is_empty:
+                carried[vertebra.position] = region
+    return carried
+
+
+def _named_by_user(
+    subject: Subject, spine: Spine, cement: Cement, before: Before | None
+) -> tuple[Spine, Cement, Before | None]:
+    """Return everything under the names that follow from the treated levels given by the user."""
+    if not subject.levels:
+        return spine, cement, before
+    treated = set(treated_numbers(cement, spine))
+    positions = [v.position for v in spine.vertebrae if v.number in treated]
+    named = name_treated(spine, positions, subject.levels)
+    numbers = {old.number: new.number for old, new in zip(spine.vertebrae, named.vertebrae, strict=True)}
+    return named, renumbered_cement(cement, numbers), before.renumbered(numbers) if before else None
+
+
+def renumbered_cement(cement: Cement, numbers: Mapping[int, int]) -> Cement:
+    """Return the same cement under new numbers of the vertebrae."""
+    if all(old == new for old, new in numbers.items()):
+        return cement
+    table = np.arange(
+        int(max([cement.owner.max(initial=0), *numbers, *numbers.values()])) + 1, dtype=np.uint16
+    )
+    for old, new in numbers.items():
+        table[old] = new
+    return replace(
+        cement,
+        owner=table[cement.owner],
+        properties=tuple(replace(d, owner=numbers.get(d.owner, d.owner)) for d in cement.properties),
+        flags={numbers.get(n, n): flags for n, flags in cement.flags.items()},
+    )
+
+
+def _find_lesions(subject: Subject, spine: Spine, cement: Cement, before: Before | None) -> dict[int, Lesion]:
+    from cementct.segmentation.lesion import find_before, segment_lesion
+
+    treated = treated_numbers(cement, spine)
+    lesions = {}
+    for vertebra in spine.vertebrae:
+        if vertebra.number not in treated:
+            continue
+        earlier = None
+        if before is not None:
+            earlier = find_before(before.volume, before.spine, before.registrations.get(vertebra.number))
+        lesions[vertebra.number] = segment_lesion(
+            subject.post,
+            spine,
+            vertebra,
+            cement=cement,
+            before=earlier,
+            drawn=subject.drawn_lesion,
+            treated=treated,
+        )
+    return lesions
