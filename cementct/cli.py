@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # With this variable set, internal errors come with their traceback, as with --debug.
 DEBUG_VARIABLE = "CEMENTCT_DEBUG"
+# Narrower than this a table of series cannot be read, and lines had better be cut by the terminal.
+_NARROWEST_TABLE = 80
 
 
 class ExitStatus(IntEnum):
@@ -218,9 +220,16 @@ def info_command(
 ) -> None:
     """Say which series a folder holds and which of them would be used, without analysing them."""
     with _errors_in_words(debug=debug):
-        from cementct.listing import list_inputs, print_listing
+        import shutil
 
-        print_listing(list_inputs(Path(folder)), as_json=as_json)
+        from cementct import listing
+        from cementct.segmentation.presence import shows_cement
+
+        studies = listing.list_inputs(Path(folder), shows_cement)
+        width = max(shutil.get_terminal_size((110, 24)).columns, _NARROWEST_TABLE)
+        typer.echo(listing.as_json(studies) if as_json else listing.as_table(studies, width))
+    if len(studies) == 1 and studies[0].refused:
+        raise typer.Exit(ExitStatus.REFUSED)
 
 
 @app.command("schema")

@@ -126,7 +126,8 @@ def _overview(material: ReportMaterial, report: StudyReport) -> tuple[Panel, ...
                     svg.draw_bare(picture, Window.BONE, identity),
                     svg.draw_outlined(picture, Window.BONE, identity),
                 ),
-                caption=f"{picture.where[:1].upper()}{picture.where[1:]}. Series {picture.series}.",
+                caption=f"{picture.where[:1].upper()}{picture.where[1:]} onto it, from every depth near the column. "
+                f"Series {picture.series}.",
             )
         )
     return tuple(panels)

@@ -74,7 +74,7 @@ def _draw(material: ReportMaterial, found: Sequence[VertebraReport], view: View)
         hu=sampler.hu(material.post),
         pixel_mm=PIXEL_MM,
         level="column",
-        where=f"{view.value}, along the middle of the bodies; cement and leaks projected onto it",
+        where=f"{view.value}, along the bodies; cement projected",
         series=material.post_name or "post-injection",
         marks=NO_MARKS if contradicted else EDGE_MARKS[view],
         outlines=(_bodies(material, sampler), *_projections(material, course, surface)),
@@ -171,7 +171,7 @@ def _landmarks(material: ReportMaterial, found: Sequence[VertebraReport], course
     else:
         points = _landmarks_of_levels(material.spine.vertebrae, found, course.view)
     return [
-        Note(f"◂ {words}", float(course.column(point)), float(course.row(point)), strong=True)
+        Note(f"‹ {words}", float(course.column(point)), float(course.row(point)), strong=True)
         for words, point in points.items()
     ]
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 SCALE = 3
 # Height of letters, of the strip of words below the picture, and distance from the edge, in units of a
 # picture (`Picture.unit_px`).
-_LETTER, _STRIP, _EDGE = 11.0, 30.0, 7.0
+_LETTER, _STRIP, _EDGE = 11.0, 44.0, 7.0
 # Height of small print, as a share of letters.
 _SMALL = 0.82
 _WHITE, _GREY, _AMBER, _RIM = (255, 255, 255), (201, 210, 218), (255, 212, 121), (16, 20, 24)
@@ -148,10 +148,10 @@ def _draw_scale_bar(pen: _Pen, picture: Picture, rows: int, scale: int) -> None:
 
 def _write_strip(pen: _Pen, picture: Picture, window: Window, rows: int) -> None:
     level, width = window.value
-    left = _EDGE * pen.unit
-    pen.write(picture.level, (left, rows + 3 * pen.unit), "la", _WHITE)
-    where = f"{picture.where} · W {width} L {level} · series {picture.series}"
-    pen.write(where, (left, rows + 16 * pen.unit), "la", _GREY, _SMALL)
+    lines = (picture.level, picture.where, f"W {width} L {level} · series {picture.series}")
+    for i, line in enumerate(lines):
+        place = (_EDGE * pen.unit, rows + (3 + 13 * i) * pen.unit)
+        pen.write(line, place, "la", _GREY if i else _WHITE, _SMALL if i else 1.0)
 
 
 def _scaled(line: FloatArray, scale: int) -> list[tuple[float, float]]:

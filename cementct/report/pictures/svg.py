@@ -70,8 +70,9 @@ def _outline(outline: Outline, unit: float) -> str:
         f'fill="{stroke.colour}" fill-opacity=".55" fill-rule="evenodd"' if outline.filled else 'fill="none"'
     )
     dashes = "" if outline.filled else _dashes(stroke, width)
+    colour = f'stroke="{stroke.colour}" stroke-width="{width:.2f}"'
     rim = f'fill="none" stroke="{_RIM}" stroke-opacity=".55" stroke-width="{width + unit:.2f}"'
-    return f'<path d="{path}" {rim}/><path d="{path}" {tint} stroke="{stroke.colour}" stroke-width="{width:.2f}"{dashes}/>'
+    return f'<path d="{path}" {rim}/><path d="{path}" {tint} {colour}{dashes}/>'
 
 
 def _path(line: FloatArray) -> str:
