@@ -34,6 +34,10 @@ DRIFT_TOLERANCE_PX = 0.25
 JUMP_TOLERANCE_PX = 0.5
 # Fewest images that make a volume.
 MIN_IMAGES = 3
+# Fewest images of a stretch between gaps; among uneven positions three in a row are even by chance.
+MIN_STRETCH = 4
+# Share of the images that must lie in even stretches; below it a stack is uneven as a whole.
+LEAST_EVEN_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -169,13 +173,15 @@ def runs(along_mm: FloatArray) -> list[Run]:
             stop += 1
         found.extend(_even_stretches(along_mm, start, stop))
         start = stop
-    found = [run for run in found if run.count >= MIN_IMAGES]
+    fewest = min(MIN_STRETCH, len(along_mm))
+    found = [run for run in found if run.count >= fewest]
     found.sort(key=lambda run: (-run.count, run.first))
     kept: list[Run] = []
     for run in found:
         if all(run.last <= other.first or run.first >= other.last for other in kept):
             kept.append(run)
-    return kept
+    enough = sum(run.count for run in kept) >= LEAST_EVEN_SHARE * len(along_mm)
+    return kept if enough else []
 
 
 def _even_stretches(along_mm: FloatArray, first: int, last: int) -> list[Run]:
