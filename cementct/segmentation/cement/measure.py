@@ -80,7 +80,13 @@ class Measured:
 
 
 def measure_shares(
-    scene: Scene, rough: BoolArray, expected_hu: Float32Array, *, in_bone: BoolArray, excluded: BoolArray
+    scene: Scene,
+    rough: BoolArray,
+    expected_hu: Float32Array,
+    *,
+    in_bone: BoolArray,
+    excluded: BoolArray,
+    other_cement: BoolArray | None = None,
 ) -> Measured:
     """Return the share of cement in each voxel of and around `rough`.
 
@@ -96,8 +102,11 @@ def measure_shares(
         Where bone, and with it texture and cortex, surrounds the cement.
     excluded
         Metal: it takes no share.
+    other_cement
+        Cement that is measured apart from this; nothing is learned from it.
     """
-    background = background_around(scene, expected_hu, dense=rough, excluded=excluded)
+    dense = rough if other_cement is None else rough | other_cement
+    background = background_around(scene, expected_hu, dense=dense, excluded=excluded)
     core = core_of(scene, rough & ~excluded)
     bulk = _measure_bulk(scene, rough, background, core=core, in_bone=in_bone, excluded=excluded)
     share = np.zeros(rough.shape, dtype=np.float32)
@@ -115,13 +124,25 @@ def measure_shares(
         near = distance_outside(mask, scene.in_widths[0:3])
         edge = (near <= EDGE_REACH_WIDTHS) & ~taken[box.slices] & ~excluded[box.slices]
         piece_share, drawn, piece = _measure_thin(
-            scene.crop(box), background[box.slices], mask=mask, near=edge, in_bone=in_bone[box.slices],
+            scene.crop(box),
+            background[box.slices],
+            mask=mask,
+            near=edge,
+            in_bone=in_bone[box.slices],
             prior_rise_hu=prior_rise_hu,
         )
         full = np.zeros(rough.shape, dtype=np.bool_)
         full[box.slices] = edge
         pieces.append(
-            Piece(full, piece.plateau_hu, piece.background_hu, piece.volume_ml, piece.sd_ml, piece.clipped, thin=True)
+            Piece(
+                full,
+                piece.plateau_hu,
+                piece.background_hu,
+                piece.volume_ml,
+                piece.sd_ml,
+                piece.clipped,
+                thin=True,
+            )
         )
         share[box.slices] = np.where(edge, np.maximum(share[box.slices], piece_share), share[box.slices])
         region[box.slices] |= drawn

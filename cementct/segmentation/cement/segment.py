@@ -1,5 +1,216 @@
-"""Find, measure and attribute all cement in a volume."""
+"""Find, measure and attribute all cement in a volume: the order of the steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Spine
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.grid import Box
+from cementct.core.image import Volume
+from cementct.segmentation.cement.attribution import Attribution, attribute
+from cementct.segmentation.cement.candidates import find_candidates
+from cementct.segmentation.cement.deposits import describe_deposits
+from cementct.segmentation.cement.doubts import raise_doubts
+from cementct.segmentation.cement.exclusion import choose_cement
+from cementct.segmentation.cement.fields import distance_outside
+from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
+from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene
+from cementct.segmentation.cement.screening import suspicious_vertebrae
+from cementct.segmentation.cement.seeds import Seeds, find_seeds
+from cementct.segmentation.cement.streaks import find_streaks
+from cementct.segmentation.cement.surroundings import Surroundings, describe_surroundings
+from cementct.segmentation.metal import find_straight_metal
+from cementct.segmentation.model import Cement, EarlierScan, ForeignBody
+
+# Leaks are looked for this far around the treated vertebrae and their neighbours.
+MARGIN_MM = 40.0
+# Vertebrae above and below a treated one that are looked at as well: cement in canal and veins travels.
+NEIGHBOURS = 2
+# Each vertebra's cement is measured in a block with this margin: the reach of blur and of its background.
+MEASURING_MARGIN_MM = 9.0
+# Metal is left out with this margin: its blur is brighter than cement.
+METAL_MARGIN_MM = 0.8
+# Bone's texture and cortex matter to a share within this distance of bone.
+BONE_MARGIN_MM = 1.0
 
 
-def segment_cement() -> None:
-    """To come."""
+def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None = None) -> Cement:
+    """Find all cement near the spine, its share of every voxel, and the vertebra it came from.
+
+    Parameters
+    ----------
+    volume
+        The post-injection volume, in canonical order.
+    spine
+        Its vertebrae and compartments, on the same grid.
+    earlier
+        The scan before injection, carried onto this grid; cement that it shows already counts nowhere.
+
+    Returns
+    -------
+    Cement
+        Arrays cover a block around the treated vertebrae; with no cement they are empty of it.
+    """
+    suspicious = suspicious_vertebrae(volume, spine)
+    if not suspicious:
+        return _no_cement(volume, spine)
+    scene = view_scene(volume, _work_box(spine, suspicious))
+    around = describe_surroundings(scene, spine, earlier)
+    foreign = find_straight_metal(scene.hu, scene.grid, scene.box)
+    metal = _metal_mask(scene, foreign)
+    seeds = find_seeds(scene, around, excluded=metal)
+    if not seeds.treated:
+        return _no_cement(volume, spine, foreign=foreign)
+    return _measure_all(scene, spine, around, seeds, foreign=foreign, metal=metal)
+
+
+@dataclass(frozen=True)
+class _Sum:
+    """Shares, outline and pieces of all vertebrae together."""
+
+    share: Float32Array
+    region: BoolArray
+    pieces: tuple[tuple[int, Piece, Box], ...]
+
+
+def _measure_all(
+    scene: Scene,
+    spine: Spine,
+    around: Surroundings,
+    seeds: Seeds,
+    *,
+    foreign: tuple[ForeignBody, ...],
+    metal: BoolArray,
+) -> Cement:
+    """Outline, attribute and measure everything that belongs to the seeds."""
+    candidates = find_candidates(scene, around, seeds=seeds.mask, excluded=metal, bright_hu=seeds.bright_hu)
+    rough = choose_cement(
+        scene, around, candidates, seeds=seeds.mask, treated=seeds.treated, bright_hu=seeds.bright_hu
+    )
+    first = attribute(scene, spine, around, rough.astype(np.float32), treated=seeds.treated)
+    total = _measure_by_source(scene, around, rough, first, metal=metal)
+    source = _extended(scene, first, total.share)
+    streaks = find_streaks(scene, around, cement=rough, metal=metal)
+    deposits, properties = describe_deposits(
+        scene, around, share=total.share, owner=source, pieces=total.pieces, metal=metal, shared=first.shared
+    )
+    foreign = tuple(_touching(scene, body, total.share > 0) for body in foreign)
+    flags = raise_doubts(scene, spine, properties, foreign=foreign, attribution=first)
+    return Cement(
+        box=scene.box,
+        fraction=total.share,
+        region=total.region,
+        deposits=deposits,
+        owner=source,
+        properties=properties,
+        foreign=foreign,
+        streaks=streaks,
+        noise_hu=scene.noise_hu,
+        flags=flags,
+    )
+
+
+def _measure_by_source(
+    scene: Scene, around: Surroundings, rough: BoolArray, first: Attribution, *, metal: BoolArray
+) -> _Sum:
+    """Measure the cement of each source in a block of its own, with its own plateau."""
+    share = np.zeros(rough.shape, dtype=np.float32)
+    region = np.zeros(rough.shape, dtype=np.bool_)
+    pieces: list[tuple[int, Piece, Box]] = []
+    in_bone = around.bone_depth_mm > -BONE_MARGIN_MM
+    for number in first.treated:
+        own = rough & (first.owner == number)
+        if not own.any():
+            continue
+        box = scene.grid.box_around(np.argwhere(own), MEASURING_MARGIN_MM)
+        window = box.slices
+        other = rough[window] & ~own[window]
+        found = measure_shares(
+            scene.crop(box),
+            own[window],
+            around.expected_hu[window],
+            in_bone=in_bone[window],
+            excluded=metal[window],
+            other_cement=other,
+        )
+        found = _without(found, scene.spacing_mm, own[window], other)
+        share[window] = np.maximum(share[window], found.share)
+        region[window] |= found.region
+        pieces += [(number, piece, box) for piece in found.pieces]
+    return _Sum(share, region, tuple(pieces))
+
+
+def _without(
+    found: Measured, spacing_mm: tuple[float, float, float], own: BoolArray, other: BoolArray
+) -> Measured:
+    """Leave to other sources the voxels that lie nearer to their cement."""
+    if not other.any():
+        return found
+    nearer = distance_outside(own, spacing_mm) <= distance_outside(other, spacing_mm)
+    return Measured(
+        np.where(nearer, found.share, 0.0).astype(np.float32), found.region & nearer, found.pieces
+    )
+
+
+def _extended(
+    scene: Scene, first: Attribution, share: Float32Array
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
+    """Give every voxel with a share the source of the nearest outlined cement."""
+    gaps = np.stack([distance_outside(first.owner == n, scene.spacing_mm) for n in first.treated])
+    nearest = np.asarray(first.treated, dtype=np.uint16)[np.argmin(gaps, axis=0)]
+    return np.where(share > 0, nearest, 0).astype(np.uint16)
+
+
+def _metal_mask(scene: Scene, foreign: tuple[ForeignBody, ...]) -> BoolArray:
+    """Return metal with a margin for its blur, shape of the scene."""
+    mask = np.zeros(scene.hu.shape, dtype=np.bool_)
+    for body in foreign:
+        mask |= body.region.in_box(scene.box)
+    if mask.any():
+        mask = distance_outside(mask, scene.spacing_mm) <= METAL_MARGIN_MM
+    return mask
+
+
+def _touching(scene: Scene, body: ForeignBody, cement: BoolArray) -> ForeignBody:
+    """Return the foreign body with the note whether cement lies against it."""
+    near = distance_outside(body.region.in_box(scene.box), scene.spacing_mm) <= METAL_MARGIN_MM + 1.5
+    return ForeignBody(
+        body.kind,
+        body.region,
+        body.tip_lps_mm,
+        body.direction_lps,
+        touches_cement=bool((near & cement).any()),
+    )
+
+
+def _work_box(spine: Spine, numbers: tuple[int, ...]) -> Box:
+    """Return the block around some vertebrae and their neighbours in which cement is looked for."""
+    positions = {v.position for v in spine.vertebrae if v.number in numbers}
+    near = [v for v in spine.vertebrae if min(abs(v.position - p) for p in positions) <= NEIGHBOURS]
+    box = near[0].whole.box
+    for vertebra in near[1:]:
+        box = box.union(vertebra.whole.box)
+    return spine.grid.expand(box, MARGIN_MM)
+
+
+def _no_cement(volume: Volume, spine: Spine, *, foreign: tuple[ForeignBody, ...] = ()) -> Cement:
+    """Return the result for a volume without cement; its arrays cover the compartments."""
+    box = spine.compartments.box
+    if box.is_empty:
+        box = Box((0, 0, 0), (1, 1, 1))
+    shape = box.shape
+    noise = measure_noise(np.asarray(volume.hu[box.slices], dtype=np.float32))
+    return Cement(
+        box=box,
+        fraction=np.zeros(shape, dtype=np.float32),
+        region=np.zeros(shape, dtype=np.bool_),
+        deposits=np.zeros(shape, dtype=np.uint16),
+        owner=np.zeros(shape, dtype=np.uint16),
+        properties=(),
+        foreign=foreign,
+        streaks=np.zeros(shape, dtype=np.bool_),
+        noise_hu=noise,
+    )

@@ -106,7 +106,9 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
         owner[here] = np.where(in_body, vertebra.number, owner[here])
     numbers = np.array([0] + [v.number for v in spine.vertebrae], dtype=np.uint16)
     bone = np.isin(compartment, [int(k) for k in _BONE])
-    owner = np.where((owner == 0) & bone, numbers[np.minimum(place, len(numbers) - 1)], owner).astype(np.uint16)
+    owner = np.where((owner == 0) & bone, numbers[np.minimum(place, len(numbers) - 1)], owner).astype(
+        np.uint16
+    )
     depth = signed_depth((owner > 0) | bone, scene.spacing_mm)
     in_body = (compartment == int(Compartment.BODY)) | (owner == 0)
     expected, spread = _expect(scene.hu, depth, in_body)
@@ -116,7 +118,9 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
     return Surroundings(compartment, place, owner, depth, expected, spread, known)
 
 
-def _expect(hu: Float32Array, depth_mm: Float32Array, in_body: BoolArray) -> tuple[Float32Array, Float32Array]:
+def _expect(
+    hu: Float32Array, depth_mm: Float32Array, in_body: BoolArray
+) -> tuple[Float32Array, Float32Array]:
     """Return median and spread of intensity by depth, learned apart for bodies and posterior elements."""
     expected = np.full(hu.shape, SOFT_TISSUE_HU, dtype=np.float32)
     spread = np.full(hu.shape, LEAST_SPREAD_HU, dtype=np.float32)

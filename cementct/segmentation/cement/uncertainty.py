@@ -45,7 +45,9 @@ def sd_of_thin_ml(
     """Return the standard deviation of the volume of a thin deposit, in millilitres."""
     count = np.count_nonzero(near)
     bony = np.count_nonzero(near & in_bone)
-    background_hu = (BACKGROUND_SD_SOFT_HU * (count - bony) + BACKGROUND_SD_BONE_HU * bony) / max(rise_hu, 100.0)
+    background_hu = (BACKGROUND_SD_SOFT_HU * (count - bony) + BACKGROUND_SD_BONE_HU * bony) / max(
+        rise_hu, 100.0
+    )
     noise = NOISE_CORRELATION * scene.noise_hu / max(rise_hu, 100.0) * np.sqrt(count) * scene.voxel_ml
     return float(
         np.sqrt((volume_ml * rise_sd) ** 2 + (background_hu * scene.voxel_ml) ** 2 + noise**2 + FLOOR_ML**2)

@@ -1,0 +1,157 @@
+"""Which vertebra each piece of cement came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Compartment, Spine
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.segmentation.cement.fields import distance_outside
+from cementct.segmentation.cement.scene import Scene
+from cementct.segmentation.cement.surroundings import Surroundings
+
+# Cement in a neighbour's body flowed there if it is at most this share of the source's, …
+FLOWED_SHARE = 0.30
+# … at most this much, …
+FLOWED_ML = 1.2
+# … keeps to the endplate that faces the source (mean distance, as a share of the body's height), …
+FLOWED_DEPTH = 0.45
+# … and is joined to the source through the disc, or lies at most this far from cement in it.
+JOINED_WITHIN_MM = 2.0
+# A vertebra with less cement in its bone than this was reached, not treated.
+LEAST_TREATED_ML = 0.08
+
+
+@dataclass(frozen=True)
+class Attribution:
+    """The source of every voxel's cement.
+
+    Attributes
+    ----------
+    owner
+        Number (label map) of the vertebra, 0 outside; shape of the scene.
+    treated
+        Numbers of the vertebrae that cement came from.
+    shared
+        Numbers of treated vertebrae whose cement meets that of another one.
+    """
+
+    owner: np.ndarray[tuple[int, ...], np.dtype[np.uint16]]
+    treated: tuple[int, ...]
+    shared: tuple[int, ...]
+
+
+def attribute(
+    scene: Scene, spine: Spine, around: Surroundings, share: Float32Array, *, treated: tuple[int, ...]
+) -> Attribution:
+    """Return the vertebra each voxel's cement came from.
+
+    Along connected cement the way is followed back to the bodies and pedicles it can have come from; pieces
+    apart go to the vertebra whose cement is nearest.
+    """
+    import cc3d
+    from skimage.segmentation import watershed
+
+    support = share > 0
+    in_bone = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
+    sources = _sources(scene, spine, around, share, in_bone=in_bone, treated=treated)
+    markers = np.where(support & in_bone & np.isin(around.owner, sources), around.owner, 0).astype(np.int32)
+    if not markers.any():
+        return Attribution(np.zeros(support.shape, dtype=np.uint16), (), ())
+    flooded = watershed(np.zeros(support.shape, dtype=np.uint8), markers=markers, mask=support)
+    labels = cc3d.connected_components(support, connectivity=26)
+    owner = _with_loose_pieces(scene, flooded, labels, sources)
+    return Attribution(owner.astype(np.uint16), sources, _meeting(owner, labels))
+
+
+def _sources(
+    scene: Scene,
+    spine: Spine,
+    around: Surroundings,
+    share: Float32Array,
+    *,
+    in_bone: BoolArray,
+    treated: tuple[int, ...],
+) -> tuple[int, ...]:
+    """Return the treated vertebrae that hold cement of their own, not only what came through a disc."""
+    volume = {
+        n: float(share[in_bone & (around.owner == n)].sum(dtype=np.float64)) * scene.voxel_ml for n in treated
+    }
+    by_number = {v.number: v for v in spine.vertebrae}
+    kept = []
+    for number in treated:
+        vertebra = by_number[number]
+        reached = volume[number] < LEAST_TREATED_ML and any(volume[n] > 4 * volume[number] for n in treated)
+        for other in treated:
+            neighbour = by_number[other]
+            if abs(neighbour.position - vertebra.position) != 1:
+                continue
+            if volume[number] > min(FLOWED_SHARE * volume[other], FLOWED_ML):
+                continue
+            reached = reached or _flowed_from(
+                scene,
+                around,
+                share > 0,
+                number=number,
+                height_mm=vertebra.height_mm,
+                toward=1 if neighbour.position < vertebra.position else -1,
+                axes=(np.asarray(vertebra.frame.superior), np.asarray(vertebra.frame.centre_lps_mm)),
+                place=min(vertebra.position, neighbour.position) + 1,
+            )
+        if not reached:
+            kept.append(number)
+    return tuple(kept) if kept else treated
+
+
+def _flowed_from(
+    scene: Scene,
+    around: Surroundings,
+    support: BoolArray,
+    *,
+    number: int,
+    height_mm: float,
+    toward: int,
+    axes: tuple[np.ndarray, np.ndarray],
+    place: int,
+) -> bool:
+    """Tell whether the cement in a body came through the disc from the neighbour it faces."""
+    mine = support & (around.owner == number) & around.is_in(Compartment.BODY)
+    if not mine.any():
+        return True
+    superior, centre = axes
+    height = (scene.grid.to_lps(np.argwhere(mine)) - centre) @ superior
+    from_endplate = 0.5 * height_mm - toward * float(height.mean())
+    if from_endplate > FLOWED_DEPTH * height_mm:
+        return False
+    disc = support & around.is_in(Compartment.DISC) & (around.place == place)
+    if not disc.any():
+        return False
+    return float(distance_outside(disc, scene.spacing_mm)[mine].min()) <= JOINED_WITHIN_MM
+
+
+def _with_loose_pieces(
+    scene: Scene, flooded: np.ndarray, labels: np.ndarray, sources: tuple[int, ...]
+) -> np.ndarray:
+    """Give pieces that touch no source to the vertebra whose cement is nearest."""
+    loose = (labels > 0) & (flooded == 0)
+    if not loose.any():
+        return flooded
+    gaps = np.stack([distance_outside(flooded == n, scene.spacing_mm) for n in sources])
+    owner = flooded.copy()
+    for number in np.unique(labels[loose]):
+        piece = loose & (labels == number)
+        owner[piece] = sources[int(np.argmin(gaps[:, piece].min(axis=1)))]
+    return owner
+
+
+def _meeting(owner: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
+    """Return the vertebrae whose cement is joined to that of another."""
+    meeting: set[int] = set()
+    pairs = np.unique(np.stack([labels[owner > 0], owner[owner > 0]]), axis=1)
+    for number in np.unique(pairs[0]):
+        owners = pairs[1][pairs[0] == number]
+        if owners.size > 1:
+            meeting |= {int(n) for n in owners}
+    return tuple(sorted(meeting))

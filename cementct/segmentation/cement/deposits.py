@@ -1,0 +1,189 @@
+"""The connected pieces of cement, numbered and described."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from cementct.anatomy.model import Compartment
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.grid import Box
+from cementct.segmentation.cement.fields import distance_outside
+from cementct.segmentation.cement.measure import Piece
+from cementct.segmentation.cement.scene import Scene
+from cementct.segmentation.cement.streaks import STREAK_SOURCE_HU, is_streak_like
+from cementct.segmentation.cement.surroundings import Surroundings
+from cementct.segmentation.model import Deposit
+
+# A slice shows a deposit where it holds at least this much of it, as a share of the fullest voxel.
+SEEN_SHARE = 0.15
+# A faint piece outside canal, foramina and discs this far from any other cement may be a calcified vessel.
+LOOSE_FROM_MM = 8.0
+# Fainter than this a piece is no brighter than calcified tissue.
+CALCIFICATION_UP_TO_HU = 1500.0
+# Cement of two vertebrae that meets within a deposit leaves its division open if each has so much of it.
+SHARED_FROM_ML = 0.02
+
+Pieces = tuple[tuple[int, Piece, Box], ...]
+DepositNumbers = np.ndarray[tuple[int, ...], np.dtype[np.uint16]]
+
+
+def describe_deposits(
+    scene: Scene,
+    around: Surroundings,
+    *,
+    share: Float32Array,
+    owner: DepositNumbers,
+    pieces: Pieces,
+    metal: BoolArray,
+    shared: tuple[int, ...],
+) -> tuple[DepositNumbers, tuple[Deposit, ...]]:
+    """Return the deposits' numbers on the scene's voxels, and what is known of each.
+
+    Parameters
+    ----------
+    scene, around
+        The block of CT and its anatomy.
+    share, owner
+        Share and source of each voxel's cement.
+    pieces
+        What was measured: number of the source, piece, and its block on the scene's grid.
+    metal
+        Metal that throws streaks.
+    shared
+        Sources whose cement meets that of another.
+    """
+    import cc3d
+    from scipy import ndimage
+
+    labels, count = cc3d.connected_components(share > 0, connectivity=26, return_N=True)
+    labels = labels.astype(np.uint16)
+    by_deposit = _pieces_by_deposit(labels, share, pieces)
+    found = []
+    for number, block in enumerate(ndimage.find_objects(labels, max_label=count), start=1):
+        if block is None:
+            continue
+        where = labels[block] == number
+        found.append(
+            _describe(
+                scene,
+                around,
+                number,
+                block,
+                where,
+                share=share,
+                owner=owner,
+                labels=labels,
+                pieces=by_deposit[number],
+                metal=metal,
+                shared=shared,
+            )
+        )
+    return labels, tuple(found)
+
+
+def _pieces_by_deposit(
+    labels: DepositNumbers, share: Float32Array, pieces: Pieces
+) -> dict[int, list[tuple[Piece, float]]]:
+    """Return the pieces each deposit consists of, with the share of the piece that lies in it."""
+    found: dict[int, list[tuple[Piece, float]]] = defaultdict(list)
+    for _, piece, box in pieces:
+        window = box.slices
+        weight = np.bincount(labels[window][piece.mask], weights=share[window][piece.mask])
+        total = float(weight[1:].sum()) if weight.size > 1 else 0.0
+        for number in np.flatnonzero(weight):
+            if number > 0 and total > 0:
+                found[int(number)].append((piece, float(weight[number]) / total))
+    return found
+
+
+def _describe(  # noqa: PLR0913 -- one deposit is described from all that is known of it
+    scene: Scene,
+    around: Surroundings,
+    number: int,
+    block: tuple[slice, ...],
+    where: BoolArray,
+    *,
+    share: Float32Array,
+    owner: DepositNumbers,
+    labels: DepositNumbers,
+    pieces: list[tuple[Piece, float]],
+    metal: BoolArray,
+    shared: tuple[int, ...],
+) -> Deposit:
+    amount = np.where(where, share[block], 0.0)
+    volume_ml = float(amount.sum(dtype=np.float64)) * scene.voxel_ml
+    owners, counts = np.unique(owner[block][where], return_counts=True)
+    main = int(owners[int(np.argmax(counts))])
+    bulk = max((p for p, _ in pieces), key=lambda p: p.volume_ml, default=None)
+    plateau = bulk.plateau_hu if bulk else float(scene.hu[block][where].max())
+    background = bulk.background_hu if bulk else 0.0
+    variance = sum((p.sd_ml * part) ** 2 for p, part in pieces)
+    by_slice = amount.max(axis=(1, 2))
+    meeting = [o for o in owners if float(amount[owner[block] == o].sum()) * scene.voxel_ml >= SHARED_FROM_ML]
+    return Deposit(
+        number=number,
+        owner=main,
+        volume_ml=volume_ml,
+        volume_sd_ml=float(np.sqrt(variance)) if variance > 0 else 0.1 * volume_ml + 0.001,
+        plateau_hu=plateau,
+        background_hu=background,
+        clipped=any(p.clipped for p, _ in pieces),
+        slices=int(np.count_nonzero(by_slice > SEEN_SHARE * max(float(by_slice.max()), 1e-6))),
+        streak_like=_is_streak(scene, labels, number, block, where, metal=metal, plateau=plateau),
+        calcification_like=_is_calcification(scene, around, labels, number, block, where),
+        owner_certain=not (len(meeting) > 1 and main in shared),
+        at_scan_edge=_at_edge(scene, block, where),
+    )
+
+
+def _is_streak(
+    scene: Scene,
+    labels: DepositNumbers,
+    number: int,
+    block: tuple[slice, ...],
+    where: BoolArray,
+    *,
+    metal: BoolArray,
+    plateau: float,
+) -> bool:
+    peak = float(scene.hu[block][where].max())
+    if peak > 1200.0:
+        return False
+    dense = ((labels > 0) & (labels != number) & (scene.hu > STREAK_SOURCE_HU)) | metal
+    piece = np.zeros(labels.shape, dtype=np.bool_)
+    piece[block] = where & (scene.hu[block] > 0.5 * peak)
+    return is_streak_like(scene, piece, dense, rise_hu=peak, source_rise_hu=plateau)
+
+
+def _is_calcification(
+    scene: Scene,
+    around: Surroundings,
+    labels: DepositNumbers,
+    number: int,
+    block: tuple[slice, ...],
+    where: BoolArray,
+) -> bool:
+    """Tell whether a piece is faint, loose, and outside the places where only cement can be that dense."""
+    if float(np.percentile(scene.hu[block][where], 98)) > CALCIFICATION_UP_TO_HU:
+        return False
+    inside = np.isin(
+        around.compartment[block][where],
+        [int(Compartment.CANAL), int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)],
+    )
+    if inside.mean() > 0.3 or (around.bone_depth_mm[block][where] > 0).any():
+        return False
+    others = (labels > 0) & (labels != number)
+    return bool(distance_outside(others, scene.spacing_mm)[block][where].min() > LOOSE_FROM_MM)
+
+
+def _at_edge(scene: Scene, block: tuple[slice, ...], where: BoolArray) -> bool:
+    """Tell whether a piece reaches the scene's first or last voxels or unmeasured ones."""
+    from scipy import ndimage
+
+    for axis, cut in enumerate(block):
+        lines = where.any(axis=tuple(a for a in range(3) if a != axis))
+        if (cut.start == 0 and lines[0]) or (cut.stop == scene.hu.shape[axis] and lines[-1]):
+            return True
+    return bool((ndimage.binary_dilation(where) & ~scene.measured[block]).any())

@@ -1,0 +1,62 @@
+"""What a reader has to know about the cement of each vertebra, as flags."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+
+from cementct.anatomy.model import Spine
+from cementct.core.flags import Flag, QualityFlag, raise_flag
+from cementct.segmentation.cement.attribution import Attribution
+from cementct.segmentation.cement.scene import Scene
+from cementct.segmentation.model import Deposit, ForeignBody, ForeignKind
+
+# A needle's tip within this distance of a vertebra's box lies in that vertebra.
+TIP_WITHIN_MM = 2.0
+# Clipped deposits smaller than this do not change what a volume is worth.
+CLIPPED_FROM_ML = 0.1
+
+
+def raise_doubts(
+    scene: Scene,
+    spine: Spine,
+    deposits: tuple[Deposit, ...],
+    *,
+    foreign: tuple[ForeignBody, ...],
+    attribution: Attribution,
+) -> dict[int, tuple[QualityFlag, ...]]:
+    """Return flags by number of the vertebra; 0 is the whole study."""
+    found: dict[int, list[Flag]] = defaultdict(list)
+    for deposit in deposits:
+        if deposit.clipped and deposit.volume_ml >= CLIPPED_FROM_ML:
+            found[deposit.owner].append(Flag.HU_CLIPPED)
+        if not deposit.owner_certain:
+            found[deposit.owner].append(Flag.ATTRIBUTION_UNCERTAIN)
+            for number in attribution.shared:
+                found[number].append(Flag.ATTRIBUTION_UNCERTAIN)
+    for body in foreign:
+        number = _vertebra_of(scene, spine, body)
+        if number == 0:
+            continue
+        if body.kind in {ForeignKind.NEEDLE, ForeignKind.WIRE}:
+            found[number].append(Flag.NEEDLE_IN_PLACE)
+        if body.touches_cement:
+            found[number].append(Flag.METAL_IN_CEMENT)
+    return {
+        number: tuple(raise_flag(flag) for flag in dict.fromkeys(flags)) for number, flags in found.items()
+    }
+
+
+def _vertebra_of(scene: Scene, spine: Spine, body: ForeignBody) -> int:
+    """Return the vertebra that holds most of a foreign body's deep half, or 0."""
+    if body.tip_lps_mm is None:
+        return 0
+    best, most = 0, 0
+    for vertebra in spine.vertebrae:
+        box = scene.grid.box  # the body's region and the vertebra share the volume's grid
+        del box
+        inside = int(np.count_nonzero(vertebra.whole.in_box(body.region.box) & body.region.voxels))
+        if inside > most:
+            best, most = vertebra.number, inside
+    return best

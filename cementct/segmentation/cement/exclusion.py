@@ -1,0 +1,177 @@
+"""Which of the dense pieces near a treated vertebra are cement, and which are bone, vessel or calcification."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Compartment
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.segmentation.cement.candidates import Candidates
+from cementct.segmentation.cement.fields import depth_inside, distance_outside
+from cementct.segmentation.cement.scene import Scene
+from cementct.segmentation.cement.surroundings import Surroundings
+
+# A piece of its own this bright (so many voxels over the level of bone) is cement wherever it lies near.
+FEWEST_BRIGHT_VOXELS = 3
+# Leaked cement lies within this distance of treated bone: along veins, over one to three levels of canal.
+CANAL_REACH_MM = 110.0
+LEAK_REACH_MM = 40.0
+# A paravertebral piece that is no brighter than bone has to begin this near to cement or to treated bone.
+FAINT_GAP_MM = 3.5
+# The blur of bone: a piece whose middle lies nearer to bone than this is its edge, unless it is bright.
+EDGE_OF_BONE_MM = 1.0
+# Largest piece that lies outside bone and apart from all seeds: more is a vessel with contrast or an implant.
+LARGEST_LOOSE_ML = 6.0
+# In bone a piece apart from the seeds is cement only if solid: that deep below its own surface, that large.
+SOLID_DEPTH_MM = 1.3
+SMALLEST_IN_BONE_ML = 0.03
+# Smallest piece that is looked at, in voxels: one or two bright voxels are noise.
+FEWEST_VOXELS = 3
+# A summed excess smaller than that of so much cement of 1500 HU is noise.
+SMALLEST_MASS_ML = 0.002
+USUAL_RISE_HU = 1500.0
+
+
+@dataclass(frozen=True)
+class PieceFeatures:
+    """What decides about one piece."""
+
+    voxels: int
+    bright_voxels: int
+    volume_ml: float
+    mass_ml: float
+    peak_excess_hu: float
+    share_canal: float
+    share_foramen: float
+    share_disc: float
+    share_bone: float
+    share_treated_bone: float
+    share_other: float
+    mean_bone_depth_mm: float
+    gap_to_seeds_mm: float
+    gap_to_treated_mm: float
+    thickness_mm: float
+    in_neighbour_body: float
+
+
+def choose_cement(
+    scene: Scene,
+    around: Surroundings,
+    candidates: Candidates,
+    *,
+    seeds: BoolArray,
+    treated: tuple[int, ...],
+    bright_hu: float,
+) -> BoolArray:
+    """Return the pieces that are cement, generously outlined.
+
+    Parameters
+    ----------
+    scene, around, candidates
+        The block of CT, its anatomy, and what stands out in it.
+    seeds
+        Cement beyond doubt.
+    treated
+        Numbers of the treated vertebrae.
+    bright_hu
+        Level over which nothing is bone.
+    """
+    from scipy import ndimage
+
+    counts = np.bincount(candidates.labels.ravel(), minlength=candidates.count + 1)
+    seeded = np.unique(candidates.labels[seeds])
+    chosen = np.zeros(candidates.count + 1, dtype=np.bool_)
+    chosen[seeded] = True
+    chosen[0] = False
+    main = chosen[candidates.labels]
+    gap_seeds = distance_outside(main, scene.spacing_mm)
+    gap_treated = distance_outside(np.isin(around.owner, treated), scene.spacing_mm)
+    blocks = ndimage.find_objects(candidates.labels)
+    for number in range(1, candidates.count + 1):
+        if chosen[number] or counts[number] < FEWEST_VOXELS:
+            continue
+        block = blocks[number - 1]
+        where = candidates.labels[block] == number
+        features = _describe(
+            scene,
+            around,
+            candidates.excess_hu,
+            where,
+            block,
+            gaps=(gap_seeds[block], gap_treated[block], candidates.other[block]),
+            treated=treated,
+            bright_hu=bright_hu,
+        )
+        chosen[number] = is_cement(features)
+    return np.asarray(chosen[candidates.labels])
+
+
+def is_cement(piece: PieceFeatures) -> bool:
+    """Tell whether a piece apart from the seeds is cement."""
+    if piece.mass_ml < SMALLEST_MASS_ML or piece.volume_ml > LARGEST_LOOSE_ML:
+        return False
+    neural = piece.share_canal + piece.share_foramen
+    reach = CANAL_REACH_MM if neural > 0.5 else LEAK_REACH_MM
+    if min(piece.gap_to_treated_mm, piece.gap_to_seeds_mm) > reach:
+        return False
+    if piece.bright_voxels >= FEWEST_BRIGHT_VOXELS:
+        return True
+    if piece.share_bone > 0.5:
+        return (
+            piece.share_treated_bone > 0.3
+            and piece.thickness_mm >= SOLID_DEPTH_MM
+            and piece.volume_ml >= SMALLEST_IN_BONE_ML
+            and piece.mean_bone_depth_mm > 2.5
+        )
+    if piece.mean_bone_depth_mm > -EDGE_OF_BONE_MM:
+        return False
+    if neural > 0.5 or piece.share_disc > 0.5:
+        return True
+    return piece.share_other < 0.3 and min(piece.gap_to_seeds_mm, piece.gap_to_treated_mm) <= FAINT_GAP_MM
+
+
+def _describe(
+    scene: Scene,
+    around: Surroundings,
+    excess: Float32Array,
+    where: BoolArray,
+    block: tuple[slice, ...],
+    *,
+    gaps: tuple[Float32Array, Float32Array, BoolArray],
+    treated: tuple[int, ...],
+    bright_hu: float,
+) -> PieceFeatures:
+    """Return what decides about the piece `where` of a block of the scene."""
+    gap_seeds, gap_treated, other = gaps
+    compartment = around.compartment[block][where]
+    owner = around.owner[block][where]
+    weight = np.maximum(excess[block][where], 0.0)
+    weight = weight / max(float(weight.sum()), 1.0)
+    voxels = int(np.count_nonzero(where))
+    bone = owner > 0
+    return PieceFeatures(
+        voxels=voxels,
+        bright_voxels=int(np.count_nonzero(scene.hu[block][where] > bright_hu)),
+        volume_ml=voxels * scene.voxel_ml,
+        mass_ml=float(excess[block][where].sum()) / USUAL_RISE_HU * scene.voxel_ml,
+        peak_excess_hu=float(np.percentile(excess[block][where], 95)),
+        share_canal=float(weight[compartment == int(Compartment.CANAL)].sum()),
+        share_foramen=float(
+            weight[
+                np.isin(compartment, [int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)])
+            ].sum()
+        ),
+        share_disc=float(weight[compartment == int(Compartment.DISC)].sum()),
+        share_bone=float(weight[bone].sum()),
+        share_treated_bone=float(weight[np.isin(owner, treated)].sum()),
+        share_other=float(weight[other[where]].sum()),
+        mean_bone_depth_mm=float((around.bone_depth_mm[block][where] * weight).sum()),
+        gap_to_seeds_mm=float(gap_seeds[where].min()),
+        gap_to_treated_mm=float(gap_treated[where].min()),
+        thickness_mm=float(depth_inside(where, scene.spacing_mm).max()),
+        in_neighbour_body=float(
+            weight[(compartment == int(Compartment.BODY)) & ~np.isin(owner, treated)].sum()
+        ),
+    )

@@ -1,0 +1,233 @@
+"""A glance at a whole volume, without anatomy: does it show cement in a spine, or a needle on its way there?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.grid import Box, Grid, Triple
+from cementct.core.image import Volume
+from cementct.segmentation.cement.fields import depth_inside
+from cementct.segmentation.metal import find_straight_metal
+from cementct.segmentation.model import ForeignKind
+
+# The glance is taken at about this spacing.
+GLANCE_MM = 1.5
+# Solid masses are looked for from each of these levels on; thickness and least volume rise as bone comes near.
+LEVELS_HU = (1750.0, 1300.0, 950.0)
+LEAST_ML = (0.10, 0.50, 0.90)
+LEAST_DEPTH_MM = (1.4, 2.6, 3.0)
+# No vertebra holds more.
+MOST_ML = 16.0
+# Around cement in a vertebra lies bone: rays in the plane from its surface meet nothing but bone and soft
+# tissue over this distance, and mostly bone over the first part of it.
+RAY_MM = 14.0
+RAYS = 24
+RAY_STEP_MM = 1.0
+BONE_ABOVE_HU = 90.0
+CORTEX_ABOVE_HU = 220.0
+AIR_BELOW_HU = -250.0
+# Share of rays that have to meet marrow or cortex, and share that may meet air or lung.
+LEAST_BONE_RAYS = 0.6
+MOST_AIR_RAYS = 0.15
+# Behind a vertebral body lies the canal: soft tissue of this extent, with bone around it.
+CANAL_WITHIN_MM = 62.0
+CANAL_AREA_MM2 = (90.0, 900.0)
+CANAL_BONE_HU = 150.0
+# A plane is searched for the canal on so many slices of a mass.
+CANAL_SLICES = 5
+
+
+@dataclass(frozen=True)
+class CementMass:
+    """One solid dense mass inside a vertebra.
+
+    Attributes
+    ----------
+    centroid_lps_mm
+        Its centre.
+    volume_ml
+        Roughly, at half its height.
+    """
+
+    centroid_lps_mm: Triple
+    volume_ml: float
+
+
+@dataclass(frozen=True)
+class CementEvidence:
+    """What a glance says about cement in a volume.
+
+    Attributes
+    ----------
+    cement
+        Whether cement is seen in a vertebra.
+    needle
+        Whether a needle, cannula or the like is seen.
+    volume_ml
+        Roughly how much cement.
+    z_range_mm
+        Lowest and highest LPS z of the cement, or None where there is none.
+    masses
+        One entry per solid mass, the uppermost first.
+    """
+
+    cement: bool
+    needle: bool
+    volume_ml: float
+    z_range_mm: tuple[float, float] | None
+    masses: tuple[CementMass, ...] = ()
+
+
+def shows_cement(volume: Volume) -> CementEvidence:
+    """Tell whether a volume shows cement in a vertebra, fast and without any anatomy.
+
+    Parameters
+    ----------
+    volume
+        Any CT volume in canonical order.
+    """
+    steps = [max(1, int(GLANCE_MM / s + 0.3)) for s in volume.grid.spacing_mm]
+    glance = volume.hu[:: steps[0], :: steps[1], :: steps[2]]
+    if not (glance > LEVELS_HU[-1]).any():
+        return CementEvidence(cement=False, needle=False, volume_ml=0.0, z_range_mm=None)
+    z, y, x = (s * n for s, n in zip(volume.grid.spacing_mm, steps, strict=True))
+    grid = Grid(glance.shape, (z, y, x), volume.grid.origin_lps_mm, volume.grid.direction)
+    found: list[tuple[CementMass, tuple[float, float]]] = []
+    taken = np.zeros(glance.shape, dtype=np.bool_)
+    for level, least_ml, depth_mm in zip(LEVELS_HU, LEAST_ML, LEAST_DEPTH_MM, strict=True):
+        for box, where in _solid_masses(glance, grid, level, least_ml, depth_mm):
+            if (taken[box.slices] & where).any():
+                continue
+            taken[box.slices] |= where
+            if _is_in_vertebra(glance, grid, box, where):
+                found.append(_describe(grid, box, where))
+    masses = tuple(m for m, _ in sorted(found, key=lambda f: -f[0].centroid_lps_mm[2]))
+    z_range = (min(r[0] for _, r in found), max(r[1] for _, r in found)) if found else None
+    return CementEvidence(
+        cement=bool(found),
+        needle=_shows_needle(glance, grid),
+        volume_ml=sum(m.volume_ml for m in masses),
+        z_range_mm=z_range,
+        masses=masses,
+    )
+
+
+def _solid_masses(
+    hu: NDArray[np.generic], grid: Grid, level: float, least_ml: float, depth_mm: float
+) -> list[tuple[Box, BoolArray]]:
+    """Return connected masses over a level that are large and thick enough, each in its own block."""
+    import cc3d
+
+    labels, count = cc3d.connected_components(np.asarray(hu > level), connectivity=6, return_N=True)
+    if count == 0:
+        return []
+    statistics = cc3d.statistics(labels)
+    found = []
+    for number in np.flatnonzero(statistics["voxel_counts"] * grid.voxel_ml >= least_ml):
+        if number == 0 or statistics["voxel_counts"][number] * grid.voxel_ml > MOST_ML:
+            continue
+        block = statistics["bounding_boxes"][number]
+        box = Box(
+            (block[0].start, block[1].start, block[2].start), (block[0].stop, block[1].stop, block[2].stop)
+        )
+        where = np.asarray(labels[block] == number)
+        if float(depth_inside(where, grid.spacing_mm).max()) >= depth_mm:
+            found.append((box, where))
+    return found
+
+
+def _is_in_vertebra(hu: NDArray[np.generic], grid: Grid, box: Box, where: BoolArray) -> bool:
+    """Tell whether bone surrounds a mass and a canal lies behind it on some of its slices."""
+    slices = np.flatnonzero(where.any(axis=(1, 2)))
+    tried = slices[np.linspace(0, len(slices) - 1, min(CANAL_SLICES, len(slices))).astype(int)]
+    bony = 0
+    canal = 0
+    for z in np.unique(tried):
+        plane = np.asarray(hu[box.start[0] + z], dtype=np.float32)
+        rows, columns = np.nonzero(where[z])
+        middle = (box.start[1] + float(rows.mean()), box.start[2] + float(columns.mean()))
+        bony += _bone_around(plane, grid, middle, where[z], box)
+        canal += _canal_behind(plane, grid, middle)
+    needed = max(1, len(np.unique(tried)) // 3)
+    return bony >= needed and canal >= needed
+
+
+def _bone_around(
+    plane: Float32Array, grid: Grid, middle: tuple[float, float], where: BoolArray, box: Box
+) -> bool:
+    """Tell whether rays from the surface of a mass run through bone and meet no air."""
+    angle = np.linspace(0, 2 * np.pi, RAYS, endpoint=False)
+    reach = np.arange(0.0, 60.0, RAY_STEP_MM)
+    rows = middle[0] + np.outer(np.sin(angle), reach) / grid.spacing_mm[1]
+    columns = middle[1] + np.outer(np.cos(angle), reach) / grid.spacing_mm[2]
+    r = np.clip(np.round(rows).astype(int), 0, plane.shape[0] - 1)
+    c = np.clip(np.round(columns).astype(int), 0, plane.shape[1] - 1)
+    values = plane[r, c]
+    mass = np.zeros(plane.shape, dtype=np.bool_)
+    mass[box.start[1] : box.stop[1], box.start[2] : box.stop[2]] = where
+    inside = mass[r, c]
+    last = np.where(inside.any(axis=1), inside.shape[1] - 1 - inside[:, ::-1].argmax(axis=1), 0)
+    bone = air = 0
+    for ray, start in enumerate(last):
+        begin = start + 2
+        beyond = values[ray, begin : begin + int(RAY_MM / RAY_STEP_MM)]
+        if beyond.size == 0:
+            continue
+        marrow = float(np.median(beyond[:5])) > BONE_ABOVE_HU
+        cortex = bool((beyond > CORTEX_ABOVE_HU).any())
+        bone += marrow or cortex
+        air += bool((beyond < AIR_BELOW_HU).any())
+    return bone >= LEAST_BONE_RAYS * RAYS and air <= MOST_AIR_RAYS * RAYS
+
+
+def _canal_behind(plane: Float32Array, grid: Grid, middle: tuple[float, float]) -> bool:
+    """Tell whether a hole of a canal's size, filled with soft tissue and ringed by bone, lies behind a mass."""
+    from scipy import ndimage
+
+    reach = [int(CANAL_WITHIN_MM / s) for s in grid.spacing_mm[1:]]
+    top, left = max(int(middle[0]) - reach[0] // 3, 0), max(int(middle[1]) - reach[1], 0)
+    crop = plane[top : int(middle[0]) + reach[0], left : int(middle[1]) + reach[1]]
+    bone = crop > CANAL_BONE_HU
+    # The ring is open at the facet joints and between the laminae: gaps up to this many mm are bridged.
+    rounds = max(1, round(3.0 / float(np.mean(grid.spacing_mm[1:]))))
+    closed = ndimage.binary_closing(np.pad(bone, rounds), iterations=rounds)[rounds:-rounds, rounds:-rounds]
+    holes = ndimage.binary_fill_holes(closed) & ~closed
+    labels, count = ndimage.label(holes)
+    area = grid.spacing_mm[1] * grid.spacing_mm[2]
+    for number in range(1, count + 1):
+        where = labels == number
+        size = float(np.count_nonzero(where)) * area
+        if not CANAL_AREA_MM2[0] <= size <= CANAL_AREA_MM2[1]:
+            continue
+        rows, columns = np.nonzero(where)
+        behind = (float(rows.mean()) + top - middle[0]) * grid.spacing_mm[1]
+        aside = abs(float(columns.mean()) + left - middle[1]) * grid.spacing_mm[2]
+        level = float(np.median(crop[where]))
+        if (
+            4.0 < behind < CANAL_WITHIN_MM
+            and aside < 0.8 * behind + 8.0
+            and -120.0 < level < BONE_ABOVE_HU + 40
+        ):
+            return True
+    return False
+
+
+def _describe(grid: Grid, box: Box, where: BoolArray) -> tuple[CementMass, tuple[float, float]]:
+    index = np.argwhere(where) + np.asarray(box.start)
+    points = grid.to_lps(index)
+    x, y, z = (float(v) for v in points.mean(axis=0))
+    mass = CementMass((x, y, z), float(len(index)) * grid.voxel_ml)
+    return mass, (float(points[:, 2].min()), float(points[:, 2].max()))
+
+
+def _shows_needle(hu: NDArray[np.generic], grid: Grid) -> bool:
+    """Tell whether a thin straight shaft comes in from behind."""
+    # Contrast, implants and hardware fill more than a needle can; then a needle is not looked for.
+    if np.count_nonzero(hu > LEVELS_HU[0]) * grid.voxel_ml > 3 * MOST_ML:
+        return False
+    shafts = find_straight_metal(np.asarray(hu), grid, grid.box)
+    return any(s.kind in {ForeignKind.NEEDLE, ForeignKind.WIRE} for s in shafts)
