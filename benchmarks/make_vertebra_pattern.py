@@ -9,6 +9,7 @@ vertebrae are from the chest CT, lumbar ones from the other two.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -78,14 +79,14 @@ def true_discs(spine: StraightSpine, labels: np.ndarray, spacing_mm: tuple[float
             places = np.flatnonzero(found == number)
             runs.setdefault(int(number), []).append((int(places[0]), int(places[-1])))
     extents = sorted(np.median(ends, axis=0).tolist() for ends in runs.values())
-    return [(low[1] + high[0]) / 2 for low, high in zip(extents[:-1], extents[1:], strict=True)]
+    return [(low[1] + high[0]) / 2 for low, high in itertools.pairwise(extents)]
 
 
 def fold(changes: np.ndarray, discs: list[float]) -> np.ndarray:
     """Return the changes of each vertebra at the phases of the pattern, (vertebra, phase, band)."""
     along = np.arange(len(changes))
     vertebrae = []
-    for low, high in zip(discs[:-1], discs[1:], strict=True):
+    for low, high in itertools.pairwise(discs):
         places = low + PHASES * (high - low)
         if places[0] >= 0 and places[-1] <= along[-1]:
             bands = [np.interp(places, along, changes[:, band]) for band in range(changes.shape[1])]

@@ -47,6 +47,19 @@ class BodyOutline:
         inside &= self.side_wall.contains(left_mm, back_mm, up_mm)
         return np.asarray(inside)
 
+    def middle(self) -> tuple[float, float, float]:
+        """Return (left, back, up) of the centre of the body's volume, on samples of 2 mm."""
+        left, back, up = np.meshgrid(
+            np.arange(-30.0, 31.0, 2.0),
+            np.arange(-32.0, 31.0, 2.0),
+            np.arange(-24.0, 25.0, 2.0),
+            indexing="ij",
+        )
+        inside = self.contains(left, back, up)
+        if not inside.any():
+            return 0.0, 0.0, 0.0
+        return float(left[inside].mean()), float(back[inside].mean()), float(up[inside].mean())
+
 
 def outline_body(volume: Volume, placed: PlacedVertebra) -> BodyOutline:
     """Return the outline of the body of a placed vertebra."""

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cementct.anatomy.labels import SpineLabels
 from cementct.core.arrays import FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
-from cementct.core.image import LabelMap, Volume
+from cementct.core.image import LabelMap, Mask, Volume
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline, outline_body
+from cementct.segmentation.vertebrae.embedded.canal_tube import draw_canal, outline_canal
 from cementct.segmentation.vertebrae.embedded.column import BodyColumn
+from cementct.segmentation.vertebrae.embedded.confidence import measure_confidence
 from cementct.segmentation.vertebrae.embedded.levels import Levels, find_levels
 from cementct.segmentation.vertebrae.embedded.place import place_vertebrae
+from cementct.segmentation.vertebrae.embedded.posterior_elements import add_posterior_elements
 from cementct.segmentation.vertebrae.embedded.rasterize import draw_bodies
-from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine, straighten
+from cementct.segmentation.vertebrae.embedded.ribs import find_rib_bearing
+from cementct.segmentation.vertebrae.embedded.sacrum import draw_sacrum, is_sacrum_below
+from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine, sample_along, straighten
 from cementct.segmentation.vertebrae.embedded.tracking import track_canal
+
+LEAST_BODY_ML = 1.0
+# Smaller than any body in view worth speaking of: a sliver at the edge of the scan.
+CANAL_BEYOND_MM = 30.0
+# The canal is drawn so far beyond the outermost discs.
+TURN_ROUND_GAIN = 0.5
+# A header that has front and back, or head and feet, exchanged is believed in unless the anatomy gains this
+# much by exchanging them: more than chance differences between the two directions.
+
+
+@dataclass(frozen=True)
+class FoundSpine:
+    """A straightened spine the right way round, with its levels."""
+
+    spine: StraightSpine
+    levels: Levels
+    column: BodyColumn
 
 
 def segment_vertebrae(volume: Volume) -> SpineLabels:
@@ -31,41 +55,85 @@ def segment_vertebrae(volume: Volume) -> SpineLabels:
     SpineLabels
         No vertebra where no spine is seen.
     """
-    empty = SpineLabels(LabelMap(np.zeros(volume.grid.shape, dtype=np.uint8), volume.grid))
     track = track_canal(volume)
-    if track is None:
-        return empty
-    found = _oriented_levels(volume, straighten(volume, track))
+    found = None if track is None else find_spine(volume, straighten(volume, track))
     if found is None:
-        return empty
-    spine, levels, column = found
-    outlines = [outline_body(volume, placed) for placed in place_vertebrae(spine, column, levels)]
-    bodies = LabelMap(draw_bodies(volume.grid, outlines), volume.grid)
-    frames = {number: frame_of(volume.grid, outline) for number, outline in enumerate(outlines, start=1)}
-    confidence = dict.fromkeys(frames, 0.5)
-    return SpineLabels(vertebrae=bodies, bodies=bodies, frames=frames, confidence=confidence)
+        return SpineLabels(LabelMap(np.zeros(volume.grid.shape, dtype=np.uint8), volume.grid))
+    lowest_disc = found.levels.discs[0]
+    on_sacrum = is_sacrum_below(found.spine, lowest_disc)
+    placed = place_vertebrae(found.spine, found.column, found.levels, on_sacrum=on_sacrum)
+    outlines = [outline_body(volume, one) for one in placed]
+    bodies, outlines = _drawn(volume.grid, outlines)
+    numbers = range(1, len(outlines) + 1)
+    return SpineLabels(
+        vertebrae=LabelMap(add_posterior_elements(volume, outlines, bodies), volume.grid),
+        bodies=LabelMap(bodies, volume.grid),
+        frames={n: frame_of(volume.grid, o) for n, o in zip(numbers, outlines, strict=True)},
+        canal=_canal(volume, found),
+        sacrum=Mask(draw_sacrum(volume, found.spine, lowest_disc), volume.grid) if on_sacrum else None,
+        rib_bearing=find_rib_bearing(volume, found.spine, [o.placed for o in outlines]),
+        last_above_sacrum=len(outlines) if on_sacrum and outlines else None,
+        confidence=measure_confidence(outlines),
+    )
 
 
-def _oriented_levels(volume: Volume, spine: StraightSpine) -> tuple[StraightSpine, Levels, BodyColumn] | None:
-    """Return the spine the right way up with its levels, None where no vertebra is found."""
-    candidates = []
-    for turned in (spine, spine.upside_down()):
-        levels, column = find_levels(turned)
-        if levels is not None:
-            candidates.append((levels.score, turned, levels, column))
-    if not candidates:
-        return None
-    _, best, levels, column = max(candidates, key=lambda c: c[0])
-    return best, levels, column
+def _drawn(
+    grid: Grid, outlines: list[BodyOutline]
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], list[BodyOutline]]:
+    """Return the label array of the bodies, slivers left out, and the outlines that stand in it."""
+    labels = draw_bodies(grid, outlines)
+    counts = np.bincount(labels.ravel(), minlength=len(outlines) + 1)
+    kept = [n for n in range(1, len(outlines) + 1) if counts[n] * grid.voxel_ml >= LEAST_BODY_ML]
+    if len(kept) == len(outlines):
+        return labels, outlines
+    renumbered = np.zeros(len(outlines) + 1, dtype=np.uint8)
+    renumbered[kept] = np.arange(1, len(kept) + 1)
+    return renumbered[labels], [outlines[n - 1] for n in kept]
+
+
+def _canal(volume: Volume, found: FoundSpine) -> Mask:
+    discs = found.levels.discs
+    reach = discs[0].along_mm - CANAL_BEYOND_MM, discs[-1].along_mm + CANAL_BEYOND_MM
+    tube = outline_canal(found.spine)
+    return Mask(draw_canal(volume.grid, found.spine.curve, tube, reach), volume.grid)
+
+
+def find_spine(volume: Volume, spine: StraightSpine) -> FoundSpine | None:
+    """Return the spine the right way round with its levels, None where no vertebra is found.
+
+    Head and feet, then front and back, are exchanged where the vertebrae fit clearly better that way.
+    """
+    best = _with_levels(spine)
+    turned = sample_along(volume, spine.curve.turned_round()) if _doubtful(best) else None
+    others = [spine.upside_down()]
+    if turned is not None:
+        others += [turned, turned.upside_down()]
+    for other in others:
+        found = _with_levels(other)
+        gain = TURN_ROUND_GAIN if best is not None else 0.0
+        if found is not None and (best is None or found.levels.score > best.levels.score + gain):
+            best = found
+    return best
+
+
+def _with_levels(spine: StraightSpine) -> FoundSpine | None:
+    levels, column = find_levels(spine)
+    return None if levels is None else FoundSpine(spine, levels, column)
+
+
+def _doubtful(found: FoundSpine | None) -> bool:
+    """Tell whether the vertebrae fit so badly that front and back may be exchanged."""
+    return found is None or float(np.mean(found.levels.matches)) < 0.45
 
 
 def frame_of(grid: Grid, outline: BodyOutline) -> Frame:
-    """Return the frame (LPS) of an outlined body."""
+    """Return the frame (LPS) of an outlined body, its origin in the middle of the body."""
     placement = outline.placed.placement
     rows = as_floats(grid.direction)
 
     def to_lps(vector_zyx: FloatArray) -> FloatArray:
         return np.asarray(vector_zyx @ rows)
 
-    centre = grid.to_lps(placement.centre_mm / as_floats(grid.spacing_mm))
+    middle = outline.middle()
+    centre = grid.to_lps(placement.to_grid_mm(*(np.asarray(c) for c in middle)) / as_floats(grid.spacing_mm))
     return Frame.from_axes(centre, to_lps(placement.up), to_lps(placement.back))

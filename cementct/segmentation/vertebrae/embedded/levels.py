@@ -7,6 +7,7 @@ spacings next to it.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,7 +83,7 @@ def find_levels(spine: StraightSpine) -> tuple[Levels | None, BodyColumn]:
     discs = tuple(_plane(evidence, int(place)) for place in places)
     first = int(SPACINGS_MM[0])
     matches = tuple(
-        float(match[low, high - low - first]) for low, high in zip(places[:-1], places[1:], strict=True)
+        float(match[low, high - low - first]) for low, high in itertools.pairwise(places)
     )
     return Levels(discs, matches, score), column
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,6 +17,9 @@ END_REACH = 1.3
 # without a further disc is no vertebra (sacrum, neck, or a spine that the chain has lost).
 LEAST_END_SHARE = 0.45
 # Of a vertebra's spacing that has to be in view beyond the last disc: less is a sliver.
+
+DEEPEST_AGAINST_USUAL = 1.08
+# Depth over spacing, against the median of the same spine: more is aorta or heart with contrast medium.
 
 
 @dataclass(frozen=True)
@@ -48,20 +51,31 @@ class PlacedVertebra:
     canal_back_mm: float
 
 
-def place_vertebrae(spine: StraightSpine, column: BodyColumn, levels: Levels) -> list[PlacedVertebra]:
-    """Return the vertebrae from the uppermost to the lowest."""
+def place_vertebrae(
+    spine: StraightSpine, column: BodyColumn, levels: Levels, *, on_sacrum: bool = False
+) -> list[PlacedVertebra]:
+    """Return the vertebrae from the uppermost to the lowest; below `on_sacrum` there is none."""
     discs = list(levels.discs)
     placed = [
         _between(spine, column, low, high, match)
         for low, high, match in zip(discs[:-1], discs[1:], levels.matches, strict=True)
     ]
     below = _beyond_end(spine, discs[0], discs[1].along_mm - discs[0].along_mm, upwards=False)
-    if below is not None:
+    if below is not None and not on_sacrum:
         placed.insert(0, _between(spine, column, below, discs[0], float("nan"), cut_below=True))
     above = _beyond_end(spine, discs[-1], discs[-1].along_mm - discs[-2].along_mm, upwards=True)
     if above is not None:
         placed.append(_between(spine, column, discs[-1], above, float("nan"), cut_above=True))
-    return placed[::-1]
+    return _with_likely_depths(placed)[::-1]
+
+
+def _with_likely_depths(placed: list[PlacedVertebra]) -> list[PlacedVertebra]:
+    """Return the vertebrae, with depths that vessels in front have drawn out brought back to their neighbours'."""
+    usual = float(np.median([one.depth_mm / one.spacing_mm for one in placed]))
+    return [
+        replace(one, depth_mm=min(one.depth_mm, DEEPEST_AGAINST_USUAL * usual * one.spacing_mm))
+        for one in placed
+    ]
 
 
 def _beyond_end(

@@ -1,0 +1,135 @@
+"""Pedicles, laminae, facets and processes: bone behind the bodies, shared out by where each vertebra has its own.
+
+How often a place behind a body belongs to that body's vertebra was counted on measured vertebrae
+(`posterior_atlas.npz`, made by benchmarks/make_posterior_atlas.py). Each voxel of bone goes to the vertebra
+that most often has it. A geodesic distance through bone, the usual way, leaks across facets and into ribs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+
+import numpy as np
+
+from cementct.core.arrays import BoolArray, FloatArray, as_floats
+from cementct.core.grid import Box, Grid
+from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
+from cementct.segmentation.vertebrae.embedded.body import BodyOutline
+from cementct.segmentation.vertebrae.embedded.rasterize import local_coordinates
+
+LabelBytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+PHASES = (-1.4, 1.0, 0.05)
+BACK_MM = (-16.0, 52.0, 2.0)
+ASIDE_MM = (0.0, 50.0, 2.5)
+# First, last and step of the atlas along the spine (shares of the disc-to-disc spacing from the middle of the
+# body), towards the back from the middle of the canal, and to either side of the midline.
+LEAST_SHARE = 0.25
+# Bone that fewer than this share of vertebrae have there is rib, or the next vertebra's.
+BONE_HU = 150.0
+# Between muscle (60 HU) and thin cortex as slices of 1 to 3 mm show it.
+CLOSING_MM = 1.6
+# Marrow of processes is enclosed by cortex: gaps up to twice this are filled.
+LUMBAR_SPACING_MM = (24.0, 32.0)
+# Spacing over which the thoracic atlas gives way to the lumbar one.
+
+
+def add_posterior_elements(volume: Volume, outlines: Sequence[BodyOutline], bodies: LabelBytes) -> LabelBytes:
+    """Return whole vertebrae: the bodies and the bone behind them under the same numbers."""
+    grid = volume.grid
+    whole = bodies.copy()
+    if not outlines:
+        return whole
+    boxes = [_reach(grid, outline) for outline in outlines]
+    region = boxes[0]
+    for box in boxes[1:]:
+        region = region.union(box)
+    bone = _bone(volume, region) & (bodies[region.slices] == 0)
+    share = np.zeros(region.shape, dtype=np.uint8)
+    owner = np.zeros(region.shape, dtype=np.uint8)
+    for number, (outline, box) in enumerate(zip(outlines, boxes, strict=True), start=1):
+        part = box.within(region)
+        left, back, up = (c[bone[part]] for c in local_coordinates(grid, box, outline))
+        likely = _looked_up(outline, left, back, up)
+        behind = back > outline.posterior_wall.at(left, up)
+        likely[~behind] = 0
+        now, owned = share[part][bone[part]], owner[part][bone[part]]
+        better = likely > now
+        now[better], owned[better] = likely[better], number
+        share[part][bone[part]] = now
+        owner[part][bone[part]] = owned
+    owner[share < LEAST_SHARE * 255] = 0
+    part_of_whole = whole[region.slices]
+    part_of_whole[owner > 0] = owner[owner > 0]
+    return _largest_pieces(whole, region, len(outlines))
+
+
+def _reach(grid: Grid, outline: BodyOutline) -> Box:
+    """Return the voxels that can belong to an outline's vertebra."""
+    placed = outline.placed
+    corners = np.array([(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)])
+    left = np.array([-ASIDE_MM[1], ASIDE_MM[1]])[corners[:, 0]]
+    back = np.array([BACK_MM[0], BACK_MM[1]])[corners[:, 1]] + placed.canal_back_mm
+    up = np.array([PHASES[0], PHASES[1]])[corners[:, 2]] * placed.spacing_mm
+    points = placed.placement.to_grid_mm(left, back, up)
+    return grid.box_around(points / as_floats(grid.spacing_mm))
+
+
+def _bone(volume: Volume, box: Box) -> BoolArray:
+    """Return bone within a box, its small marrow spaces filled."""
+    from scipy import ndimage
+
+    hu = volume.hu[box.slices]
+    bone = (hu > BONE_HU) & (hu > NOT_MEASURED_BELOW_HU)
+    spacing = as_floats(volume.grid.spacing_mm)
+    reach = np.maximum(1, np.round(CLOSING_MM / spacing)).astype(int)
+    reach[spacing > 2 * CLOSING_MM] = 0
+    size = tuple(int(n) for n in 2 * reach + 1)
+    grown = ndimage.maximum_filter(bone.view(np.uint8), size=size)
+    return np.asarray(ndimage.minimum_filter(grown, size=size), dtype=np.bool_)
+
+
+def _looked_up(outline: BodyOutline, left: FloatArray, back: FloatArray, up: FloatArray) -> LabelBytes:
+    """Return how often (0 to 255) a place belongs to an outline's vertebra."""
+    placed = outline.placed
+    thoracic, lumbar = _atlases()
+    mix = float(np.interp(placed.spacing_mm, LUMBAR_SPACING_MM, (0.0, 1.0)))
+    atlas = np.pad(np.round(thoracic * (1 - mix) + lumbar * mix).astype(np.uint8), ((1, 1), (1, 1), (0, 1)))
+    index = []
+    axes = (
+        (up / placed.spacing_mm, PHASES),
+        (back - placed.canal_back_mm, BACK_MM),
+        (np.abs(left), ASIDE_MM),
+    )
+    for axis, (values, (first, _, step)) in enumerate(axes):
+        place = np.floor((values - first) / step).astype(np.intp)
+        padding = 0 if axis == 2 else 1
+        index.append(np.clip(place + padding, 0, atlas.shape[axis] - 1))
+    return np.asarray(atlas[tuple(index)])
+
+
+def _largest_pieces(whole: LabelBytes, region: Box, count: int) -> LabelBytes:
+    """Return the labels with pieces not connected to the largest of their own number left out."""
+    import cc3d
+
+    part = whole[region.slices]
+    pieces = cc3d.connected_components(part, connectivity=26)
+    sizes = np.bincount(pieces.ravel())
+    labels = np.zeros(len(sizes), dtype=np.uint8)
+    labels[pieces.ravel()] = part.ravel()
+    keep = np.zeros(len(sizes), dtype=np.bool_)
+    for number in range(1, count + 1):
+        own = np.flatnonzero(labels == number)
+        if len(own):
+            keep[own[sizes[own] >= max(0.08 * sizes[own].max(), 1)]] = True
+    part[~keep[pieces]] = 0
+    return whole
+
+
+@cache
+def _atlases() -> tuple[FloatArray, FloatArray]:
+    with (files(__package__) / "posterior_atlas.npz").open("rb") as stream:
+        stored = np.load(stream)
+        return stored["thoracic"].astype(np.float64), stored["lumbar"].astype(np.float64)
