@@ -42,6 +42,8 @@ def ct_dataset(
     data.Modality = "CT"
     data.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
     data.PatientName, data.PatientID, data.PatientBirthDate = "Roe^Alexandra", "ZX-4711", "19500101"
+    data.PatientSex, data.AccessionNumber, data.ReferringPhysicianName, data.StudyID = "F", "", "", ""
+    data.Manufacturer = "Phantom Works"
     data.StudyInstanceUID, data.SeriesInstanceUID = uid("study", study), uid("series", series)
     data.FrameOfReferenceUID = uid("frame", study)
     data.StudyDate = data.AcquisitionDate = data.ContentDate = "20240301"

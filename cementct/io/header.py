@@ -203,9 +203,9 @@ class Elements:
         if len(parts) != count:
             return None
         try:
-            values = tuple(map(float, parts))
+            values = tuple([float(part.strip(b" \0")) for part in parts])
         except ValueError:
-            values = tuple(_number(p.decode("latin-1")) or math.nan for p in parts)
+            return None
         return values if all(map(math.isfinite, values)) else None
 
     def short(self, tag: int) -> int | None:

@@ -65,7 +65,7 @@ def check_hounsfield(hu: HuArray, name: str) -> tuple[QualityFlag, ...]:
             f"The intensities do not look like Hounsfield units: only {soft:.1%} lie where soft tissue does."
         )
         return (raise_flag(Flag.NOT_HU, says),)
-    if low > SOFT_TISSUE_HU[1] or high - low < LEAST_RANGE_HU:
+    if low >= 0 or high - low < LEAST_RANGE_HU:
         says = f"The intensities do not look like Hounsfield units: they run from {low:g} to {high:g}."
         return (raise_flag(Flag.NOT_HU, says),)
     return ()

@@ -130,13 +130,20 @@ def _parse(data: bytes, size: int) -> RawHeader:
         syntax = values.get(TRANSFER_SYNTAX, b"").rstrip(b"\0 ").decode("ascii", "replace")
     else:
         position = start
-        explicit = data[start + 4 : start + 6].isalpha() and data[start + 4 : start + 6].isupper()
-        syntax = EXPLICIT_LITTLE if explicit else IMPLICIT_LITTLE
+        syntax = EXPLICIT_LITTLE if _looks_explicit(data, start) else IMPLICIT_LITTLE
     if syntax in {EXPLICIT_BIG, DEFLATED} or not syntax:
         raise _Odd
+    if syntax == IMPLICIT_LITTLE and _looks_explicit(data, position):
+        syntax = EXPLICIT_LITTLE
     walk = _walk_implicit if syntax == IMPLICIT_LITTLE else _walk_explicit
     offset, length, multi_frame = walk(data, position, size, values)
     return RawHeader(values, syntax, offset, length, multi_frame, size)
+
+
+def _looks_explicit(data: bytes, position: int) -> bool:
+    """Tell whether the element at `position` names its VR, whatever the file meta says."""
+    vr = data[position + 4 : position + 6]
+    return vr.isalpha() and vr.isupper()
 
 
 def _start_of_elements(data: bytes) -> int:
@@ -286,6 +293,8 @@ def _parse_with_pydicom(path: Path | str, size: int) -> RawHeader:
 def _as_bytes(value: Any) -> bytes:
     if value is None:
         return b""
+    if isinstance(value, bytes):
+        return value
     if isinstance(value, int):
         return pack("<H", value & 0xFFFF) if type(value) is int else str(value).encode()
     if isinstance(value, (list, tuple)) or type(value).__name__ == "MultiValue":

@@ -30,15 +30,27 @@ def order_key(series: Series) -> tuple[datetime, int, int]:
 
 
 def same_acquisition(one: Series, other: Series) -> bool:
-    """Tell whether two series were reconstructed from one acquisition: their scan times overlap."""
-    if one.header.raw_uid and one.header.raw_uid == other.header.raw_uid:
-        numbers = [series.images[0].acquisition_number for series in (one, other)]
-        if numbers[0] == numbers[1] and one.acquired == other.acquired:
-            return True
+    """Tell whether two series were reconstructed from one acquisition.
+
+    Their scan times overlap, and neither the study nor the acquisition numbers contradict that.
+    """
+    studies = {one.header.study_uid, other.header.study_uid} - {None}
+    if len(studies) > 1 or _disjoint(_numbers(one), _numbers(other)):
+        return False
+    if one.header.raw_uid and one.header.raw_uid == other.header.raw_uid and one.acquired == other.acquired:
+        return True
     if one.acquired is None or other.acquired is None or not (has_own_clock(one) and has_own_clock(other)):
         return False
     first, second = sorted([one.acquired, other.acquired])
     return second[0] <= first[1] + SAME_ACQUISITION
+
+
+def _numbers(series: Series) -> frozenset[int]:
+    return frozenset(i.acquisition_number for i in series.images if i.acquisition_number is not None)
+
+
+def _disjoint(one: frozenset[int], other: frozenset[int]) -> bool:
+    return bool(one) and bool(other) and not one & other
 
 
 def is_earlier(one: Series, other: Series) -> bool:
