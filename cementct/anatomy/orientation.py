@@ -28,6 +28,12 @@ GREATEST_TURN_DEG = 35.0
 # The same once the canal is found; between neighbours but one, scoliosis included, degrees.
 REFINED_TURN_DEG = 20.0
 
+# A vertebra under this share of the usual volume is a piece, cut by the scan: it says nothing about the curve
+# of the spine. It is an arch without a body where its widest part lies farther behind the neighbour's middle
+# than this share of the neighbour's radius.
+PIECE_SHARE = 0.4
+ARCH_BEHIND_SHARE = 0.8
+
 
 @dataclass(frozen=True)
 class RoughPose:
@@ -56,13 +62,28 @@ def rough_frames(grid: Grid, regions: Sequence[Region]) -> list[Frame | None]:
     """
     centres = as_floats([grid.to_lps(region.indices().mean(axis=0)) for region in regions])
     poses = [_look(grid, r, c, up) for r, c, up in zip(regions, centres, _tangents(centres), strict=True)]
-    bodied = [i for i, pose in enumerate(poses) if pose is not None]
-    if not bodied:
+    sizes = as_floats([region.count if pose else 0 for region, pose in zip(regions, poses, strict=True)])
+    if not sizes.any():
         return [None] * len(regions)
-    bodies = as_floats([_pose(poses[i]).centre_lps_mm for i in bodied])
-    for i, up in zip(bodied, _tangents(bodies), strict=True):
+    whole = np.flatnonzero(sizes >= PIECE_SHARE * np.median(sizes[sizes > 0]))
+    bodies = as_floats([_pose(poses[i]).centre_lps_mm for i in whole])
+    along = _tangents(bodies)
+    for i in np.flatnonzero(sizes):
+        up = along[int(np.abs(whole - i).argmin())]
         poses[i] = _look(grid, regions[i], _pose(poses[i]).centre_lps_mm, up) or poses[i]
-    return _agreed_frames(poses)
+    frames = _agreed_frames(poses)
+    for i in np.setdiff1d(np.flatnonzero(sizes), whole):
+        nearest = int(whole[np.abs(whole - i).argmin()])
+        frames[i] = _unless_arch(frames[i], frames[nearest], _pose(poses[nearest]).radius_mm)
+    return frames
+
+
+def _unless_arch(frame: Frame | None, neighbour: Frame | None, radius_mm: float) -> Frame | None:
+    """Return the frame of a piece, or None where it lies behind its neighbour's body and so is an arch."""
+    if frame is None or neighbour is None:
+        return frame
+    behind = float(neighbour.to_local(frame.centre_lps_mm)[1])
+    return None if behind > ARCH_BEHIND_SHARE * radius_mm else frame
 
 
 def _pose(pose: RoughPose | None) -> RoughPose:
