@@ -66,7 +66,7 @@ class Parts:
         For every voxel with cement, one more than the index of the part that its cement belongs to, rim
         included; `NO_PART` where it belongs to the cement inside.
     filled
-        Share of each voxel that the part's cement occupies; what is left of the fraction lies inside the bone.
+        Share of each voxel that the part's cement occupies; the rest of the fraction lies inside the bone.
     """
 
     parts: tuple[Part, ...]
