@@ -21,7 +21,7 @@ from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene
 from cementct.segmentation.cement.screening import suspicious_vertebrae
 from cementct.segmentation.cement.seeds import Seeds, find_seeds
 from cementct.segmentation.cement.streaks import find_streaks
-from cementct.segmentation.cement.surroundings import Surroundings, describe_surroundings
+from cementct.segmentation.cement.surroundings import Surroundings, describe_surroundings, learn_bone
 from cementct.segmentation.metal import find_straight_metal
 from cementct.segmentation.model import Cement, EarlierScan, ForeignBody
 
@@ -64,6 +64,7 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
     seeds = find_seeds(scene, around, excluded=metal)
     if not seeds.treated:
         return _no_cement(volume, spine, foreign=foreign)
+    around = learn_bone(scene, around, dense=seeds.mask | metal)
     return _measure_all(scene, spine, around, seeds, foreign=foreign, metal=metal)
 
 

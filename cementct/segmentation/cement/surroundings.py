@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cementct.anatomy.model import Compartment, Spine
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.grid import Box
-from cementct.segmentation.cement.fields import signed_depth
+from cementct.segmentation.cement.fields import distance_outside, signed_depth
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.model import EarlierScan
 
@@ -27,6 +27,10 @@ MARROW_FROM_MM = 4.0
 SOFT_TISSUE_HU = 50.0
 # Least spread of bone's intensity: the texture of trabeculae.
 LEAST_SPREAD_HU = 40.0
+# Most that the spread of bone is taken for.
+WIDEST_SPREAD_HU = 300.0
+# Bone is learned this far from cement and metal: out of reach of blur, fingers and most streaks.
+CLEAR_OF_DENSE_MM = 4.0
 # Fewer voxels do not tell what a depth looks like.
 FEWEST_VOXELS = 30
 
@@ -85,71 +89,97 @@ class Surroundings:
 
 
 def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | None) -> Surroundings:
-    """Return the anatomy on the scene's voxels, with what to expect there without cement."""
+    """Return the anatomy on the scene's voxels; what bone looks like is yet to be learned.
+
+    Depths are stretched along z where the slices blur more than the plane does, so that a given depth stands
+    for the same share of blur at an endplate as at a side wall.
+    """
     compartment = np.zeros(scene.box.shape, dtype=np.uint8)
     place = np.zeros(scene.box.shape, dtype=np.uint8)
     common = scene.box.intersection(spine.compartments.box)
     if not common.is_empty:
-        compartment[common.within(scene.box)] = spine.compartments.compartment[
-            common.within(spine.compartments.box)
-        ]
-        place[common.within(scene.box)] = spine.compartments.place[common.within(spine.compartments.box)]
-    owner = np.zeros(scene.box.shape, dtype=np.uint16)
-    for vertebra in spine.vertebrae:
-        common = scene.box.intersection(vertebra.whole.box)
-        if common.is_empty:
-            continue
-        here = common.within(scene.box)
-        inside = vertebra.whole.voxels[common.within(vertebra.whole.box)]
-        owner[here] = np.where(inside, vertebra.number, owner[here])
-        in_body = vertebra.body.in_box(common)
-        owner[here] = np.where(in_body, vertebra.number, owner[here])
-    numbers = np.array([0] + [v.number for v in spine.vertebrae], dtype=np.uint16)
-    bone = np.isin(compartment, [int(k) for k in _BONE])
-    owner = np.where((owner == 0) & bone, numbers[np.minimum(place, len(numbers) - 1)], owner).astype(
-        np.uint16
-    )
-    depth = signed_depth((owner > 0) | bone, scene.spacing_mm)
-    in_body = (compartment == int(Compartment.BODY)) | (owner == 0)
-    expected, spread = _expect(scene.hu, depth, in_body)
+        here, there = common.within(scene.box), common.within(spine.compartments.box)
+        compartment[here] = spine.compartments.compartment[there]
+        place[here] = spine.compartments.place[there]
+    owner = _owners(scene, spine, compartment, place)
+    _, in_plane, _ = scene.resolution.fwhm_mm
+    squeeze = min(1.0, in_plane / scene.resolution.fwhm_mm[0])
+    metric = (scene.spacing_mm[0] * squeeze, scene.spacing_mm[1], scene.spacing_mm[2])
+    depth = signed_depth(owner > 0, metric)
+    expected = np.full(scene.hu.shape, SOFT_TISSUE_HU, dtype=np.float32)
+    spread = np.full(scene.hu.shape, LEAST_SPREAD_HU, dtype=np.float32)
     known = np.zeros(scene.box.shape, dtype=np.bool_)
     if earlier is not None:
-        expected, spread, known = _with_earlier(scene, earlier, expected, spread)
+        expected, known = _with_earlier(scene, earlier, expected)
     return Surroundings(compartment, place, owner, depth, expected, spread, known)
 
 
-def _expect(
-    hu: Float32Array, depth_mm: Float32Array, in_body: BoolArray
-) -> tuple[Float32Array, Float32Array]:
-    """Return median and spread of intensity by depth, learned apart for bodies and posterior elements."""
-    expected = np.full(hu.shape, SOFT_TISSUE_HU, dtype=np.float32)
-    spread = np.full(hu.shape, LEAST_SPREAD_HU, dtype=np.float32)
-    near = depth_mm > DEPTHS_MM[0]
+def _owners(
+    scene: Scene,
+    spine: Spine,
+    compartment: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+    place: np.ndarray[tuple[int, ...], np.dtype[np.uint8]],
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
+    """Return the number of the vertebra whose bone each voxel is."""
+    owner = np.zeros(scene.box.shape, dtype=np.uint16)
+    for vertebra in spine.vertebrae:
+        for region in (vertebra.whole, vertebra.body):
+            common = scene.box.intersection(region.box)
+            if common.is_empty:
+                continue
+            inside = region.voxels[common.within(region.box)]
+            owner[common.within(scene.box)][inside] = vertebra.number
+    numbers = np.array([0] + [v.number for v in spine.vertebrae], dtype=np.uint16)
+    unowned = (owner == 0) & np.isin(compartment, [int(k) for k in _BONE])
+    owner[unowned] = numbers[np.minimum(place[unowned], len(numbers) - 1)]
+    return owner
+
+
+def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surroundings:
+    """Return the surroundings with what bone and the tissue beside it look like in this very scan.
+
+    Parameters
+    ----------
+    scene
+        The block of CT.
+    around
+        Its anatomy.
+    dense
+        Cement and metal: nothing is learned from them or from what is near them.
+    """
+    clear = scene.measured & (distance_outside(dense, scene.spacing_mm) > CLEAR_OF_DENSE_MM)
+    in_body = around.compartment == int(Compartment.BODY)
+    in_body |= (around.owner == 0) & ~around.is_in(Compartment.CANAL)
+    expected, spread = around.expected_hu.copy(), around.spread_hu.copy()
+    near = around.bone_depth_mm > DEPTHS_MM[0]
     for zone in (in_body, ~in_body):
         where = zone & near
         if not where.any():
             continue
-        level, width = _profile(hu[where], depth_mm[where])
-        expected[where] = np.interp(depth_mm[where], DEPTHS_MM, level)
-        spread[where] = np.interp(depth_mm[where], DEPTHS_MM, width)
-    return expected, spread
+        usable = clear[where] & (scene.hu[where] < NOT_BONE_ABOVE_HU)
+        depth = around.bone_depth_mm[where]
+        level, width = _profile(scene.hu[where][usable], depth[usable])
+        unknown = ~around.known[where]
+        expected[where] = np.where(unknown, np.interp(depth, DEPTHS_MM, level), expected[where])
+        spread[where] = np.interp(depth, DEPTHS_MM, width)
+    return replace(around, expected_hu=expected, spread_hu=spread)
 
 
 def _profile(hu: Float32Array, depth_mm: Float32Array) -> tuple[FloatArray, FloatArray]:
     """Return the median and the upper spread of intensity at each of `DEPTHS_MM`."""
-    usable = hu < NOT_BONE_ABOVE_HU
     bins = np.clip(np.round((depth_mm - DEPTHS_MM[0]) / 0.5).astype(int), 0, len(DEPTHS_MM) - 1)
+    order = np.argsort(bins, kind="stable")
+    ends = np.searchsorted(bins[order], np.arange(len(DEPTHS_MM) + 1))
     level = np.full(len(DEPTHS_MM), np.nan)
     width = np.full(len(DEPTHS_MM), np.nan)
     for i in range(len(DEPTHS_MM)):
-        values = hu[usable & (bins == i)]
+        values = hu[order[ends[i] : ends[i + 1]]]
         if values.size < FEWEST_VOXELS:
             continue
-        # Below the median, so that cement in up to half of the voxels does not raise what is expected.
-        low, middle, high = np.percentile(values, [25, 45, 90])
+        low, middle, high = np.percentile(values, [25, 50, 90])
         level[i] = middle
         # 1.28 and 0.67 standard deviations; the upper side is the one that has to be told from cement.
-        width[i] = min(max((high - middle) / 1.28, (middle - low) / 0.67), 350.0)
+        width[i] = min(max((high - middle) / 1.28, (middle - low) / 0.67), WIDEST_SPREAD_HU)
     good = np.isfinite(level)
     if not good.any():
         return np.full(len(DEPTHS_MM), 150.0), np.full(len(DEPTHS_MM), 150.0)
@@ -160,17 +190,17 @@ def _profile(hu: Float32Array, depth_mm: Float32Array) -> tuple[FloatArray, Floa
 
 
 def _with_earlier(
-    scene: Scene, earlier: EarlierScan, expected: Float32Array, spread: Float32Array
-) -> tuple[Float32Array, Float32Array, BoolArray]:
+    scene: Scene, earlier: EarlierScan, expected: Float32Array
+) -> tuple[Float32Array, BoolArray]:
     """Replace what anatomy lets expect by what an earlier scan showed, where it is known."""
     known = np.zeros(scene.box.shape, dtype=np.bool_)
     common = scene.box.intersection(earlier.box)
     if common.is_empty:
-        return expected, spread, known
+        return expected, known
     here = common.within(scene.box)
     before = earlier.hu[common.within(earlier.box)]
     seen = np.isfinite(before)
     known[here] = seen
     expected = expected.copy()
     expected[here] = np.where(seen, before, expected[here])
-    return expected, spread, known
+    return expected, known
