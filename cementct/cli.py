@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cementct.core.errors import CementctError, StudyRefused, UsageError
+from cementct.core.errors import CementctError, StudyRefused, UsageError, describe_internal_error
 
 if TYPE_CHECKING:
     from cementct.console import ProgressStyle
@@ -84,8 +84,8 @@ Vertebrae = Annotated[
     typer.Option(
         "--vertebrae",
         metavar="ENGINE|FILE",
-        help="What finds the vertebrae: 'embedded' (the default), 'totalsegmentator' (an extra), or a label file, "
-        "or a DICOM SEG with level codes.",
+        help="What finds the vertebrae: 'embedded' (the default), 'totalsegmentator' (an extra), "
+        "a label file, or a DICOM SEG with level codes.",
     ),
 ]
 Scheme = Annotated[
@@ -298,13 +298,6 @@ def _errors_in_words(*, debug: bool) -> Iterator[None]:
             traceback.print_exc()
         _complain(f"{describe_internal_error(error)}; run again with --debug for the traceback")
         raise typer.Exit(ExitStatus.INTERNAL_ERROR) from None
-
-
-def describe_internal_error(error: BaseException) -> str:
-    """Return kind and place of an error, without its message, which may hold what must not be shown."""
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    return f"internal error: {type(error).__name__}{place}"
 
 
 def _complain(words: str) -> None:

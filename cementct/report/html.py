@@ -126,8 +126,7 @@ def _overview(material: ReportMaterial, report: StudyReport) -> tuple[Panel, ...
                     svg.draw_bare(picture, Window.BONE, identity),
                     svg.draw_outlined(picture, Window.BONE, identity),
                 ),
-                caption=f"{picture.where[:1].upper()}{picture.where[1:]} onto it, from every depth near the column. "
-                f"Series {picture.series}.",
+                caption=wording.sentence(f"{picture.where} from all depths near it; {picture.series}"),
             )
         )
     return tuple(panels)
@@ -187,8 +186,8 @@ def _panel(picture: Picture, identity: str, title: str) -> Panel:
         image = f"{identity}-{window.name.lower()}"
         images.append(svg.define_image(picture, window, image))
         panels += [svg.draw_bare(picture, window, image), svg.draw_outlined(picture, window, image)]
-    where = f"{picture.where[:1].upper()}{picture.where[1:]}"
-    return Panel(tuple(images), tuple(panels), f"{where}. Series {picture.series}.", title)
+    caption = wording.sentence(f"{picture.where} · {picture.series}")
+    return Panel(tuple(images), tuple(panels), caption, title)
 
 
 def _leaks(

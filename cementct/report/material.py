@@ -55,7 +55,7 @@ class ReportMaterial:
         What the levels were counted from, by the words to write beside it, as LPS points. Where empty, the
         pictures mark the vertebra next to the landmark that the report names.
     post_name, pre_name
-        How a picture names its series: number and the end of its UID, or a file name; nothing of a header's
+        How a picture names its series, such as "series 4 (…12345678)" or "post.nii.gz"; nothing of a header's
         free text.
     """
 

@@ -148,7 +148,7 @@ def _draw_scale_bar(pen: _Pen, picture: Picture, rows: int, scale: int) -> None:
 
 def _write_strip(pen: _Pen, picture: Picture, window: Window, rows: int) -> None:
     level, width = window.value
-    lines = (picture.level, picture.where, f"W {width} L {level} · series {picture.series}")
+    lines = (picture.level, picture.where, f"W {width} L {level} · {picture.series}")
     for i, line in enumerate(lines):
         place = (_EDGE * pen.unit, rows + (3 + 13 * i) * pen.unit)
         pen.write(line, place, "la", _GREY if i else _WHITE, _SMALL if i else 1.0)

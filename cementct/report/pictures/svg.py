@@ -52,7 +52,7 @@ def draw_key(drawn: Drawn) -> str:
 
 
 def _panel(picture: Picture, window: Window, identity: str, *, over: str, how: str) -> str:
-    words = f"{picture.level}, {picture.where}, {window.words}, {how}, series {picture.series}"
+    words = f"{picture.level}, {picture.where}, {window.words}, {how}, {picture.series}"
     return (
         f'<svg class="panel" viewBox="0 0 {picture.columns} {picture.rows}" role="img" '
         f'aria-label="{escape(words)}"><use href="#{escape(identity)}"/>'
