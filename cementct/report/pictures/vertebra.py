@@ -38,8 +38,10 @@ _LEAK_VIEWS: dict[LeakType, tuple[View, ...]] = {
     LeakType.FORAMINAL: (View.AXIAL, View.SAGITTAL),
     LeakType.DISKAL: (View.SAGITTAL, View.CORONAL),
     LeakType.PARAVERTEBRAL: (View.AXIAL, View.CORONAL),
-    LeakType.ACCESS_TRACK: (View.AXIAL, View.SAGITTAL),
+    LeakType.ACCESS_TRACK: (View.AXIAL,),
 }
+# A paravertebral leak that is lower than this lies wholly in the plane parallel to the endplates.
+_FLAT_MM = 8.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,10 @@ def draw_vertebra(
     shown_by = []
     for leak in found.leaks:
         target = leak_points_lps_mm(material, vertebra, leak)
-        shown_by.append(tuple(_plane_for(planes, vertebra, target, view) for view in _LEAK_VIEWS[leak.type]))
+        views = _LEAK_VIEWS[leak.type]
+        if leak.type is LeakType.PARAVERTEBRAL and np.ptp(vertebra.frame.to_local(target)[:, 2]) < _FLAT_MM:
+            views = views[:1]
+        shown_by.append(tuple(_plane_for(planes, vertebra, target, view) for view in views))
     titles = _titles(found, all_found, shown_by)
     sections = tuple(
         Section(
