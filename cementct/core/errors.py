@@ -5,6 +5,9 @@ from __future__ import annotations
 import traceback
 from pathlib import Path
 
+# With this variable set, internal errors come with their traceback.
+DEBUG_VARIABLE = "CEMENTCT_DEBUG"
+
 
 class CementctError(Exception):
     """Any failure that cementct foresees; its message is fit for a user's eyes."""

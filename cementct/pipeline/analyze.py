@@ -15,7 +15,7 @@ from cementct.core.findings import Software, StudyReport
 from cementct.core.levels import LabelScheme, Level
 from cementct.io.files import volume_suffix
 from cementct.pipeline.discover import StudyForm, StudySource, discover_studies, named_volume
-from cementct.pipeline.masks import read_mask
+from cementct.pipeline.masks import read_mask, read_numbers
 from cementct.pipeline.options import RunOptions, parse_vertebrae, scheme_missing
 from cementct.pipeline.progress import ProgressListener, Stage, StageStarted, ignore_progress
 from cementct.pipeline.steps import Subject
@@ -128,7 +128,7 @@ def subject_of(study: StudyInput, options: RunOptions) -> Subject:
         carries_bodies=from_file is None,
         hints=LevelHints(top_level=options.top_level, treated_levels=options.levels),
         drawn_lesion=read_mask(lesion, grid) if lesion else None,
-        drawn_cement=read_mask(cement, grid) if cement else None,
+        drawn_cement=read_numbers(cement, grid) if cement else None,
     )
 
 

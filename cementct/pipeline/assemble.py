@@ -166,7 +166,7 @@ def _treated(vertebra: Vertebra, found: Structures, measured: Measurements) -> V
             cement_volume_ml_ci90=volumes.ci90_ml,
             cement_in_body_ml=volumes.in_body_ml,
             cement_in_pedicle_ml=volumes.in_pedicle_ml,
-            cement_to_body_ratio=volumes.to_body_ratio if vertebra.complete else None,
+            cement_to_body_ratio=volumes.ratio,
         )
     if distances is not None:
         entry = msgspec.structs.replace(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from cementct.core.errors import CementctError, StudyRefused, UsageError, describe_internal_error
+from cementct.core.errors import (
+    DEBUG_VARIABLE,
+    CementctError,
+    StudyRefused,
+    UsageError,
+    describe_internal_error,
+)
 from cementct.core.findings import StudyReport
 from cementct.core.outcome import StudyOutcome, StudyState
 from cementct.io.outputs import whole_folder
@@ -132,6 +140,8 @@ def run_study(task: StudyTask, listener: Callable[[ProgressEvent], None]) -> Stu
     except MemoryError:
         outcome = StudyOutcome(name, StudyState.FAILED, why="not enough memory")
     except Exception as error:  # noqa: BLE001 - one study must not stop the others
+        if os.environ.get(DEBUG_VARIABLE):
+            traceback.print_exc()
         outcome = StudyOutcome(name, StudyState.FAILED, why=describe_internal_error(error))
     listener(_finished(outcome, time.monotonic() - started))
     return outcome

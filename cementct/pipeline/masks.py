@@ -17,15 +17,19 @@ from cementct.io.resample import check_overlap, resample_labels
 
 
 def read_mask(path: Path, grid: Grid) -> Mask:
-    """Return the voxels of a mask file that are not 0, on `grid`.
+    """Return the voxels of a mask file that are not 0, on `grid`; errors are those of `read_numbers`."""
+    return Mask(np.asarray(read_numbers(path, grid).labels > 0), grid)
+
+
+def read_numbers(path: Path, grid: Grid) -> LabelMap:
+    """Return the numbers of a mask file, on `grid`.
 
     Raises
     ------
     StudyRefused
         Where the file cannot be read or lies elsewhere in the patient.
     """
-    labels = _on_grid(read_labels(path), grid, path.name)
-    return Mask(np.asarray(labels.labels > 0), grid)
+    return _on_grid(read_labels(path), grid, path.name)
 
 
 def read_vertebra_labels(path: Path, grid: Grid, *, scheme: LabelScheme | None) -> SpineLabels:

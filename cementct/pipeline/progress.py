@@ -18,8 +18,8 @@ class Stage(StrEnum):
 
     READING = "reading"
     ANATOMY = "anatomy"
-    CEMENT = "cement"
     PRE_INJECTION = "pre-injection scan"
+    CEMENT = "cement"
     LESION = "lesion"
     LEAKS = "leaks"
     MEASURING = "measuring"

@@ -11,7 +11,7 @@ from cementct.anatomy.describe import describe_spine, replace_bodies
 from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.model import Spine
 from cementct.anatomy.naming import LevelHints, name_treated
-from cementct.core.image import Mask, Region, Volume
+from cementct.core.image import LabelMap, Mask, Region, Volume
 from cementct.core.levels import Level
 from cementct.pipeline.progress import Stage
 from cementct.segmentation.model import Cement, EarlierScan, Lesion, Registration
@@ -46,7 +46,7 @@ class Subject:
     carries_bodies: bool = True
     hints: LevelHints = field(default_factory=LevelHints)
     drawn_lesion: Mask | None = None
-    drawn_cement: Mask | None = None
+    drawn_cement: LabelMap | None = None
 
     @property
     def levels(self) -> tuple[Level, ...]:
@@ -156,7 +156,8 @@ def _carried(subject: Subject, before: Before | None, spine: Spine) -> EarlierSc
 
 
 def _find_cement(subject: Subject, spine: Spine, earlier: EarlierScan | None) -> Cement:
-    from cementct.segmentation.cement import cement_from_mask, segment_cement
+    from cementct.segmentation.cement import segment_cement
+    from cementct.segmentation.cement.drawn import cement_from_mask
 
     if subject.drawn_cement is not None:
         return cement_from_mask(subject.post, spine, subject.drawn_cement)
