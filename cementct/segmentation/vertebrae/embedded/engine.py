@@ -20,7 +20,7 @@ from cementct.segmentation.vertebrae.embedded.place import place_vertebrae
 from cementct.segmentation.vertebrae.embedded.posterior_elements import add_posterior_elements
 from cementct.segmentation.vertebrae.embedded.rasterize import draw_bodies
 from cementct.segmentation.vertebrae.embedded.ribs import find_rib_bearing
-from cementct.segmentation.vertebrae.embedded.sacrum import draw_sacrum, is_sacrum_below
+from cementct.segmentation.vertebrae.embedded.sacrum import Below, draw_sacrum, judge_below
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine, sample_along, straighten
 from cementct.segmentation.vertebrae.embedded.tracking import track_canal
 
@@ -60,8 +60,9 @@ def segment_vertebrae(volume: Volume) -> SpineLabels:
     if found is None:
         return SpineLabels(LabelMap(np.zeros(volume.grid.shape, dtype=np.uint8), volume.grid))
     lowest_disc = found.levels.discs[0]
-    on_sacrum = is_sacrum_below(found.spine, lowest_disc)
-    placed = place_vertebrae(found.spine, found.column, found.levels, on_sacrum=on_sacrum)
+    below = judge_below(found.spine, found.levels)
+    on_sacrum = below is Below.SACRUM
+    placed = place_vertebrae(found.spine, found.column, found.levels, ends_below=below is not Below.VERTEBRA)
     outlines = [outline_body(volume, one) for one in placed]
     bodies, outlines = _drawn(volume.grid, outlines)
     numbers = range(1, len(outlines) + 1)

@@ -82,9 +82,7 @@ def find_levels(spine: StraightSpine) -> tuple[Levels | None, BodyColumn]:
         return None, column
     discs = tuple(_plane(evidence, int(place)) for place in places)
     first = int(SPACINGS_MM[0])
-    matches = tuple(
-        float(match[low, high - low - first]) for low, high in itertools.pairwise(places)
-    )
+    matches = tuple(float(match[low, high - low - first]) for low, high in itertools.pairwise(places))
     return Levels(discs, matches, score), column
 
 

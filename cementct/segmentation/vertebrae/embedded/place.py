@@ -52,16 +52,16 @@ class PlacedVertebra:
 
 
 def place_vertebrae(
-    spine: StraightSpine, column: BodyColumn, levels: Levels, *, on_sacrum: bool = False
+    spine: StraightSpine, column: BodyColumn, levels: Levels, *, ends_below: bool = False
 ) -> list[PlacedVertebra]:
-    """Return the vertebrae from the uppermost to the lowest; below `on_sacrum` there is none."""
+    """Return the vertebrae from the uppermost to the lowest; none below the last disc if it `ends_below`."""
     discs = list(levels.discs)
     placed = [
         _between(spine, column, low, high, match)
         for low, high, match in zip(discs[:-1], discs[1:], levels.matches, strict=True)
     ]
     below = _beyond_end(spine, discs[0], discs[1].along_mm - discs[0].along_mm, upwards=False)
-    if below is not None and not on_sacrum:
+    if below is not None and not ends_below:
         placed.insert(0, _between(spine, column, below, discs[0], float("nan"), cut_below=True))
     above = _beyond_end(spine, discs[-1], discs[-1].along_mm - discs[-2].along_mm, upwards=True)
     if above is not None:

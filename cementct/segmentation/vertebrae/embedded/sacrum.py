@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 import numpy as np
 
 from cementct.core.arrays import BoolArray, as_floats
 from cementct.core.grid import Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
-from cementct.segmentation.vertebrae.embedded.levels import DiscPlane
+from cementct.segmentation.vertebrae.embedded.levels import DiscPlane, Levels
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
 WING_ASIDE_MM = (24.0, 36.0)
@@ -15,10 +17,14 @@ WING_BACK_MM = (-26.0, -4.0)
 # Where the wings of S1 lie beside the canal; beside a lumbar body there is psoas, beside a thoracic one lung.
 WING_HU = 90.0
 # Above muscle: the wings' marrow is sparse.
-LEAST_WING_SHARE = 0.14
+WING_SMOOTHING_MM = 2.0
+# Standard deviation of the smoothing before `WING_HU`, so that noise in psoas is not bone.
+LEAST_WING_SHARE = 0.25
 WING_REACH_MM = 26.0
 LEAST_IN_VIEW_MM = 9.0
 # The wings are looked for in this stretch below the last disc, if at least so much of it is in view.
+ENOUGH_IN_VIEW = 1.15
+# Spacings below the last disc: with so much in view the disc below a further vertebra would have been seen.
 ASIDE_MM = 42.0
 BACK_MM = (-42.0, 28.0)
 # What is bone within this tube below the last disc is drawn as sacrum.
@@ -28,6 +34,8 @@ LONGEST_MM = 130.0
 
 def measure_wings(spine: StraightSpine, last_disc: DiscPlane) -> float | None:
     """Return the smaller of the shares of bone where the sacrum's wings would be, None where not in view."""
+    from scipy import ndimage
+
     top = int(last_disc.along_mm - 4)
     bottom = max(0, int(top - WING_REACH_MM))
     rows = (spine.back_mm >= WING_BACK_MM[0]) & (spine.back_mm <= WING_BACK_MM[1])
@@ -37,6 +45,7 @@ def measure_wings(spine: StraightSpine, last_disc: DiscPlane) -> float | None:
         columns = (aside >= WING_ASIDE_MM[0]) & (aside <= WING_ASIDE_MM[1])
         block = spine.hu[bottom:top][:, rows][:, :, columns]
         seen = block > NOT_MEASURED_BELOW_HU
+        block = ndimage.gaussian_filter(np.clip(block, -100, 500), WING_SMOOTHING_MM)
         levels = seen.mean(axis=(1, 2)) > 0.5 if block.size else np.zeros(0)
         if levels.sum() < LEAST_IN_VIEW_MM:
             return None
@@ -44,10 +53,27 @@ def measure_wings(spine: StraightSpine, last_disc: DiscPlane) -> float | None:
     return min(shares)
 
 
-def is_sacrum_below(spine: StraightSpine, last_disc: DiscPlane) -> bool:
-    """Tell whether the bone below a disc is the sacrum."""
+class Below(Enum):
+    """What goes on below the lowest disc that was found."""
+
+    VERTEBRA = "vertebra"
+    SACRUM = "sacrum"
+    UNCLEAR = "unclear"
+
+
+def judge_below(spine: StraightSpine, levels: Levels) -> Below:
+    """Return what lies below the lowest disc.
+
+    Wings beside it may also be the transverse processes of L5 before the iliac crests. They are the sacrum's
+    where so much is in view that the disc below L5 would have been found.
+    """
+    last_disc, next_disc = levels.discs[0], levels.discs[1]
     share = measure_wings(spine, last_disc)
-    return share is not None and share >= LEAST_WING_SHARE
+    if share is None or share < LEAST_WING_SHARE:
+        return Below.VERTEBRA
+    in_view_mm = last_disc.along_mm - float(np.flatnonzero(spine.measured())[0])
+    enough = ENOUGH_IN_VIEW * (next_disc.along_mm - last_disc.along_mm)
+    return Below.SACRUM if in_view_mm >= enough else Below.UNCLEAR
 
 
 def draw_sacrum(volume: Volume, spine: StraightSpine, last_disc: DiscPlane) -> BoolArray:

@@ -28,6 +28,10 @@ TURN_STEP_DEG = 3.0
 TURN_PRIOR_PER_DEG2 = 2e-4
 # What a degree squared of rotation has to earn in mirror correlation: little evidence means no rotation.
 SMOOTH_TURN_MM = 20.0
+NOT_SEEN = -5000.0
+# Stands where nothing was measured while sides are compared.
+LEAST_SEEN_SHARE = 0.6
+# Of the compared points: with fewer no rotation is assumed.
 
 
 @dataclass(frozen=True)
@@ -160,19 +164,32 @@ def estimate_axial_rotation(spine: StraightSpine) -> FloatArray:
 
     stations = np.arange(0, spine.length, 6)
     angles = np.radians(np.arange(-LARGEST_TURN_DEG, LARGEST_TURN_DEG + 0.1, TURN_STEP_DEG))
-    coarse = ndimage.uniform_filter1d(np.clip(spine.hu, -100, 500), 21, axis=0)[stations]
+    hu = np.where(spine.hu > NOT_MEASURED_BELOW_HU, np.clip(spine.hu, -100, 500), NOT_SEEN)
+    coarse = ndimage.uniform_filter1d(hu, 21, axis=0)[stations]
     back, left = np.meshgrid(np.arange(-30.0, 21.0, 2.0), np.arange(1.0, 26.0, 2.0), indexing="ij")
     score = np.empty((len(stations), len(angles)))
     for number, angle in enumerate(angles):
         one = _looked_up(coarse, spine, *_rotated(back, left, angle))
         other = _looked_up(coarse, spine, *_rotated(back, -left, angle))
-        difference = ((one - other) ** 2).mean(axis=(1, 2))
-        score[:, number] = -difference / (one.var(axis=(1, 2)) + other.var(axis=(1, 2)) + 30.0**2)
+        score[:, number] = _mirror_likeness(one, other)
     score = ndimage.gaussian_filter1d(score, SMOOTH_TURN_MM / 6, axis=0)
     score -= TURN_PRIOR_PER_DEG2 * np.degrees(angles) ** 2
     best = angles[np.argmax(score, axis=1)]
     best = ndimage.gaussian_filter1d(best, SMOOTH_TURN_MM / 6)
     return np.interp(np.arange(spine.length), stations, best)
+
+
+def _mirror_likeness(one: Float32Array, other: Float32Array) -> FloatArray:
+    """Return minus the relative squared difference of both sides, where both are seen; 0 where too little is."""
+    seen = ((one > NOT_SEEN / 4) & (other > NOT_SEEN / 4)).astype(np.float64)
+    count = np.maximum(seen.sum(axis=(1, 2)), 1)
+
+    def mean(values: FloatArray) -> FloatArray:
+        return np.asarray((values * seen).sum(axis=(1, 2)) / count)
+
+    spread = mean(one**2) - mean(one) ** 2 + mean(other**2) - mean(other) ** 2
+    likeness = -mean((one - other) ** 2) / (spread + 30.0**2)
+    return np.where(seen.mean(axis=(1, 2)) > LEAST_SEEN_SHARE, likeness, 0.0)
 
 
 def _rotated(back: FloatArray, left: FloatArray, angle: float) -> tuple[FloatArray, FloatArray]:
