@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from scipy import ndimage
 
@@ -25,32 +23,10 @@ REACH_MM = 15.0
 # And ends no further than this.
 LEAST_REST_ML = 0.15
 # Less is not told from marrow pattern.
-BORDER_SD_MM = 0.6
-# Standard deviation of the border of what is guessed.
 
 
-@dataclass(frozen=True)
-class LesionAfter:
-    """A lesion guessed from the post-injection scan.
-
-    Attributes
-    ----------
-    share
-        Share of each voxel of the bone's block.
-    volume_ml, volume_sd_ml
-        Its volume and the standard deviation of that estimate.
-    rest_ml
-        The part without cement.
-    """
-
-    share: Float32Array
-    volume_ml: float
-    volume_sd_ml: float
-    rest_ml: float
-
-
-def segment_after(bone: Bone, normal: NormalMarrow, cement_share: Float32Array) -> LesionAfter:
-    """Return cement in the bone together with the lytic rest that it touches.
+def segment_lytic_rest(bone: Bone, normal: NormalMarrow, cement_share: Float32Array) -> Float32Array:
+    """Return the share of each voxel that is lytic bone beside cement, the cement itself left out.
 
     Parameters
     ----------
@@ -59,23 +35,8 @@ def segment_after(bone: Bone, normal: NormalMarrow, cement_share: Float32Array) 
     normal
         The patient's sound marrow in that scan.
     cement_share
-        Share of each voxel of the bone's block that this vertebra's cement occupies.
+        Share of each voxel of the bone's grid that this vertebra's cement occupies.
     """
-    inside = np.where(bone.outline, cement_share, np.float32(0)).astype(np.float32)
-    rest = _lytic_rest(bone, normal, cement_share)
-    share = np.maximum(inside, rest)
-    volume_ml = float(share.sum()) * bone.grid.voxel_ml
-    slopes = np.gradient(share, *bone.grid.spacing_mm)
-    surface_mm2 = float(np.sqrt(sum(slope**2 for slope in slopes)).sum()) * bone.grid.voxel_mm3
-    return LesionAfter(
-        share=share.astype(np.float32),
-        volume_ml=volume_ml,
-        volume_sd_ml=surface_mm2 * BORDER_SD_MM / 1000.0,
-        rest_ml=volume_ml - float(inside.sum()) * bone.grid.voxel_ml,
-    )
-
-
-def _lytic_rest(bone: Bone, normal: NormalMarrow, cement_share: Float32Array) -> Float32Array:
     nothing = np.zeros(bone.hu.shape, dtype=np.float32)
     cement: BoolArray = np.asarray(cement_share >= 0.5)
     marrow_hu = normal.mean_hu

@@ -16,7 +16,7 @@ from cementct.segmentation.lesion.lytic import LEAST_CONTRAST_HU, TUMOUR_HU, Lyt
 from cementct.segmentation.lesion.marrow import TEXTURE_SCALE_MM, NormalMarrow, own_marrow_hu
 from cementct.segmentation.lesion.outside import has_tumour_outside
 from cementct.segmentation.lesion.sclerotic import find_dense, segment_sclerotic
-from cementct.segmentation.lesion.smoothing import smooth_within
+from cementct.segmentation.lesion.smoothing import smooth_within, surface_mm2
 from cementct.segmentation.lesion.wall import involves_posterior_wall
 
 BORDER_SD_MM = 0.25
@@ -65,7 +65,7 @@ def segment_before(bone: Bone, normal: NormalMarrow) -> LesionBefore:
     return LesionBefore(
         share=share,
         volume_ml=volume_ml,
-        volume_sd_ml=surface_mm2(share, bone) * BORDER_SD_MM / 1000.0,
+        volume_sd_ml=surface_mm2(share, bone.grid) * BORDER_SD_MM / 1000.0,
         destruction=name_destruction(volume_ml - sclerotic_ml, sclerotic_ml),
         posterior_wall_involved=involves_posterior_wall(share >= 0.5, bone.grid, bone.vertebra),
         tumour_outside_bone=has_tumour_outside(bone, share, lytic.tumour_hu),
@@ -82,12 +82,6 @@ def _sound(bone: Bone, *, told: bool) -> LesionBefore:
         posterior_wall_involved=False if told else None,
         tumour_outside_bone=False,
     )
-
-
-def surface_mm2(share: Float32Array, bone: Bone) -> float:
-    """Return the area of the surface of a set of shares: the sum of the length of their gradient."""
-    slopes = np.gradient(share, *bone.grid.spacing_mm)
-    return float(np.sqrt(sum(slope**2 for slope in slopes)).sum()) * bone.grid.voxel_mm3
 
 
 def _joined(bone: Bone, lytic: LyticPart, sclerotic: Float32Array) -> Float32Array:

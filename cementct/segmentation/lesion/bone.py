@@ -21,6 +21,9 @@ CORTEX_REACH_PER_SLICE = 0.6
 # Along the slices' normal the blur is that of the slices: 1 mm plus this share of the slice distance.
 PEDICLE_REACH_MM = 14.0
 # Bone up to here behind the posterior wall is searched for lesion: the pedicles and the base of the arch.
+VOXEL_MM = 0.9
+# Voxels are averaged up to this size: a lesion's border is right to a tenth of that, and finer ones cost
+# time.
 DENSE_HU = 1100.0
 # Old cement and metal: neither marrow nor lesion.
 VEIN_HALF_WIDTH_MM = 4.0
@@ -37,8 +40,10 @@ class Bone:
     ----------
     vertebra
         Its geometry.
-    box, grid
-        The block of the scan's grid that the arrays cover, and that block's own grid.
+    box
+        The block of the scan's grid that is covered.
+    grid
+        The grid of the arrays: the block's own, or a coarser one in the plane.
     hu
         Intensities.
     body
@@ -70,7 +75,7 @@ class Bone:
 def prepare_bone(
     volume: Volume, vertebra: Vertebra, body: Region | None = None, whole: Region | None = None
 ) -> Bone:
-    """Return a vertebra's bone in a scan.
+    """Return a vertebra's bone in a scan, averaged in the plane where pixels are finer than is needed.
 
     Parameters
     ----------
@@ -83,33 +88,66 @@ def prepare_bone(
     """
     body = vertebra.body if body is None else body
     whole = vertebra.whole if whole is None else whole
-    box = volume.grid.expand(body.box.union(_near_body(whole, body, volume.grid)), MARGIN_MM)
-    grid = volume.grid.crop(box)
-    hu = volume.hu[box.slices].astype(np.float32)
+    factor = tuple(max(1, int(VOXEL_MM / spacing + 1e-6)) for spacing in volume.grid.spacing_mm)
+    box = _whole_blocks(_needed(body, whole, volume.grid), factor, volume.grid)
+    raw = volume.hu[box.slices].astype(np.float32)
+    hu, grid = averaged(raw, volume.grid.crop(box), factor)
+    unusable, _ = averaged(
+        ((raw > DENSE_HU) | (raw <= NOT_MEASURED_BELOW_HU)).astype(np.float32), grid, factor
+    )
+    in_body = averaged(body.in_box(box).astype(np.float32), grid, factor)[0] >= 0.5
+    in_whole = averaged(whole.in_box(box).astype(np.float32), grid, factor)[0] >= 0.5
     steps = [np.arange(n, dtype=np.float64) for n in grid.shape]
-    index = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1)
-    local = vertebra.frame.to_local(grid.to_lps(index))
+    local = vertebra.frame.to_local(grid.to_lps(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1)))
     left, posterior, superior = local[..., 0], local[..., 1], local[..., 2]
-    in_body = body.in_box(box)
-    behind = (posterior < vertebra.depth_mm / 2 + PEDICLE_REACH_MM) & whole.in_box(box)
-    outline = in_body | behind
-    usable = (hu < DENSE_HU) & (hu > NOT_MEASURED_BELOW_HU)
+    outline = in_body | (in_whole & (posterior < vertebra.depth_mm / 2 + PEDICLE_REACH_MM))
     vein = (np.abs(left) < VEIN_HALF_WIDTH_MM) & (np.abs(superior) < VEIN_HALF_HEIGHT_MM) & (posterior > 0)
     return Bone(
         vertebra=vertebra,
         box=box,
         grid=grid,
         hu=hu,
-        body=in_body,
-        outline=outline,
-        interior=_deep(outline, grid) & _clear(usable, outline, grid),
+        body=np.asarray(in_body),
+        outline=np.asarray(outline),
+        interior=_deep(outline, grid) & _clear(unusable < 0.5, outline, grid),
         vein=np.asarray(vein),
     )
 
 
-def _near_body(whole: Region, body: Region, grid: Grid) -> Box:
-    """Return the part of the whole vertebra's block that pedicles can reach into."""
-    return whole.box.intersection(grid.expand(body.box, PEDICLE_REACH_MM))
+def averaged(array: Float32Array, grid: Grid, factor: tuple[int, ...]) -> tuple[Float32Array, Grid]:
+    """Return means over blocks of `factor` voxels along z, y and x, and their grid.
+
+    The shape has to be a multiple of the factor; `grid` is that of the array.
+    """
+    if max(factor) == 1:
+        return array, grid
+    z, y, x = (n // f for n, f in zip(array.shape, factor, strict=True))
+    fz, fy, fx = factor
+    first = grid.to_lps([(f - 1) / 2 for f in factor])
+    spacing = (grid.spacing_mm[0] * fz, grid.spacing_mm[1] * fy, grid.spacing_mm[2] * fx)
+    origin = (float(first[0]), float(first[1]), float(first[2]))
+    means = array.reshape(z, fz, y, fy, x, fx).mean(axis=(1, 3, 5))
+    return np.asarray(means, dtype=np.float32), Grid((z, y, x), spacing, origin, grid.direction)
+
+
+def _needed(body: Region, whole: Region, grid: Grid) -> Box:
+    """Return the block around the body, and behind it as far as the pedicles reach."""
+    around = grid.expand(body.box, MARGIN_MM)
+    behind = grid.expand(body.box, MARGIN_MM + PEDICLE_REACH_MM).intersection(whole.box)
+    if behind.is_empty:
+        return around
+    back = max(around.stop[1], behind.stop[1])
+    return Box(around.start, (around.stop[0], back, around.stop[2]))
+
+
+def _whole_blocks(box: Box, factor: tuple[int, ...], grid: Grid) -> Box:
+    """Return the block cut at its far ends, or grown where there is room, to a multiple of the factor."""
+    stops = []
+    for start, stop, f, n in zip(box.start, box.stop, factor, grid.shape, strict=True):
+        count = -(-(stop - start) // f)
+        stops.append(start + f * (count if start + f * count <= n else count - 1))
+    z, y, x = stops
+    return Box(box.start, (z, y, x))
 
 
 def _deep(outline: BoolArray, grid: Grid) -> BoolArray:

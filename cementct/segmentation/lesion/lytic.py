@@ -25,7 +25,11 @@ WANTED_CONTRAST = 5.0
 # Contrast over the spread of smoothed sound marrow that is aimed at.
 LEAST_RADIUS_MM = 2.6
 # A ball of this radius fits into a lesion; rims beside cortex, veins and marrow pattern are thinner.
-GROWTH_MM = 2.0
+ROUNDNESS = 0.45
+MOST_RADIUS_MM = 5.0
+# A ball of this share of a piece's inner radius, and no more than this, fits into all of it: what hangs
+# on by a narrower neck is dark marrow.
+GROWTH_MM = 1.5
 # From where such a ball fits, the lesion reaches this much further into its own corners.
 LEAST_VOLUME_ML = 0.25
 # Smaller dark places are marrow pattern, a Schmorl node or a vein.
@@ -117,8 +121,15 @@ def _pieces(dark: BoolArray, bone: Bone) -> BoolArray:
             continue
         if volume_ml < SCHMORL_ML and _hugs_endplate(piece, bone):
             continue
-        kept |= piece
+        kept |= _rounded(piece, bone)
     return kept
+
+
+def _rounded(piece: BoolArray, bone: Bone) -> BoolArray:
+    """Return a piece without what hangs on by a narrow neck."""
+    depth = ndimage.distance_transform_edt(np.pad(piece, 1), sampling=bone.grid.spacing_mm)
+    radius = float(np.clip(ROUNDNESS * float(depth.max()), LEAST_RADIUS_MM, MOST_RADIUS_MM))
+    return opened(piece, radius, bone.grid)
 
 
 def _hugs_endplate(piece: BoolArray, bone: Bone) -> bool:

@@ -19,6 +19,8 @@ LEAST_EXCESS_HU = 170.0
 # Over the marrow; impacted trabeculae of a fresh fracture stay below.
 BESIDE_LYTIC_MM = 2.5
 # A sclerotic shell belongs to a lytic part this near.
+CORTEX_RIM_MM = 0.9
+# The interior's outermost rim is not searched: cortex blurred by a soft kernel reaches into it.
 LEAST_PIECE_ML = 0.08
 # Of a piece beside a lytic part.
 LEAST_ALONE_ML = 0.5
@@ -34,9 +36,15 @@ ENDPLATE_MM = 5.0
 def find_dense(bone: Bone, normal: NormalMarrow, marrow_hu: float) -> tuple[Float32Array, BoolArray]:
     """Return lightly smoothed intensities and where the interior is well denser than marrow."""
     smooth = smooth_within(bone.hu, bone.interior, bone.grid, SCALE_MM)
-    excess = max(LEAST_EXCESS_HU, 5.0 * normal.spread_hu, 0.35 * (SCLEROSIS_HU - marrow_hu))
-    dense = bone.interior & (np.nan_to_num(smooth, nan=-1000.0) > marrow_hu + excess)
-    return smooth, dense
+    excess = max(LEAST_EXCESS_HU, 0.5 * (SCLEROSIS_HU - marrow_hu), 3.0 * normal.spread_hu)
+    dense = bone.interior & bone.body & (np.nan_to_num(smooth, nan=-1000.0) > marrow_hu + excess)
+    return smooth, dense & ~_cortical(bone)
+
+
+def _cortical(bone: Bone) -> BoolArray:
+    """Return where thick cortex, or an outline drawn too wide, may pass for sclerosis."""
+    depth = ndimage.distance_transform_edt(np.pad(bone.interior, 1), sampling=bone.grid.spacing_mm)
+    return np.asarray(depth[1:-1, 1:-1, 1:-1] <= CORTEX_RIM_MM)
 
 
 def segment_sclerotic(
@@ -59,7 +67,10 @@ def segment_sclerotic(
     pieces, count = ndimage.label(found, structure=np.ones((3, 3, 3)))
     keep = np.zeros_like(found)
     near_lytic = _near(lytic, bone)
-    for number, block in enumerate(ndimage.find_objects(pieces, max_label=count), start=1):
+    least = LEAST_PIECE_ML / bone.grid.voxel_ml
+    large = np.flatnonzero(np.bincount(pieces.ravel(), minlength=count + 1) >= least)
+    blocks = ndimage.find_objects(pieces, max_label=count)
+    for number, block in ((int(n), blocks[n - 1]) for n in large if n > 0):
         piece = np.zeros_like(found)
         piece[block] = pieces[block] == number
         if _belongs(piece, bone, near_lytic, smooth):

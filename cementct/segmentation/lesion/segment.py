@@ -13,16 +13,19 @@ from cementct.core.findings import Destruction, LesionSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Mask, Region, Volume
-from cementct.segmentation.lesion.after import segment_after
+from cementct.segmentation.lesion.after import segment_lytic_rest
 from cementct.segmentation.lesion.before import segment_before
-from cementct.segmentation.lesion.bone import prepare_bone
+from cementct.segmentation.lesion.bone import averaged, prepare_bone
 from cementct.segmentation.lesion.marrow import measure_normal_marrow
+from cementct.segmentation.lesion.smoothing import interpolated, surface_mm2
 from cementct.segmentation.lesion.wall import involves_posterior_wall
 from cementct.segmentation.model import Cement, Lesion, Registration
 from cementct.segmentation.registration.carry import carry_share
 
 MASK_BORDER_SD_MM = 0.5
 # Standard deviation of the border of a lesion that a reader drew.
+GUESSED_BORDER_SD_MM = 0.6
+# Standard deviation of the border of a lesion guessed from the post-injection scan.
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def lesion_from_before(before: Before, post_grid: Grid, *, affected: Collection[
     found = segment_before(bone, normal)
     if found.volume_ml <= 0:
         return no_lesion(found.destruction)
-    box, share = carry_share(found.share, bone.box, (before.volume.grid, post_grid), before.registration)
+    box, share = carry_share(found.share, bone.grid, before.registration, post_grid)
     flags = (raise_flag(Flag.TUMOUR_OUTSIDE_BONE),) if found.tumour_outside_bone else ()
     return Lesion(
         source=LesionSource.PRE,
@@ -142,16 +145,21 @@ def lesion_from_after(
     if not vertebra.complete:
         return no_lesion(None, (raise_flag(Flag.VERTEBRA_CUT),))
     bone = prepare_bone(post, vertebra)
+    grid = post.grid.crop(bone.box)
     normal = measure_normal_marrow(post, spine, vertebra, affected=affected)
-    found = segment_after(bone, normal, cement_share_of(cement, vertebra.number, bone.box))
-    if found.volume_ml <= 0:
+    cement_share = cement_share_of(cement, vertebra.number, bone.box)
+    factor = tuple(n // m for n, m in zip(grid.shape, bone.grid.shape, strict=True))
+    rest = segment_lytic_rest(bone, normal, averaged(cement_share, grid, factor)[0])
+    in_bone = vertebra.body.in_box(bone.box) | vertebra.whole.in_box(bone.box)
+    share = np.maximum(np.where(in_bone, cement_share, np.float32(0)), interpolated(rest, bone.grid, grid))
+    if not share.any():
         return no_lesion(None)
     return Lesion(
         source=LesionSource.POST,
         box=bone.box,
-        fraction=found.share,
-        volume_ml=found.volume_ml,
-        volume_sd_ml=found.volume_sd_ml,
+        fraction=share.astype(np.float32),
+        volume_ml=float(share.sum()) * grid.voxel_ml,
+        volume_sd_ml=surface_mm2(share, grid) * GUESSED_BORDER_SD_MM / 1000.0,
         destruction=None,
         posterior_wall_involved=None,
         flags=(raise_flag(Flag.FILLING_BIASED_HIGH),),
@@ -166,14 +174,12 @@ def lesion_from_mask(drawn: Mask, vertebra: Vertebra) -> Lesion:
         return no_lesion(None)
     grid = drawn.grid.crop(box)
     share = inside.astype(np.float32)
-    slopes = np.gradient(share, *grid.spacing_mm)
-    surface_mm2 = float(np.sqrt(sum(slope**2 for slope in slopes)).sum()) * grid.voxel_mm3
     return Lesion(
         source=LesionSource.MASK,
         box=box,
         fraction=share,
         volume_ml=float(np.count_nonzero(inside)) * grid.voxel_ml,
-        volume_sd_ml=surface_mm2 * MASK_BORDER_SD_MM / 1000.0,
+        volume_sd_ml=surface_mm2(share, grid) * MASK_BORDER_SD_MM / 1000.0,
         destruction=None,
         posterior_wall_involved=involves_posterior_wall(inside, grid, vertebra),
     )

@@ -67,3 +67,19 @@ def grown(mask: BoolArray, by_mm: float, grid: Grid) -> BoolArray:
     if not mask.any():
         return mask
     return np.asarray(ndimage.distance_transform_edt(~mask, sampling=grid.spacing_mm) <= by_mm)
+
+
+def interpolated(share: Float32Array, source: Grid, target: Grid) -> Float32Array:
+    """Return shares of one grid on another grid of the same scan; 0 beyond its edge."""
+    steps = [np.arange(n, dtype=np.float64) for n in target.shape]
+    points = target.to_lps(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1))
+    index = np.moveaxis(source.to_index(points), -1, 0)
+    return np.asarray(
+        ndimage.map_coordinates(share, index, output=np.float32, order=1, mode="nearest"), dtype=np.float32
+    )
+
+
+def surface_mm2(share: Float32Array, grid: Grid) -> float:
+    """Return the area of the surface of a set of shares: the sum of the length of their gradient."""
+    slopes = np.gradient(share, *grid.spacing_mm)
+    return float(np.sqrt(sum(slope**2 for slope in slopes)).sum()) * grid.voxel_mm3

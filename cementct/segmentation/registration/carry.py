@@ -19,11 +19,11 @@ def carry_region(region: Region, pre_grid: Grid, registration: Registration, pos
 
     A voxel belongs to the result where at least half of it does.
     """
-    box, share = carry_share(
-        region.voxels.astype(np.float32), region.box, (pre_grid, post_grid), registration
-    )
-    voxels = share >= 0.5
-    return Region(box, voxels)
+    if region.box.is_empty:
+        return region
+    share = region.voxels.astype(np.float32)
+    box, carried = carry_share(share, pre_grid.crop(region.box), registration, post_grid)
+    return Region(box, carried >= 0.5)
 
 
 def carry_region_back(region: Region, post_grid: Grid, registration: Registration, pre_grid: Grid) -> Region:
@@ -32,49 +32,48 @@ def carry_region_back(region: Region, post_grid: Grid, registration: Registratio
 
 
 def carry_share(
-    share: Float32Array, box: Box, grids: tuple[Grid, Grid], registration: Registration
+    share: Float32Array, pre_grid: Grid, registration: Registration, post_grid: Grid
 ) -> tuple[Box, Float32Array]:
-    """Return shares of voxels (0 to 1) of the pre-injection grid on the post-injection grid.
+    """Return shares of voxels (0 to 1) of the pre-injection scan on the post-injection grid.
 
     Parameters
     ----------
     share
-        Share of each voxel of `box`; 0 is assumed beyond.
-    box
-        A block of the pre-injection grid.
-    grids
-        The pre- and the post-injection grid.
+        Share of each voxel; 0 is assumed beyond.
+    pre_grid
+        Grid of the shares.
     registration
-        Between them.
+        Between the two scans.
+    post_grid
+        The post-injection grid.
 
     Returns
     -------
     tuple
         A block of the post-injection grid and the shares in it, averaged over `SUBSAMPLES` points per axis.
     """
-    pre_grid, post_grid = grids
     empty = Box((0, 0, 0), (0, 0, 0))
-    if box.is_empty or not share.any():
+    if not share.any():
         return empty, np.zeros(empty.shape, dtype=np.float32)
-    filled = np.argwhere(share > 0) + np.asarray(box.start)
-    target = post_grid.box_around(post_grid.to_index(registration.to_post(pre_grid.to_lps(filled))), 1.0)
+    filled = np.argwhere(share > 0)
+    landed = post_grid.to_index(registration.to_post(pre_grid.to_lps(filled)))
+    target = post_grid.box_around(landed, max(pre_grid.spacing_mm))
     if target.is_empty:
         return empty, np.zeros(empty.shape, dtype=np.float32)
     padded = np.pad(share.astype(np.float32), 1)
-    origin = np.asarray(box.start) - 1
     offsets = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
     total = np.zeros(target.shape, dtype=np.float32)
+    middle = np.moveaxis(_source_index(target, (pre_grid, post_grid), registration) + 1, -1, 0)
+    step = _index_step((pre_grid, post_grid), registration)
     for shift in np.stack(np.meshgrid(offsets, offsets, offsets, indexing="ij"), axis=-1).reshape(-1, 3):
-        index = _source_index(target, shift, (pre_grid, post_grid), registration) - origin
-        total += ndimage.map_coordinates(
-            padded, np.moveaxis(index, -1, 0), output=np.float32, order=1, mode="constant", cval=0.0
-        )
+        index = middle + (shift @ step)[:, None, None, None]
+        total += ndimage.map_coordinates(padded, index, output=np.float32, order=1, mode="constant", cval=0.0)
     return target, np.asarray(total / SUBSAMPLES**3, dtype=np.float32)
 
 
 def carry_hu(pre: Volume, registration: Registration, post_grid: Grid, box: Box) -> Float32Array:
     """Return pre-injection intensities on a block of the post-injection grid, NaN where there are none."""
-    index = _source_index(box, np.zeros(3), (pre.grid, post_grid), registration)
+    index = _source_index(box, (pre.grid, post_grid), registration)
     flat = index.reshape(-1, 3)
     needed = pre.grid.box_around(flat, max(pre.grid.spacing_mm) * 2)
     inside = np.all((flat >= -0.5) & (flat <= np.asarray(pre.grid.shape) - 0.5), axis=1)
@@ -103,11 +102,17 @@ def inverse(registration: Registration) -> Registration:
     )
 
 
-def _source_index(
-    box: Box, shift: FloatArray, grids: tuple[Grid, Grid], registration: Registration
-) -> FloatArray:
-    """Return the pre-injection index of the voxels of a post-injection block, shifted a little."""
+def _source_index(box: Box, grids: tuple[Grid, Grid], registration: Registration) -> FloatArray:
+    """Return the pre-injection index of the voxels of a post-injection block."""
     pre_grid, post_grid = grids
-    steps = [np.arange(a, b) + s for a, b, s in zip(box.start, box.stop, shift, strict=True)]
+    steps = [np.arange(a, b, dtype=np.float64) for a, b in zip(box.start, box.stop, strict=True)]
     index = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1)
     return pre_grid.to_index(registration.to_pre(post_grid.to_lps(index)))
+
+
+def _index_step(grids: tuple[Grid, Grid], registration: Registration) -> FloatArray:
+    """Return how the pre-injection index changes with one voxel along each post-injection axis, one a row."""
+    pre_grid, post_grid = grids
+    corners = np.concatenate([np.zeros((1, 3)), np.eye(3)])
+    index = pre_grid.to_index(registration.to_pre(post_grid.to_lps(corners)))
+    return np.asarray(index[1:] - index[0], dtype=np.float64)
