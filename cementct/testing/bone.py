@@ -190,36 +190,61 @@ def _draw_vertebra(
     nearest: Float32Array,
     lesion: LesionShape | None,
 ) -> None:
-    box = coarse_box(
-        anatomy.lattices,
-        vertebra,
-        ((-62.0, 62.0), (-26.0, 62.0), (-68.0 if vertebra.level is Level.S1 else -46.0, 34.0)),
-    )
+    box = coarse_box(anatomy.lattices, vertebra, _extent(vertebra))
     if box.is_empty:
         return
-    at = local_shape_coordinates(spec, vertebra, anatomy.lattices, box)
     shape, fine = vertebra.shape, fine_box(anatomy.lattices, box)
-    body = shape.distance_to_body(at)
+    at = local_shape_coordinates(spec, vertebra, anatomy.lattices, box)
     arch = np.maximum(shape.distance_to_arch(at), FACET_GAP_MM - nearest[box.slices])
-    np.minimum(nearest[box.slices], np.minimum(arch, body), out=nearest[box.slices])
-    stub = np.maximum(arch, body_share_of_pedicles(vertebra, at))
-    marrow = marrow_hu(spec, vertebra, at)
-    vein = shape.distance_to_basivertebral_vein(at)
-    marrow = np.where(vein < 0, np.float32(BLOOD_HU + 10), marrow).astype(np.float32)
-    body_fine, arch_fine = doubled(body, fine.shape), doubled(arch, fine.shape)
-    marrow_fine = doubled(marrow, fine.shape)
+    np.minimum(nearest[box.slices], arch, out=nearest[box.slices])
+    arch_fine = doubled(arch, fine.shape)
+    body_fine = np.full(fine.shape, 9.0, dtype=np.float32)
+    in_body = np.zeros(fine.shape, dtype=np.bool_)
+    inner = _inner_box(anatomy, vertebra, box)
+    if inner is not None:
+        part, fine_part = inner
+        near = (at[0][part], at[1][part], at[2][part])
+        body = shape.distance_to_body(near)
+        np.minimum(nearest[box.slices][part], body, out=nearest[box.slices][part])
+        stub = np.maximum(arch[part], body_share_of_pedicles(vertebra, near))
+        body_fine[fine_part] = doubled(body, body_fine[fine_part].shape)
+        in_body[fine_part] = doubled(np.minimum(body, stub), in_body[fine_part].shape) < 0
     distance = np.minimum(body_fine, arch_fine)
-    free = anatomy.vertebrae[fine.slices] == 0
-    inside = (distance < 0) & free
+    inside = (distance < 0) & (anatomy.vertebrae[fine.slices] == 0)
     anatomy.vertebrae[fine.slices][inside] = vertebra.number
-    in_body = np.minimum(body_fine, doubled(stub, fine.shape)) < 0
     anatomy.bodies[fine.slices][in_body & inside] = vertebra.number
     anatomy.discs[fine.slices][inside] = False
-    _paint_bone(anatomy, spec, fine, (body_fine, arch_fine, marrow_fine))
+    _paint_bone(anatomy, spec, vertebra, fine, (body_fine, arch_fine))
     if lesion is not None:
-        _paint_lesion(
-            anatomy, fine, (doubled(lesion.distance(at), fine.shape), distance), lesion, vertebra.number
-        )
+        _paint_lesion(anatomy, fine, (doubled(lesion.distance(at), fine.shape), distance), lesion)
+
+
+def _extent(vertebra: PlacedVertebra) -> tuple[tuple[float, float], ...]:
+    """Return the block of local coordinates that holds a whole vertebra."""
+    shape = vertebra.shape
+    if vertebra.level is Level.S1:
+        return ((-62.0, 62.0), (-30.0, 50.0), (-68.0, 34.0))
+    side = shape.pedicle_left_mm + (26.0 if vertebra.level.is_thoracic else 34.0)
+    back = shape.wall_mm + shape.size.canal_depth_mm + 36.0
+    top = shape.size.height_mm / 2 + shape.disc_above_mm + 8.0
+    foot = (
+        -shape.size.height_mm / 2 - shape.size.disc_below_mm - (22.0 if vertebra.level.is_thoracic else 12.0)
+    )
+    return ((-side, side), (-shape.size.depth_mm / 2 - 3.0, back), (foot, top))
+
+
+def _inner_box(
+    anatomy: Anatomy, vertebra: PlacedVertebra, box: Box
+) -> tuple[tuple[slice, slice, slice], tuple[slice, slice, slice]] | None:
+    """Return where in `box` (coarse, and in the fine block under it) the body lies."""
+    size = vertebra.shape.size
+    across, along, up = size.width_mm / 2 + 5, size.depth_mm / 2 + 6, size.height_mm / 2 + 4
+    extent = ((-across, across), (-along, along), (-up, up))
+    part = coarse_box(anatomy.lattices, vertebra, extent).intersection(box)
+    if part.is_empty:
+        return None
+    fine = fine_box(anatomy.lattices, part).within(fine_box(anatomy.lattices, box))
+    return part.within(box), fine
 
 
 def body_share_of_pedicles(vertebra: PlacedVertebra, at: Coordinates) -> Float32Array:
@@ -235,22 +260,30 @@ def body_share_of_pedicles(vertebra: PlacedVertebra, at: Coordinates) -> Float32
 
 
 def marrow_hu(spec: CaseSpec, vertebra: PlacedVertebra, at: Coordinates) -> Float32Array:
-    """Return trabecular bone with its texture, fixed to the vertebra."""
+    """Return trabecular bone with its texture and the basivertebral vein, fixed to the vertebra."""
     seed = (spec.seed, vertebra.number)
     fine = smooth_noise(at, seed=(*seed, 2), scale_mm=0.9)
     wide = smooth_noise(at, seed=(*seed, 3), scale_mm=4.0)
     pattern = 1 + np.float32(FINE_TEXTURE) * fine + np.float32(COARSE_TEXTURE) * wide
-    return np.asarray(spec.marrow_hu * pattern, dtype=np.float32)
+    vein = vertebra.shape.distance_to_basivertebral_vein(at) < 0
+    return np.where(vein, np.float32(BLOOD_HU + 10), np.float32(spec.marrow_hu) * pattern).astype(np.float32)
 
 
 def _paint_bone(
-    anatomy: Anatomy, spec: CaseSpec, fine: Box, fields: tuple[Float32Array, Float32Array, Float32Array]
+    anatomy: Anatomy,
+    spec: CaseSpec,
+    vertebra: PlacedVertebra,
+    fine: Box,
+    fields: tuple[Float32Array, Float32Array],
 ) -> None:
-    body, arch, marrow = fields
+    body, arch = fields
     hu = anatomy.hu[fine.slices]
-    near = np.minimum(body, arch) < 1.0
+    near = np.minimum(body, arch) < 0.6
     voxel = float(np.mean(anatomy.lattices.fine.spacing_mm))
-    in_body, in_arch, filling = body[near], arch[near], marrow[near]
+    in_body, in_arch = body[near], arch[near]
+    points = anatomy.lattices.fine.crop(fine).to_lps(np.argwhere(near))
+    local = vertebra.frame.to_local(points).astype(np.float32)
+    filling = marrow_hu(spec, vertebra, (local[:, 0], local[:, 1], local[:, 2]))
     outer = coverage(np.minimum(in_body, in_arch), voxel)
     # Marrow runs on from body to pedicle, so what lies inside either cortex is marrow.
     inner = np.maximum(
@@ -261,18 +294,15 @@ def _paint_bone(
 
 
 def _paint_lesion(
-    anatomy: Anatomy,
-    fine: Box,
-    fields: tuple[Float32Array, Float32Array],
-    lesion: LesionShape,
-    number: int,
+    anatomy: Anatomy, fine: Box, fields: tuple[Float32Array, Float32Array], lesion: LesionShape
 ) -> None:
     """Replace bone, and tissue beside it where the tumour reaches out, by the lesion."""
     tumour, bone = fields
     voxel = float(np.mean(anatomy.lattices.fine.spacing_mm))
     hu = anatomy.hu[fine.slices]
-    share = coverage(tumour, voxel) * coverage(bone - np.float32(lesion.overhang_mm), voxel)
-    tissue = lesion.tissue_hu(tumour)
-    hu[...] = hu * (1 - share) + tissue * share
+    near = tumour < 1.0
+    share = coverage(tumour[near], voxel) * coverage(bone[near] - np.float32(lesion.overhang_mm), voxel)
+    hu[near] = hu[near] * (1 - share) + lesion.tissue_hu(tumour[near]) * share
+    number = lesion.shape.level.verse_number
     own = anatomy.vertebrae[fine.slices] == number
     anatomy.lesions[fine.slices][(tumour < 0) & own] = number

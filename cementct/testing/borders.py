@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.arrays import BoolArray
 from cementct.testing.column import ColumnCoordinates
 
 ByteArray = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -46,34 +46,43 @@ class Borders:
         Places are numbers of vertebrae: for bone and canal its own or the nearest, for discs and foramina that
         of the vertebra above.
         """
-        half = at.interpolate(self.half_canal_mm)
-        depth = at.interpolate(self.canal_depth_mm)
-        lateral = at.interpolate(self.lateral_mm)
-        side, behind = np.abs(at.left_mm), at.behind_wall_mm
-        numbers = np.asarray(self.numbers, dtype=np.uint8)
-        nearest = numbers[np.clip(np.round(at.place).astype(np.int16), 0, numbers.size - 1)]
-        above = numbers[np.clip(np.floor(at.place).astype(np.int16), 0, numbers.size - 1)]
-        bone = vertebrae > 0
-        free = ~bone & ~discs
-        canal = free & (side < half) & (behind > -CANAL_BEFORE_WALL_MM) & (behind < CANAL_DEPTH_SHARE * depth)
-        beside = free & (side >= half) & (side <= lateral)
-        foramen = beside & (behind > 0) & (behind < FORAMEN_DEPTH_SHARE * depth)
-        body = bodies > 0
-        pedicle = bone & ~body & (side >= half - 1) & (side <= lateral + 1) & (behind < 0.6 * depth)
         out = np.zeros(vertebrae.shape, dtype=np.uint8)
+        place = np.array(vertebrae, dtype=np.uint8)
+        bone = vertebrae > 0
         out[bone] = Compartment.POSTERIOR_ELEMENTS
-        out[pedicle & (at.left_mm > 0)] = Compartment.PEDICLE_LEFT
-        out[pedicle & (at.left_mm <= 0)] = Compartment.PEDICLE_RIGHT
-        out[body] = Compartment.BODY
         out[discs & ~bone] = Compartment.DISC
-        out[canal] = Compartment.CANAL
-        out[foramen & (at.left_mm > 0)] = Compartment.FORAMEN_LEFT
-        out[foramen & (at.left_mm <= 0)] = Compartment.FORAMEN_RIGHT
-        place = np.where(bone, vertebrae, np.where(canal, nearest, above)).astype(np.uint8)
-        place[out == Compartment.ELSEWHERE] = 0
+        depth_limit = CANAL_DEPTH_SHARE * max(self.canal_depth_mm)
+        near = (np.abs(at.left_mm) < max(self.lateral_mm) + 1) & (at.behind_wall_mm > -CANAL_BEFORE_WALL_MM)
+        near &= at.behind_wall_mm < depth_limit
+        self._mark_canal_and_foramina(at.part(near), near, out)
+        out[bodies > 0] = Compartment.BODY
+        self._mark_places(at, out, place)
         return out, place
 
+    def _mark_canal_and_foramina(self, at: ColumnCoordinates, near: BoolArray, out: ByteArray) -> None:
+        """Mark canal, foramina and pedicles among the voxels `near`; `at` holds one value for each of them."""
+        half, lateral = at.interpolate(self.half_canal_mm), at.interpolate(self.lateral_mm)
+        depth = at.interpolate(self.canal_depth_mm)
+        side, behind = np.abs(at.left_mm), at.behind_wall_mm
+        found = out[near]
+        free, bone = found == Compartment.ELSEWHERE, found == Compartment.POSTERIOR_ELEMENTS
+        foramen = (
+            free & (side >= half) & (side <= lateral) & (behind > 0) & (behind < FORAMEN_DEPTH_SHARE * depth)
+        )
+        pedicle = bone & (side >= half - 1) & (side <= lateral + 1) & (behind < 0.6 * depth)
+        left = at.left_mm > 0
+        found[foramen & left] = Compartment.FORAMEN_LEFT
+        found[foramen & ~left] = Compartment.FORAMEN_RIGHT
+        found[pedicle & left] = Compartment.PEDICLE_LEFT
+        found[pedicle & ~left] = Compartment.PEDICLE_RIGHT
+        found[free & (side < half) & (behind < CANAL_DEPTH_SHARE * depth)] = Compartment.CANAL
+        out[near] = found
 
-def left_of_midline(at: ColumnCoordinates) -> Float32Array:
-    """Return the distance to the left of the midsagittal surface."""
-    return at.left_mm
+    def _mark_places(self, at: ColumnCoordinates, out: ByteArray, place: ByteArray) -> None:
+        numbers = np.asarray(self.numbers, dtype=np.uint8)
+        canal = out == Compartment.CANAL
+        place[canal] = numbers[np.clip(np.round(at.place[canal]).astype(np.int16), 0, numbers.size - 1)]
+        between = (
+            (out == Compartment.DISC) | (out == Compartment.FORAMEN_LEFT) | (out == Compartment.FORAMEN_RIGHT)
+        )
+        place[between] = numbers[np.clip(np.floor(at.place[between]).astype(np.int16), 0, numbers.size - 1)]

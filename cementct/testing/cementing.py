@@ -13,8 +13,6 @@ from cementct.testing.spec import CementSpec
 # Depth and coarseness of the fingers with which cement enters trabecular bone, at `fingers` = 1.
 FINGER_MM = 3.5
 FINGER_SCALE_MM = 1.8
-# Cortex that stays free around cement in the pedicle.
-_PEDICLE_MARGIN_MM = 1.0
 
 
 def cement_in_bone(
@@ -27,7 +25,7 @@ def cement_in_bone(
     site
         The vertebra.
     cement
-        What is wanted; its volume is met to one voxel.
+        What is wanted; its volume is met to a few voxels.
     channels
         Ways through the bone that leaked cement took; they count towards the volume.
     seed
@@ -38,41 +36,56 @@ def cement_in_bone(
     ValueError
         Where the bone has less room.
     """
-    open_to_cement = site.own_body & (site.body_depth_mm < -cement.keep_from_wall_mm)
-    open_to_cement |= site.lesion & (site.body_depth_mm < min(0.0, -cement.keep_from_wall_mm + 0.6))
+    own = site.own
+    room = own & (site.compartments == Compartment.BODY)
+    room &= site.body_depth_mm < -cement.keep_from_wall_mm
+    room |= site.lesion & (site.body_depth_mm < min(0.0, -cement.keep_from_wall_mm + 0.6))
     if cement.may_enter_pedicle:
-        pedicle = (site.compartments == Compartment.PEDICLE_LEFT) | (
-            site.compartments == Compartment.PEDICLE_RIGHT
-        )
-        open_to_cement |= site.own & pedicle
-    way = channels & site.own
-    open_to_cement = (open_to_cement | way) & ~site.solid
-    field = _flow_field(site, cement, seed)
-    field = np.where(way, np.float32(-100.0), field)
+        pedicle = site.compartments == Compartment.PEDICLE_LEFT
+        pedicle |= site.compartments == Compartment.PEDICLE_RIGHT
+        room |= own & pedicle
+    way = channels & own
+    room = (room | way) & ~site.solid
+    field = _flow_field(site, cement, room, seed)
+    field[way[room]] = -100.0
     wanted = site.voxels_of(cement.volume_ml)
     if cement.filling is None:
-        return grow(field, open_to_cement, wanted)
+        return grow(field, room, wanted)
+    lesion = site.lesion[room]
     in_lesion = min(int(round(cement.filling * site.lesion.sum())), wanted)
-    filled = _grow_up_to(field, open_to_cement & site.lesion, in_lesion)
-    rest = _grow_up_to(field, open_to_cement & ~site.lesion, wanted - int(filled.sum()))
-    return filled | rest
+    filled = _grow_up_to(field[lesion], room & site.lesion, in_lesion)
+    # What the lesion does not take flows on from there into the marrow.
+    missing = wanted - int(filled.sum())
+    beside = room & ~site.lesion & ~filled
+    flow = 0.3 * field[~lesion] + _distance_to(filled | way, beside, site)
+    flow[way[beside]] = -100.0
+    return filled | _grow_up_to(np.asarray(flow, dtype=np.float32), beside, missing)
 
 
 def _grow_up_to(field: Float32Array, allowed: BoolArray, count: int) -> BoolArray:
     return grow(field, allowed, min(count, int(allowed.sum())))
 
 
-def _flow_field(site: Site, cement: CementSpec, seed: tuple[int, ...]) -> Float32Array:
-    """Return when cement reaches a voxel: distance from the nearest needle tip, disturbed by the marrow."""
+def _distance_to(source: BoolArray, at: BoolArray, site: Site) -> Float32Array:
+    """Return the distance in millimetres from `source`, one value for each voxel of `at`."""
+    from scipy import ndimage
+
+    if not source.any():
+        return np.zeros(int(at.sum()), dtype=np.float32)
+    block = ndimage.find_objects((source | at).astype(np.uint8))[0]
+    distance = ndimage.distance_transform_edt(~source[block], sampling=site.grid.spacing_mm)
+    return np.asarray(distance[at[block]], dtype=np.float32)
+
+
+def _flow_field(site: Site, cement: CementSpec, room: BoolArray, seed: tuple[int, ...]) -> Float32Array:
+    """Return when cement reaches each voxel of `room`: distance from the tips, disturbed by the marrow."""
     m = site.measures
     half = (m.width_mm / 2, m.depth_mm / 2, m.height_mm / 2)
-    reached = np.full(site.at[0].shape, np.inf, dtype=np.float32)
+    at = site.points(room)
+    reached = np.full(at[0].shape, np.inf, dtype=np.float32)
     for tip in cement.seeds:
-        offset = [a - np.float32(t * h) for a, t, h in zip(site.at, tip, half, strict=True)]
+        offset = [a - np.float32(t * h) for a, t, h in zip(at, tip, half, strict=True)]
         np.minimum(reached, np.sqrt(offset[0] ** 2 + offset[1] ** 2 + (1.15 * offset[2]) ** 2), out=reached)
-    near = reached < 30
-    at = (site.at[0][near], site.at[1][near], site.at[2][near])
     fine = smooth_noise(at, seed=(*seed, 31), scale_mm=FINGER_SCALE_MM)
     wide = smooth_noise(at, seed=(*seed, 32), scale_mm=6.0)
-    reached[near] += np.float32(cement.fingers * FINGER_MM * 0.6) * fine + np.float32(1.5) * wide
-    return reached
+    return reached + np.float32(cement.fingers * FINGER_MM * 0.6) * fine + np.float32(1.5) * wide

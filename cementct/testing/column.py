@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cementct.core.arrays import Float32Array, FloatArray, as_floats
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
 from cementct.core.levels import Level
@@ -123,7 +123,7 @@ def _axes(spec: CaseSpec, shape: VertebraShape, steps_below_focus: int, bend: Mo
     lean = shape.size.tilt_deg - bend.bend_deg * steps_below_focus
     sideways = spec.scoliosis_deg * np.cos(steps_below_focus * np.pi / 5.0)
     sideways += -bend.side_bend_deg * steps_below_focus
-    # A turn about the left axis carries the superior axis backwards where it is positive; scoliosis also twists.
+    # A positive turn about the left axis leans the superior axis forwards; scoliosis also twists.
     twist = -0.5 * spec.scoliosis_deg * np.cos(steps_below_focus * np.pi / 5.0)
     return np.eye(3) @ turn_matrix((lean, float(sideways), float(twist))).T
 
@@ -185,6 +185,10 @@ class ColumnCoordinates:
             weight_above = share
             upper = lower
         return cls(place, left, behind)
+
+    def part(self, where: BoolArray) -> ColumnCoordinates:
+        """Return the coordinates of the voxels in a mask, one value each."""
+        return ColumnCoordinates(self.place[where], self.left_mm[where], self.behind_wall_mm[where])
 
     def interpolate(self, values: Sequence[float]) -> Float32Array:
         """Return a quantity known at the vertebrae, interpolated along the column."""

@@ -10,7 +10,7 @@ from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
 from cementct.core.findings import LeakType, Side
 from cementct.testing.noise import smooth_noise
-from cementct.testing.shapes import Point, distance_to_capsule
+from cementct.testing.shapes import Coordinates, Point, distance_to_capsule
 from cementct.testing.site import Site, grow
 from cementct.testing.spec import LeakShape, LeakSpec
 
@@ -19,6 +19,10 @@ VEIN_RADIUS_MM = 1.2
 EPIDURAL_RADIUS_MM = 1.1
 TRACK_RADIUS_MM = 1.3
 WAY_RADIUS_MM = 0.9
+# How far a transcostovertebral needle passes beside the middle of the pedicle.
+BESIDE_PEDICLE_MM = 7.0
+# Paravertebral leaks stay this near to the body.
+FURTHEST_MM = 14.0
 # Thickness of an epidural sheet.
 SHEET_MM = 1.6
 # Irregularity of a leak's surface, as a share of a cord's radius (in millimetres for blobs).
@@ -77,146 +81,152 @@ def place_leak(site: Site, leak: LeakSpec, taken: BoolArray, *, seed: tuple[int,
         LeakType.PARAVERTEBRAL: _paravertebral,
         LeakType.ACCESS_TRACK: _access_track,
     }[leak.type]
-    field, allowed, way = maker(site, leak)
-    allowed = allowed & ~taken & ~site.solid & (site.vertebrae == 0) & np.isfinite(field)
-    at = (site.at[0][allowed], site.at[1][allowed], site.at[2][allowed])
-    rough = field.copy()
-    rough[allowed] += np.float32(ROUGHNESS) * smooth_noise(at, seed=(*seed, 41), scale_mm=2.5)
+    free = ~taken & ~site.solid & (site.vertebrae == 0)
+    allowed, field, way = maker(site, leak, free)
+    field += np.float32(ROUGHNESS) * smooth_noise(site.points(allowed), seed=(*seed, 41), scale_mm=2.5)
     try:
-        voxels = grow(rough, allowed, max(1, site.voxels_of(leak.volume_ml)))
+        voxels = grow(field, allowed, max(1, site.voxels_of(leak.volume_ml)))
     except ValueError as error:
         raise ValueError(f"no room for a {leak.type} leak of {leak.volume_ml:.2f} ml: {error}") from None
-    return LeakPlan(leak, voxels, way & site.own)
+    return LeakPlan(leak, voxels, way)
 
 
-Plan = tuple[Float32Array, BoolArray, BoolArray]
+# Where it may lie, a value for each of those voxels (the smallest are taken), and the way through the bone.
+Plan = tuple[BoolArray, Float32Array, BoolArray]
 
 
-def _epidural(site: Site, leak: LeakSpec) -> Plan:
+def _epidural(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
     m = site.measures
     sign = side_sign(leak.side)
     along_mm = leak.levels * (m.spacing_above_mm + m.spacing_below_mm) / 2
-    allowed = np.asarray(site.compartments == Compartment.CANAL)
-    front = site.behind_front_mm
+    allowed = free & (site.compartments == Compartment.CANAL)
+    left, _, up = site.points(allowed)
+    front = site.behind_front_mm[allowed]
     off = sign * 0.5 * m.half_canal_mm
-    sideways = np.abs(site.at[0] - np.float32(off))
+    sideways = np.abs(left - np.float32(off))
     if leak.side is Side.MIDLINE and leak.shape is not LeakShape.SHEET:
-        sideways = np.abs(np.abs(site.at[0]) - np.float32(0.5 * m.half_canal_mm))
+        sideways = np.abs(np.abs(left) - np.float32(0.5 * m.half_canal_mm))
     volume_mm3 = leak.volume_ml * 1000
     if leak.shape in {LeakShape.SHEET, LeakShape.BLOB}:
         thick = SHEET_MM if leak.shape is LeakShape.SHEET else 4.0
-        half_width = min(0.45 * m.half_canal_mm, np.sqrt(volume_mm3 / thick) / 2)
+        half_width = min(0.45 * m.half_canal_mm, float(np.sqrt(volume_mm3 / thick)) / 2)
         half_length = volume_mm3 / thick / (4 * half_width)
         field = np.maximum(
             np.abs(front - np.float32(thick / 2)) / np.float32(thick / 2),
-            np.hypot(sideways / np.float32(half_width), site.at[2] / np.float32(half_length)),
+            np.hypot(sideways / np.float32(half_width), up / np.float32(half_length)),
         )
     else:
         cords = 2 if leak.side is Side.MIDLINE else 1
         radius, half_length = _cord_size(volume_mm3 / cords, EPIDURAL_RADIUS_MM, along_mm)
         across = np.hypot(front - np.float32(radius), sideways) / np.float32(radius)
-        field = np.maximum(across, np.abs(site.at[2]) / np.float32(half_length))
+        field = np.maximum(across, np.abs(up) / np.float32(half_length))
     # Through the basivertebral foramen, then to the side behind the wall.
-    way = _capsule(site, (0.0, 0.1 * m.depth_mm, 0.0), (0.5 * off, m.wall_mm + 1.5, 0.0), 1.3)
-    return np.asarray(field, dtype=np.float32), allowed, way
+    way = _through_bone(site, ((0.0, 0.1 * m.depth_mm, 0.0), (0.5 * off, m.wall_mm + 1.5, 0.0)), 1.3)
+    return allowed, np.asarray(field, dtype=np.float32), way
 
 
-def _diskal(site: Site, leak: LeakSpec) -> Plan:
+def _diskal(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
     m = site.measures
     up = 1.0 if leak.above else -1.0
-    allowed = (site.compartments == Compartment.DISC) & (site.at[2] * np.float32(up) > 0)
+    allowed = free & (site.compartments == Compartment.DISC) & (site.at[2] * np.float32(up) > 0)
     entry = (0.35 * side_sign(leak.side) * m.width_mm / 2, -0.15 * m.depth_mm / 2, up * m.height_mm / 2)
-    flat = [a - np.float32(c) for a, c in zip(site.at, entry, strict=True)]
-    field = np.sqrt(flat[0] ** 2 + (1.2 * flat[1]) ** 2 + (0.9 * (flat[2] - np.float32(2.0 * up))) ** 2)
-    way = _capsule(
-        site,
-        (entry[0], entry[1], 0.1 * up * m.height_mm),
-        (entry[0], entry[1], entry[2] + up),
-        WAY_RADIUS_MM * 1.6,
-    )
-    return np.asarray(field, dtype=np.float32), allowed, way
+    left, back, above = (a - np.float32(c) for a, c in zip(site.points(allowed), entry, strict=True))
+    field = np.sqrt(left**2 + (1.2 * back) ** 2 + (0.9 * (above - np.float32(2.0 * up))) ** 2)
+    inner, outer = (*entry[:2], 0.1 * up * m.height_mm), (*entry[:2], entry[2] + up)
+    return allowed, np.asarray(field, dtype=np.float32), _through_bone(site, (inner, outer), 1.5)
 
 
-def _foraminal(site: Site, leak: LeakSpec) -> Plan:
+def _foraminal(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
     m = site.measures
     sign = side_sign(leak.side) or 1.0
     wanted = Compartment.FORAMEN_LEFT if sign > 0 else Compartment.FORAMEN_RIGHT
-    allowed = (site.compartments == wanted) & ((site.at[2] > 0) == leak.above)
+    allowed = free & (site.compartments == wanted) & ((site.at[2] > 0) == leak.above)
     if not allowed.any():
         raise ValueError("the foramen is not in view")
     level = m.spacing_above_mm / 2 if leak.above else -m.spacing_below_mm / 2
     # Veins run through the foramen's upper part, in front of the nerve.
-    centre = (sign * (m.half_canal_mm + 3.0), m.wall_mm + 3.0, level + 2.0)
-    nearest = int(np.argmin(np.where(allowed, _distance2(site, centre), np.inf)))
-    start = _point_of(site, nearest)
-    field = np.sqrt(_distance2(site, start))
-    way = _capsule(
-        site,
-        (0.2 * start[0], 0.1 * m.depth_mm, 0.3 * start[2]),
-        (start[0], m.wall_mm - 1, np.clip(start[2], -0.4 * m.height_mm, 0.4 * m.height_mm)),
-        WAY_RADIUS_MM,
-    )
-    return np.asarray(field, dtype=np.float32), allowed, way
+    points = site.points(allowed)
+    wish = (sign * (m.half_canal_mm + 3.0), m.wall_mm + 3.0, level + 2.0)
+    nearest = int(np.argmin(_distance2(points, wish)))
+    start = (float(points[0][nearest]), float(points[1][nearest]), float(points[2][nearest]))
+    edge = float(np.clip(start[2], -0.4 * m.height_mm, 0.4 * m.height_mm))
+    way = ((0.2 * start[0], 0.1 * m.depth_mm, 0.3 * start[2]), (start[0], m.wall_mm - 1.0, edge))
+    return allowed, np.sqrt(_distance2(points, start)), _through_bone(site, way, WAY_RADIUS_MM)
 
 
-def _paravertebral(site: Site, leak: LeakSpec) -> Plan:
+def _paravertebral(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
     m = site.measures
     sign = side_sign(leak.side) or 1.0
-    left, back, up = site.at
-    allowed = (site.compartments == Compartment.ELSEWHERE) & (left * np.float32(sign) > 0)
-    allowed &= back < np.float32(m.wall_mm - 3.0)
-    volume_mm3 = leak.volume_ml * 1000
+    allowed = free & (site.compartments == Compartment.ELSEWHERE) & (site.at[0] * np.float32(sign) > 0)
+    allowed &= (site.at[1] < np.float32(m.wall_mm - 3.0)) & (site.outline_mm < np.float32(FURTHEST_MM))
+    allowed &= np.abs(site.at[2]) < np.float32(0.5 * m.height_mm + 6.0)
+    left, back, up = site.points(allowed)
     exit_left = sign * m.width_mm / 2
     if leak.shape is LeakShape.BLOB:
         centre = (exit_left + sign * 3.0, -0.1 * m.depth_mm, 0.0)
-        field = np.sqrt(_distance2(site, centre))
+        field = np.sqrt(_distance2((left, back, up), centre))
     else:
         # A segmental vein around the waist of the body, from its side to its front.
-        radius, half_length = _cord_size(volume_mm3, VEIN_RADIUS_MM, 40.0)
-        angle = np.arctan2(left * np.float32(sign), -back - np.float32(0.0))
+        radius, half_length = _cord_size(leak.volume_ml * 1000, VEIN_RADIUS_MM, 36.0)
+        angle = np.arctan2(left * np.float32(sign), -back)
         reach = 0.42 * (m.width_mm + m.depth_mm) / 2
         along = (np.float32(np.pi / 2) - angle) * np.float32(reach)
-        across = np.hypot(site.outline_mm - np.float32(radius + 0.2), up - 0.08 * along) / np.float32(radius)
+        beside = site.outline_mm[allowed] - np.float32(radius + 0.2)
+        across = np.hypot(beside, up - 0.08 * along) / np.float32(radius)
         field = np.maximum(across, np.abs(along - np.float32(half_length)) / np.float32(half_length))
-    way = _capsule(
-        site,
-        (0.5 * exit_left, -0.1 * m.depth_mm, 0.0),
-        (1.1 * exit_left, -0.05 * m.depth_mm, 0.0),
-        WAY_RADIUS_MM,
-    )
-    return np.asarray(field, dtype=np.float32), allowed, way
+    way = ((0.5 * exit_left, -0.1 * m.depth_mm, 0.0), (1.1 * exit_left, -0.05 * m.depth_mm, 0.0))
+    return allowed, np.asarray(field, dtype=np.float32), _through_bone(site, way, WAY_RADIUS_MM)
 
 
-def needle_line(
-    site: Site, side: Side, *, transcostovertebral: bool = False
-) -> tuple[FloatArray, FloatArray]:
-    """Return the deep end (local mm) and outward unit vector of a needle's way through one pedicle."""
+def needle_line(site: Site, side: Side, *, beside_pedicle_mm: float = 0.0) -> tuple[FloatArray, FloatArray]:
+    """Return the deep end (local mm) and the outward unit vector of a needle's way.
+
+    Parameters
+    ----------
+    site
+        The vertebra.
+    side
+        Which pedicle.
+    beside_pedicle_mm
+        0 through the pedicle; about 7 between rib and transverse process (transcostovertebral).
+    """
     m = site.measures
     sign = side_sign(side) or 1.0
     tip = as_floats([sign * 0.2 * m.width_mm, -0.1 * m.depth_mm, -0.05 * m.height_mm])
-    through = as_floats([sign * m.pedicle_left_mm, m.wall_mm + 3.0, m.pedicle_superior_mm])
-    if transcostovertebral:
-        through += [sign * 7.0, 0.0, 0.0]
+    through = as_floats(
+        [sign * (m.pedicle_left_mm + beside_pedicle_mm), m.wall_mm + 3.0, m.pedicle_superior_mm]
+    )
     direction = through - tip
     return tip, as_floats(direction / np.linalg.norm(direction))
 
 
-def _access_track(site: Site, leak: LeakSpec) -> Plan:
+def _access_track(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
     m = site.measures
-    tip, direction = needle_line(site, leak.side)
-    offset = [a - np.float32(c) for a, c in zip(site.at, tip, strict=True)]
-    along = sum(o * np.float32(d) for o, d in zip(offset, direction, strict=True))
-    across = np.sqrt(np.maximum(sum(o * o for o in offset) - along**2, 0.0))
-    bone = (across < 1.0) & site.own
-    leaves = float(along[bone].max()) if bone.any() else m.depth_mm
+    beside = BESIDE_PEDICLE_MM if leak.shape is LeakShape.SHEET else 0.0
+    tip, direction = needle_line(site, leak.side, beside_pedicle_mm=beside)
+    along, across = along_and_across(site.points(site.own), tip, direction)
+    hit = along[across < 1.0]
+    leaves = float(hit.max()) if hit.size else m.depth_mm
     radius, half_length = _cord_size(leak.volume_ml * 1000, TRACK_RADIUS_MM, LONGEST_CORD_MM)
+    allowed = free & (site.compartments == Compartment.ELSEWHERE) & (site.at[1] > np.float32(m.wall_mm))
+    track = np.zeros(site.own.shape, dtype=np.bool_)
+    track[site.own] = (across < WAY_RADIUS_MM) & (along > 0)
+    along, across = along_and_across(site.points(allowed), tip, direction)
     field = np.maximum(
         across / np.float32(radius),
         np.abs(along - np.float32(leaves + half_length)) / np.float32(half_length),
     )
-    allowed = (site.compartments == Compartment.ELSEWHERE) & (along > leaves - 4.0) & (site.at[1] > m.wall_mm)
-    way = (across < WAY_RADIUS_MM) & (along > 0) & (along < leaves + 0.5)
-    return np.asarray(field, dtype=np.float32), np.asarray(allowed), np.asarray(way)
+    return allowed, np.where(along > leaves - 4.0, field, np.float32(1e3)).astype(np.float32), track
+
+
+def along_and_across(
+    at: Coordinates, tip: FloatArray, direction: FloatArray
+) -> tuple[Float32Array, Float32Array]:
+    """Return the distances of points along and at right angles to a line from its `tip`."""
+    offset = [a - np.float32(c) for a, c in zip(at, tip, strict=True)]
+    along = sum(o * np.float32(d) for o, d in zip(offset, direction, strict=True))
+    across = np.sqrt(np.maximum(sum(o * o for o in offset) - along**2, 0.0))
+    return np.asarray(along, dtype=np.float32), np.asarray(across, dtype=np.float32)
 
 
 def _cord_size(volume_mm3: float, radius_mm: float, longest_mm: float) -> tuple[float, float]:
@@ -228,16 +238,14 @@ def _cord_size(volume_mm3: float, radius_mm: float, longest_mm: float) -> tuple[
     return radius_mm, max(float(length) / 2, radius_mm)
 
 
-def _capsule(site: Site, start: Point, end: Point, radius_mm: float) -> BoolArray:
-    return np.asarray(distance_to_capsule(site.at, (start, end), radius_mm) < 0)
+def _through_bone(site: Site, ends: tuple[Point, Point], radius_mm: float) -> BoolArray:
+    """Return the voxels of the vertebra along a straight way."""
+    out = np.zeros(site.vertebrae.shape, dtype=np.bool_)
+    out[site.own] = distance_to_capsule(site.points(site.own), ends, radius_mm) < 0
+    return out
 
 
-def _distance2(site: Site, centre: Point) -> Float32Array:
+def _distance2(at: Coordinates, centre: Point) -> Float32Array:
     return np.asarray(
-        sum((a - np.float32(c)) ** 2 for a, c in zip(site.at, centre, strict=True)), dtype=np.float32
+        sum((a - np.float32(c)) ** 2 for a, c in zip(at, centre, strict=True)), dtype=np.float32
     )
-
-
-def _point_of(site: Site, flat_index: int) -> Point:
-    left, back, up = (float(a.ravel()[flat_index]) for a in site.at)
-    return left, back, up

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid
 from cementct.testing.borders import ByteArray
 from cementct.testing.shapes import Coordinates
+
+# Pieces smaller than this share of the largest one do not stay.
+CRUMB_SHARE = 0.12
 
 
 @dataclass(frozen=True)
@@ -99,40 +102,60 @@ class Site:
         """Where the body of this vertebra is."""
         return self.own & (self.compartments == Compartment.BODY)
 
+    def points(self, where: BoolArray) -> Coordinates:
+        """Return the local coordinates of the voxels in a mask, one value each."""
+        left, posterior, superior = (a[where] for a in self.at)
+        return left, posterior, superior
+
     def voxels_of(self, volume_ml: float) -> int:
         """Return the number of voxels of a volume."""
         return int(round(volume_ml / self.grid.voxel_ml))
 
 
 def grow(field: Float32Array, allowed: BoolArray, count: int) -> BoolArray:
-    """Return the `count` allowed voxels with the smallest `field`, crumbs removed.
+    """Return the `count` allowed voxels with the smallest `field`, loose crumbs replaced or left out.
+
+    Parameters
+    ----------
+    field
+        One value for each allowed voxel, in the order of ``allowed.ravel()``.
+    allowed
+        Where voxels may be chosen.
+    count
+        How many are wanted.
 
     Raises
     ------
     ValueError
         Where there are fewer allowed voxels.
     """
-    from scipy import ndimage
-
-    inside = np.flatnonzero(allowed.ravel())
+    inside = np.flatnonzero(allowed)
     if count > inside.size:
         raise ValueError(f"there is room for {inside.size} voxels, {count} were wanted")
     chosen = np.zeros(allowed.shape, dtype=np.bool_)
     if count == 0:
         return chosen
-    values = field.ravel()[inside].astype(np.float64)
-    for _ in range(4):
+    values = field.astype(np.float64)
+    for _ in range(6):
         picked = inside[np.argpartition(values, count - 1)[:count]]
-        chosen = np.zeros(allowed.shape, dtype=np.bool_)
-        chosen.ravel()[picked] = True
-        spans = [np.flatnonzero(chosen.any(axis=tuple(b for b in range(3) if b != a))) for a in range(3)]
-        block = tuple(slice(int(s[0]), int(s[-1]) + 1) for s in spans)
-        pieces, number = ndimage.label(chosen[block], structure=np.ones((3, 3, 3)))
-        sizes = np.bincount(pieces.ravel(), minlength=number + 1)
-        crumbs = np.flatnonzero((sizes < 0.12 * sizes[1:].max()) & (np.arange(sizes.size) > 0))
+        crumbs = _crumbs(picked, allowed.shape)
         if crumbs.size == 0:
             break
-        scattered = np.zeros(allowed.shape, dtype=np.bool_)
-        scattered[block] = np.isin(pieces, crumbs)
-        values[scattered.ravel()[inside]] += 1e6
+        values[np.searchsorted(inside, crumbs)] += 1e6
+    chosen.ravel()[np.setdiff1d(picked, crumbs)] = True
     return chosen
+
+
+def _crumbs(picked: IntArray, shape: tuple[int, ...]) -> IntArray:
+    """Return those of the flat indices that lie in pieces much smaller than the largest one."""
+    from scipy import ndimage
+
+    index = np.stack(np.unravel_index(picked, shape))
+    low = index.min(axis=1, keepdims=True)
+    local = tuple(index - low)
+    block = np.zeros([int(a.max()) + 1 for a in local], dtype=np.bool_)
+    block[local] = True
+    pieces, number = ndimage.label(block, structure=np.ones((3, 3, 3)))
+    sizes = np.bincount(pieces.ravel(), minlength=number + 1)[1:]
+    small = np.flatnonzero(sizes < CRUMB_SHARE * sizes.max()) + 1
+    return np.asarray(picked[np.isin(pieces[local], small)], dtype=np.intp)

@@ -84,7 +84,9 @@ def _paint_trunk(
         hu[inside] = muscle[inside]
     kidney = _oval(side, behind, (width + 46, -26.0), (23.0, 21.0)) & (lumbar > 0.45) & (lumbar < 1.01)
     hu[kidney & (at.place < _index(column, Level.L3))] = 36.0
-    lung = _oval(side, behind, (70.0, -52.0), (52.0, 70.0)) & (side > width + 6) & (thoracic > 0.55)
+    lung = _oval(side, behind, (70.0, -52.0), (52.0, 70.0)) & (side > width + 6)
+    # The diaphragm's dome: the lung ends higher up near the column.
+    lung &= thoracic > 0.85 - 0.006 * np.minimum(side, 75.0) + 0.02 * texture
     hu[lung] = LUNG_HU + 25 * texture[lung]
     skin = behind > BACK_DEPTH_MM - 2.0
     hu[skin] = 30.0

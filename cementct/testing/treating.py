@@ -28,6 +28,8 @@ from cementct.testing.truth import CaseTruth, LeakTruth, VertebraTruth, category
 
 # Smooth variation of the intensity inside one deposit, as a share of it.
 OPACITY_SPREAD = 0.02
+# Less of a body than this at the scan's edge is not a vertebra in view.
+LEAST_BODY_ML = 0.5
 # Height loss from which a body counts as compressed (the contract).
 COMPRESSED_FROM = 0.20
 
@@ -170,7 +172,7 @@ def judge_case(spec: CaseSpec, anatomy: Anatomy, injection: Injection) -> CaseTr
     for vertebra in anatomy.column:
         inside = anatomy.bodies == vertebra.number
         layers = inside.any(axis=(1, 2))
-        if not layers.any():
+        if np.count_nonzero(inside) * anatomy.lattices.fine.voxel_ml < LEAST_BODY_ML:
             continue
         record = injection.records.get(vertebra.number)
         if record is None:

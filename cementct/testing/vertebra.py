@@ -81,8 +81,11 @@ class VertebraShape:
         share = np.clip(posterior / self.size.depth_mm + 0.5, -0.05, 1.05)
         front, back = self.size.anterior_height_mm, self.size.posterior_height_mm
         c = self.compression
-        fit = np.polyfit(DEPTHS_OF_LOSS, (c.anterior, c.middle, c.posterior), 2)
-        return np.asarray(front + (back - front) * share), np.asarray(np.maximum(np.polyval(fit, share), 0.0))
+        height = np.asarray(front + (back - front) * share, dtype=np.float32)
+        if not (c.anterior or c.middle or c.posterior):
+            return height, np.zeros(1, dtype=np.float32)
+        a, b, d = (float(v) for v in np.polyfit(DEPTHS_OF_LOSS, (c.anterior, c.middle, c.posterior), 2))
+        return height, np.asarray(np.maximum((a * share + b) * share + d, 0.0), dtype=np.float32)
 
     def _hollow(self, left: Float32Array, posterior: Float32Array) -> Float32Array:
         radius2 = (left / (0.46 * self.size.width_mm)) ** 2 + (posterior / (0.46 * self.size.depth_mm)) ** 2
@@ -153,9 +156,9 @@ class VertebraShape:
         )
 
     def distance_to_arch(self, at: Coordinates) -> Float32Array:
-        """Return the signed distance to pedicles and posterior elements (of S1: to the rest of the sacrum)."""
+        """Return the signed distance to pedicles and posterior elements (S1: the rest of the sacrum)."""
         mirrored = (np.abs(at[0]), at[1], at[2])
-        pedicles = self.distance_to_pedicles(at)
+        pedicles = smooth_union(self.distance_to_pedicles(at), self._distance_to_ring(mirrored), 2.5)
         if self.level is Level.S1:
             rest = self._distance_to_sacral_parts(mirrored)
         elif self.level.is_thoracic:
@@ -169,8 +172,11 @@ class VertebraShape:
         size = self.size
         half_width, half_depth = size.canal_width_mm / 2, size.canal_depth_mm / 2
         across = np.abs(at[0]) / half_width
-        along = np.abs(at[1] - self.wall_mm - half_depth) / half_depth
-        radius = (across**2.8 + along**2.8) ** (1 / 2.8)
+        along = (at[1] - self.wall_mm - half_depth) / half_depth
+        # Flat in front, where it follows the posterior wall, round behind.
+        round_part = (across**2.2 + np.abs(along) ** 2.2) ** (1 / 2.2)
+        flat_part = (across**7 + np.abs(along) ** 7) ** (1 / 7)
+        radius = np.where(along > 0, round_part, flat_part)
         return np.asarray((radius - 1.0) * min(half_width, half_depth), dtype=np.float32)
 
     def distance_to_basivertebral_vein(self, at: Coordinates) -> Float32Array:
@@ -196,6 +202,18 @@ class VertebraShape:
         if self.level in {Level.T12, Level.T13}:
             points = points[:4]
         return distance_to_path((np.abs(at[0]), at[1], at[2]), points, 3.6)
+
+    def _distance_to_ring(self, at: Coordinates) -> Float32Array:
+        """Return the block that fills the corners between pedicles and laminae; the canal is cut from it."""
+        size = self.size
+        depth = size.canal_depth_mm
+        centre = (0.0, self.wall_mm + 0.75 * depth, self.pedicle_superior_mm - 0.12 * size.pedicle_height_mm)
+        half = (
+            (size.canal_width_mm + size.pedicle_width_mm) / 2,
+            0.25 * depth + 1.5,
+            0.3 * size.pedicle_height_mm,
+        )
+        return distance_to_box(at, centre, half, 2.0)
 
     def _distance_to_lumbar_processes(self, at: Coordinates) -> Float32Array:
         size, ped, arch_s = self.size, self.pedicle_left_mm, self.pedicle_superior_mm
