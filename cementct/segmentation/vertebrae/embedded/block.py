@@ -60,6 +60,8 @@ class VertebraBlock:
         Coordinates of the samples.
     placement
         Where the block lies.
+    spacing_mm
+        Of the volume, as met along left, back and up.
     """
 
     hu: Float32Array
@@ -67,6 +69,7 @@ class VertebraBlock:
     back_mm: FloatArray
     up_mm: FloatArray
     placement: Placement
+    spacing_mm: FloatArray
 
     def at(
         self, left_mm: FloatArray, back_mm: FloatArray, up_mm: FloatArray, values: Float32Array
@@ -107,4 +110,5 @@ def sample_block(volume: Volume, placement: Placement, half_height_mm: float) ->
     hu = ndimage.map_coordinates(
         volume.hu, np.asarray(index, dtype=np.float32), order=1, output=np.float32, cval=PADDING_HU
     )
-    return VertebraBlock(hu, left, back, up, placement)
+    axes = np.stack([placement.left, placement.back, placement.up])
+    return VertebraBlock(hu, left, back, up, placement, (axes**2) @ spacing)

@@ -20,6 +20,9 @@ SMALLEST_CEMENT_MM3 = 60.0
 STRONG_EDGE_HU = 220.0
 # An edge of this height over 2 mm is as good as any.
 SMOOTHING_MM = 0.8
+SMOOTHING_PER_SLICE = 0.45
+# Standard deviation of the smoothing; along thick slices in shares of their distance, or the steepest place
+# between two slices would be anywhere between them.
 
 
 def smoothed_hu(block: VertebraBlock) -> Float32Array:
@@ -27,8 +30,9 @@ def smoothed_hu(block: VertebraBlock) -> Float32Array:
     from scipy import ndimage
 
     measured = block.hu > NOT_MEASURED_BELOW_HU
-    filled = np.where(measured, np.clip(block.hu, DARKEST_HU, BRIGHTEST_HU), 40.0)
-    return np.asarray(ndimage.gaussian_filter(filled, SMOOTHING_MM), dtype=np.float32)
+    filled = np.where(measured, np.clip(block.hu, DARKEST_HU, BRIGHTEST_HU), np.float32(40.0))
+    width = np.maximum(SMOOTHING_MM, SMOOTHING_PER_SLICE * block.spacing_mm)
+    return np.asarray(ndimage.gaussian_filter(filled, width), dtype=np.float32)
 
 
 def find_dense(block: VertebraBlock) -> BoolArray:

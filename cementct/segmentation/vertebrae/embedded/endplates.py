@@ -14,16 +14,17 @@ from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWal
 from cementct.segmentation.vertebrae.embedded.side_wall import SideWall
 from cementct.segmentation.vertebrae.embedded.surfaces import find_surface
 
-SEARCH_SHARE = (0.16, 0.56)
+SEARCH_SHARE = (0.16, 0.505)
 # An endplate is looked for between these shares of the spacing from the middle of the body.
 USUAL_SHARE = 0.41
 PRIOR = 0.25
-# Cost at either end of the search against its middle (`USUAL_SHARE`).
+PRIOR_SPREAD = 0.15
+# Cost of an endplate so far (share of the spacing) from `USUAL_SHARE`; it grows with the square.
 SAMPLE_MM = 2.0
 # Spacing of the columns: endplates bend gently.
 STEP_COST = 0.3
 JUMP_COST = 0.9
-DRAWN_IN_MM = 0.3
+DRAWN_IN_MM = 0.55
 # Steepest descent lies this far outside the half height of a thin endplate.
 CUT_EDGE_MM = 0.5
 # Where the scan ends the body is taken to end this far before it.
@@ -88,8 +89,7 @@ def find_endplates(
 
         gain = edge_gain(np.asarray(sampled(smoothed, -1.0) - sampled(smoothed, 1.0), dtype=np.float32))
         gain[sampled(dense.astype(np.float32)) > 0.5] = 0
-        usual = USUAL_SHARE * placed.spacing_mm
-        prior = PRIOR * ((distance - usual) / (distance[-1] - usual)) ** 2
+        prior = PRIOR * ((distance / placed.spacing_mm - USUAL_SHARE) / PRIOR_SPREAD) ** 2
         cost = ((prior - gain) * weight[..., None]).astype(np.float32)
         place = find_surface(cost, step_cost=STEP_COST, jump_cost=JUMP_COST)
         nearest = np.clip(np.round(place).astype(int), 0, len(distance) - 1)

@@ -25,7 +25,7 @@ PRIOR_PER_MM2 = 0.0012
 # Cost of a square millimetre from the ellipse of usual shape: it decides where there is no edge at all.
 STEP_COST = 0.25
 JUMP_COST = 0.8
-DRAWN_IN_MM = 0.5
+DRAWN_IN_MM = 0.75
 # Steepest descent lies this far outside the half height of a thin cortex.
 
 
