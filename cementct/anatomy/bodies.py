@@ -10,7 +10,7 @@ from cementct.anatomy.model import HeightField
 from cementct.anatomy.sampling import SURFACE, Block, local_coordinates
 from cementct.core.arrays import BoolArray
 from cementct.core.frame import Frame
-from cementct.core.grid import Grid
+from cementct.core.grid import Box, Grid
 from cementct.core.image import Region
 
 # Where holes in axial slices make up more than this share of a body, it is hollow, and holes are closed in
@@ -21,8 +21,8 @@ HOLLOW_SHARE = 0.03
 BEYOND_FACES_MM = 14.0
 
 
-# Transverse processes spring from the side of the lowest lumbar bodies. What lies farther than this (mm) outside
-# both rims is not body, unless it is less than this (mm³) in all.
+# Transverse processes spring from the side of the lowest lumbar bodies. What lies farther than this (mm)
+# outside both rims is not body, unless it is less than this (mm³) in all.
 OUTSIDE_RIMS_MM = 2.5
 LEAST_PROCESS_MM3 = 150.0
 # Tongues of a rim thinner than twice this are processes or osteophytes, mm.
@@ -32,11 +32,13 @@ LEAST_RIM_SHARE = 0.55
 
 
 def rim_limit(block: Block, faces: tuple[HeightField, HeightField]) -> BoolArray | None:
-    """Return the outline, over (left, posterior), that a body stays within; None where its rims are unclear."""
-    rims = np.zeros(block.bone.shape[:2], dtype=np.bool_)
+    """Return the outline over (left, posterior) that a body stays within; None where its rims are unclear."""
+    rims = np.zeros((block.left_mm.size, block.posterior_mm.size), dtype=np.bool_)
     for face in faces:
-        rows = np.clip(np.searchsorted(block.left_mm, face.first_mm - 1e-6), 0, rims.shape[0] - 1)
-        columns = np.clip(np.searchsorted(block.posterior_mm, face.second_mm - 1e-6), 0, rims.shape[1] - 1)
+        rows = np.clip(np.searchsorted(block.left_mm, face.first_mm - 1e-6), 0, block.left_mm.size - 1)
+        columns = np.clip(
+            np.searchsorted(block.posterior_mm, face.second_mm - 1e-6), 0, block.posterior_mm.size - 1
+        )
         rims[np.ix_(rows, columns)] |= np.isfinite(face.height_mm)
     rims = _opened(rims, TONGUE_RADIUS_MM / block.step_mm)
     seen = (block.bone >= SURFACE).any(axis=2)
@@ -96,21 +98,24 @@ def fill_body(body: BoolArray) -> BoolArray:
 
 
 def _fill_slices(mask: BoolArray, axis: int) -> BoolArray:
-    stack = np.moveaxis(mask, axis, 0)
-    filled = np.stack([ndimage.binary_fill_holes(plane) for plane in stack])
-    return np.asarray(np.moveaxis(filled, 0, axis))
+    """Fill what is enclosed within each slice across an axis, all slices at once."""
+    in_plane = np.zeros((3, 3, 3), dtype=np.bool_)
+    in_plane[1], in_plane[:, 1, 1] = ndimage.generate_binary_structure(2, 1), [False, True, False]
+    stack = np.pad(np.moveaxis(mask, axis, 0), ((0, 0), (1, 1), (1, 1)))
+    labels, _ = ndimage.label(~stack, structure=in_plane)
+    open_air = np.zeros(int(labels.max()) + 1, dtype=np.bool_)
+    open_air[labels[:, 0, 0]] = True
+    enclosed = ~open_air[labels] & ~stack
+    return np.asarray(np.moveaxis((stack | enclosed)[:, 1:-1, 1:-1], 0, axis))
 
 
 def _trimmed(whole: Region, voxels: BoolArray) -> Region:
     inner = Region.of(voxels)
-    start, stop = (
-        tuple(a + b for a, b in zip(part, whole.box.start, strict=True))
-        for part in (inner.box.start, inner.box.stop)
-    )
-    return Region(type(inner.box)(start, stop), inner.voxels)  # type: ignore[arg-type]
+    z, y, x = whole.box.start
+    (z0, y0, x0), (z1, y1, x1) = inner.box.start, inner.box.stop
+    return Region(Box((z + z0, y + y0, x + x0), (z + z1, y + y1, x + x1)), inner.voxels)
 
 
-def body_as_given(grid: Grid, body: Region) -> Region:
+def body_as_given(body: Region) -> Region:
     """Return a body that an engine outlined itself, with its cavities filled."""
-    del grid
     return _trimmed(body, fill_body(largest_patch(body.voxels)))

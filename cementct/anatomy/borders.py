@@ -140,7 +140,7 @@ def wall_at(borders: Borders, left_mm: FloatArray, superior_mm: FloatArray) -> F
 
 
 def _find_back(grid: Grid, borders: Borders, bone: BoolArray, box: Box) -> HeightField:
-    """March backwards from canal and foramina to laminae and facets; straight across where there is no bone."""
+    """March backwards from canal and foramina to laminae and facets; straight across where none is."""
     middle = float(np.nanmean(borders.wall.height_mm))
     reach = Extent(
         (min(borders.right.lateral_mm, -20.0) - 3, max(borders.left.lateral_mm, 20.0) + 3),
@@ -184,7 +184,7 @@ def _corners(reach: Extent, height_mm: float) -> tuple[FloatArray, FloatArray, F
 
 
 def _march(block: Block, start_mm: FloatArray) -> FloatArray:
-    """Return where a march backwards from a surface over (left, superior) meets bone; NaN if it starts in it."""
+    """Return where a march backwards from a surface over (left, superior) meets bone; NaN if it starts so."""
     begun = block.posterior_mm[None, None, :] >= start_mm[:, :, None]
     bone = np.where(begun, np.moveaxis(block.bone, 1, -1), 0.0).astype(np.float32)
     first_begun = begun.argmax(axis=-1)

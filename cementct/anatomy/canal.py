@@ -90,8 +90,10 @@ def _hole_in_slice(block: Block, bone: BoolArray, closing_mm: float) -> BoolArra
         left = float(block.left_mm[rows].mean())
         behind = float(block.posterior_mm[columns].mean())
         near = abs(left) <= GREATEST_SIDE_OFFSET_MM
-        if near and LEAST_OFFSET_BEHIND_MM <= behind <= GREATEST_OFFSET_BEHIND_MM and (
-            best is None or area[number] > area[best]
+        if (
+            near
+            and LEAST_OFFSET_BEHIND_MM <= behind <= GREATEST_OFFSET_BEHIND_MM
+            and (best is None or area[number] > area[best])
         ):
             best = int(number)
     return None if best is None else np.asarray(labels == best)

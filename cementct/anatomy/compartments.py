@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from scipy import ndimage
 
-from cementct.anatomy.borders import Borders, find_borders
+from cementct.anatomy.borders import GREATEST_FORAMEN_DEPTH_MM, Borders, find_borders
 from cementct.anatomy.fields import extended_at
 from cementct.anatomy.model import Compartment, CompartmentMap, HeightField, Vertebra
 from cementct.anatomy.sampling import Extent, local_coordinates
 from cementct.anatomy.spaces import Neighbours
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cementct.core.grid import Box, Grid
 
+Coordinates = tuple[Float32Array, Float32Array, Float32Array]
 ByteArray = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 # Voxels between the rim of a disc and the canal belong to the disc where the gap is no wider than this, mm.
@@ -32,15 +35,15 @@ MARGIN_MM = 3.0
 class _Place:
     """Where the voxels of one interval lie: coordinates in both frames, and the blend between them."""
 
-    upper: tuple[Float32Array, Float32Array, Float32Array]
-    lower: tuple[Float32Array, Float32Array, Float32Array]
+    upper: Coordinates
+    lower: Coordinates
     blend: Float32Array
 
-    @property
+    @cached_property
     def left(self) -> Float32Array:
         return self.mix(self.upper[0], self.lower[0])
 
-    @property
+    @cached_property
     def posterior(self) -> Float32Array:
         return self.mix(self.upper[1], self.lower[1])
 
@@ -66,7 +69,7 @@ def map_compartments(
     """
     borders = find_borders(grid, vertebrae, bone, bone_box)
     chain = neighbours.around(borders)
-    intervals = [_interval_box(grid, a, b) for a, b in zip(chain, chain[1:], strict=False)]
+    intervals = [_interval_box(grid, a, b) for a, b in pairwise(chain)]
     box = bone_box
     for part in intervals:
         box = box.union(part)
@@ -135,34 +138,58 @@ def _fill_interval(
     compartment, place, solid = into
     coords = [local_coordinates(grid, box, borders.frame) for borders in pair]
     between = (coords[0][2] <= 0) & (coords[1][2] > 0) & ~solid
+    between &= _near(upper, lower, coords)
     chosen = np.nonzero(between)
     if chosen[0].size == 0:
         return
+    where = _place(upper, lower, coords, chosen)
+    wall = where.mix(_at(upper.wall, where.upper), _at(lower.wall, where.lower))
+    back = where.mix(_at(upper.back, where.upper), _at(lower.back, where.lower))
+    behind = (where.posterior > wall) & (where.posterior < back)
+    kind = np.zeros(wall.shape, dtype=np.uint8)
+    kind[_in_disc(where, upper, lower, wall)] = Compartment.DISC
+    for side, number in ((1, Compartment.FORAMEN_LEFT), (-1, Compartment.FORAMEN_RIGHT)):
+        kind[behind & _in_foramen(where, upper, lower, side)] = number
+    kind[behind & _between(where, upper, lower)] = Compartment.CANAL
+    nearest = np.where(where.blend < 0.5, max(index, 1), index + 1)
+    own_place = np.where(kind == Compartment.CANAL, nearest, index)
+    compartment[chosen] = np.where(kind > 0, kind, compartment[chosen])
+    place[chosen] = np.where(kind > 0, own_place, place[chosen]).astype(np.uint8)
+
+
+def _near(upper: Borders, lower: Borders, coords: Sequence[Sequence[Float32Array]]) -> BoolArray:
+    """Tell which voxels can lie in a space at all, by plain limits on their coordinates."""
+    left, posterior, superior = coords[0]
+    faces = (upper.inferior_endplate, lower.superior_endplate)
+    sides = (upper.left, upper.right, lower.left, lower.right)
+    lateral = max(abs(side.lateral_mm) for side in sides) + MARGIN_MM
+    medial = max(abs(side.medial_mm) for side in sides) + MARGIN_MM
+    front = float(min(np.min(upper.wall.height_mm), np.min(lower.wall.height_mm))) - 2 * MARGIN_MM
+    canal_end = float(max(np.nanmax(upper.back.height_mm), np.nanmax(lower.back.height_mm))) + 2 * MARGIN_MM
+    foramen_end = front + 4 * MARGIN_MM + GREATEST_FORAMEN_DEPTH_MM
+    outward = np.abs(left)
+    behind = (posterior >= front) & (outward <= lateral)
+    behind &= posterior <= np.where(outward <= medial, canal_end, foramen_end)
+    in_disc = (superior <= float(np.nanmax(faces[0].height_mm, initial=-np.inf))) & (posterior < front)
+    in_disc &= coords[1][2] >= float(np.nanmin(faces[1].height_mm, initial=np.inf))
+    in_disc &= (left >= min(float(f.first_mm[0]) for f in faces) - MARGIN_MM) & (
+        left <= max(float(f.first_mm[-1]) for f in faces) + MARGIN_MM
+    )
+    return np.asarray(behind | in_disc)
+
+
+def _place(
+    upper: Borders, lower: Borders, coords: Sequence[Sequence[Float32Array]], chosen: tuple[IntArray, ...]
+) -> _Place:
     above, below = (tuple(axis[chosen] for axis in c) for c in coords)
-    where = _Place(
+    return _Place(
         (above[0], above[1], above[2]),
         (below[0], below[1], below[2]),
         _blend(upper, lower, above[2], below[2]),
     )
-    wall = where.mix(_at(upper.wall, where.upper), _at(lower.wall, where.lower))
-    back = where.mix(_at(upper.back, where.upper), _at(lower.back, where.lower))
-    depth = where.posterior
-    behind = (depth > wall) & (depth < back)
-    in_canal = behind & _between(where, upper, lower)
-    foramina = [_in_foramen(where, upper, lower, side) & behind & ~in_canal for side in (1, -1)]
-    disc = _in_disc(where, upper, lower, wall) & ~in_canal & ~foramina[0] & ~foramina[1]
-    kind = np.zeros(depth.shape, dtype=np.uint8)
-    kind[disc] = Compartment.DISC
-    kind[foramina[0]] = Compartment.FORAMEN_LEFT
-    kind[foramina[1]] = Compartment.FORAMEN_RIGHT
-    kind[in_canal] = Compartment.CANAL
-    nearest = np.where(where.blend < 0.5, max(index, 1), index + 1)
-    compartment[chosen] = np.where(kind > 0, kind, compartment[chosen])
-    own_place = np.where(kind == Compartment.CANAL, nearest, index)
-    place[chosen] = np.where(kind > 0, own_place, place[chosen]).astype(np.uint8)
 
 
-def _at(field: HeightField, at: tuple[Float32Array, Float32Array, Float32Array]) -> Float32Array:
+def _at(field: HeightField, at: Coordinates) -> Float32Array:
     return extended_at(field, at[0], at[2]).astype(np.float32)
 
 
@@ -190,17 +217,27 @@ def _in_foramen(where: _Place, upper: Borders, lower: Borders, side: int) -> Boo
 def _in_disc(where: _Place, upper: Borders, lower: Borders, wall: Float32Array) -> BoolArray:
     """Tell what lies between the faces and within the line that joins their rims."""
     top, bottom = upper.inferior_endplate, lower.superior_endplate
-    gap_above = extended_at(top, where.upper[0], where.upper[1]) - where.upper[2]
-    gap_below = where.lower[2] - extended_at(bottom, where.lower[0], where.lower[1])
+    inside = np.zeros(wall.shape, dtype=np.bool_)
+    highest = float(np.nanmax(top.height_mm, initial=-np.inf))
+    lowest = float(np.nanmin(bottom.height_mm, initial=np.inf))
+    some = np.flatnonzero(
+        (where.upper[2] <= highest) & (where.lower[2] >= lowest) & (where.posterior <= wall + RIM_TO_CANAL_MM)
+    )
+    above: Coordinates = (where.upper[0][some], where.upper[1][some], where.upper[2][some])
+    below: Coordinates = (where.lower[0][some], where.lower[1][some], where.lower[2][some])
+    gap_above = extended_at(top, above[0], above[1]) - above[2]
+    gap_below = below[2] - extended_at(bottom, below[0], below[1])
     share = gap_above / np.maximum(gap_above + gap_below, 1e-6)
-    outside = (1 - share) * rim_distance(top, where.upper) + share * rim_distance(bottom, where.lower)
-    within = outside <= 0
-    at_canal = (outside <= RIM_TO_CANAL_MM) & (where.posterior > 0) & (where.posterior <= wall)
-    at_canal &= _between(where, upper, lower)
-    return np.asarray((gap_above >= 0) & (gap_below >= 0) & (within | at_canal))
+    outside = (1 - share) * rim_distance(top, above) + share * rim_distance(bottom, below)
+    at_canal = (
+        (outside <= RIM_TO_CANAL_MM) & (where.posterior[some] > 0) & (where.posterior[some] <= wall[some])
+    )
+    at_canal &= _between(where, upper, lower)[some]
+    inside[some] = (gap_above >= 0) & (gap_below >= 0) & ((outside <= 0) | at_canal)
+    return inside
 
 
-def rim_distance(face: HeightField, at: tuple[Float32Array, Float32Array, Float32Array]) -> FloatArray:
+def rim_distance(face: HeightField, at: Coordinates) -> FloatArray:
     """Return the signed distance from the rim of a face, negative within it, in millimetres."""
     known = np.pad(np.isfinite(face.height_mm), 12)
     step = float(face.first_mm[1] - face.first_mm[0])

@@ -11,19 +11,19 @@ from cementct.anatomy.compartments import map_compartments
 from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.model import CompartmentMap, Spine, Vertebra
 from cementct.anatomy.naming import Landmarks, LevelHints, Names, name_levels, number_of
-from cementct.anatomy.orientation import agreed_axes, rough_frames
+from cementct.anatomy.orientation import agreed_axes, is_near, rough_frames
 from cementct.anatomy.outline import (
     Bone,
     Expectation,
     Outline,
     measure_outline,
-    moved_canal,
     recentred,
     refined_frame,
 )
-from cementct.anatomy.parts import clean_regions
+from cementct.anatomy.parts import clean_regions, thinned
 from cementct.anatomy.spaces import Neighbours
 from cementct.anatomy.view import cut_by_scan, with_body_in_view
+from cementct.anatomy.walls import LEAST_INTACT_SHARE
 from cementct.core.arrays import BoolArray, FloatArray, as_floats
 from cementct.core.findings import LevelSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
@@ -33,12 +33,20 @@ from cementct.core.image import Region, Volume
 
 __all__ = ["LevelHints", "describe_spine", "replace_bodies"]
 
-# Distance of samples in the first look and in the measurement itself, mm.
+# The first look, which only has to find the frames, uses every so manieth voxel that spacing stays under this
+# and samples this far apart, mm.
+THINNED_SPACING_MM = 1.6
 FIRST_STEP_MM = 1.5
+# It is repeated until no frame moves, at most so often.
+FIRST_ROUNDS = 3
+# Distance of samples in the measurement itself, mm.
 STEP_MM = 1.0
 
 
-def describe_spine(volume: Volume, labels: SpineLabels, *, hints: LevelHints = LevelHints()) -> Spine:
+NO_HINTS = LevelHints()
+
+
+def describe_spine(volume: Volume, labels: SpineLabels, *, hints: LevelHints = NO_HINTS) -> Spine:
     """Measure every vertebra in view and the spaces between them.
 
     Parameters
@@ -58,26 +66,21 @@ def describe_spine(volume: Volume, labels: SpineLabels, *, hints: LevelHints = L
     """
     regions = clean_regions(labels.vertebrae)
     order, against_header = _order(labels, regions)
-    frames = [labels.frames.get(n) for n in order]
-    rough = rough_frames(volume.grid, [regions[n] for n in order])
-    frames = [given or found for given, found in zip(frames, rough, strict=True)]
-    kept = [i for i, frame in enumerate(frames) if frame is not None]
-    if not kept:
+    frames = _first_frames(labels, order)
+    if not frames:
         return _empty(volume)
-    bone = Bone(labels.vertebrae.labels, volume.grid)
-    bodies = clean_regions(labels.bodies) if labels.bodies is not None else {}
-    outlines = _measure(
-        bone,
-        [(order[i], regions[order[i]], frame) for i in kept if (frame := frames[i]) is not None],
-        bodies,
-    )
-    outlines = with_body_in_view(outlines)
+    outlines = with_body_in_view(_measure(labels, regions, frames))
     vertebrae = _vertebrae(volume, labels, outlines, hints)
-    return _assembled(volume, labels, vertebrae, against_header)
+    return _assembled(volume, labels, vertebrae, against_header=against_header)
 
 
 def replace_bodies(
-    volume: Volume, labels: SpineLabels, spine: Spine, bodies: dict[int, Region], *, rebuilt_walls: bool = True
+    volume: Volume,
+    labels: SpineLabels,
+    spine: Spine,
+    bodies: dict[int, Region],
+    *,
+    rebuilt_walls: bool = True,
 ) -> Spine:
     """Return the spine with other bodies (carried over from another scan), walls and spaces drawn anew.
 
@@ -115,15 +118,14 @@ def replace_bodies(
                 wall_rebuilt=vertebra.wall_rebuilt or rebuilt_walls,
             )
         )
-    return replace(
-        spine, vertebrae=tuple(vertebrae), compartments=_compartments(volume, labels, vertebrae)
-    )
+    return replace(spine, vertebrae=tuple(vertebrae), compartments=_compartments(volume, labels, vertebrae))
 
 
 def _order(labels: SpineLabels, regions: dict[int, Region]) -> tuple[list[int], bool]:
     """Return the numbers from top to bottom, and whether their names run against the header's head."""
     heights = {
-        n: float(labels.vertebrae.grid.to_lps(region.indices().mean(axis=0))[2]) for n, region in regions.items()
+        n: float(labels.vertebrae.grid.to_lps(region.indices().mean(axis=0))[2])
+        for n, region in regions.items()
     }
     by_header = sorted(regions, key=lambda n: -heights[n])
     named = [n for n in by_header if n in labels.levels]
@@ -136,35 +138,63 @@ def _order(labels: SpineLabels, regions: dict[int, Region]) -> tuple[list[int], 
     return by_header[::-1] if against else by_header, against
 
 
-def _measure(
-    bone: Bone, parts: Sequence[tuple[int, Region, Frame]], bodies: dict[int, Region]
-) -> list[Outline]:
-    """Measure every vertebra twice: roughly for its frame, then in that frame, with its neighbours' help."""
-    first = [
-        measure_outline(bone, whole, frame, number=n, step_mm=FIRST_STEP_MM, body=bodies.get(n))
-        for n, whole, frame in parts
-    ]
-    frames = agreed_axes([refined_frame(outline, bone.grid) for outline in first])
-    outlines = []
-    for i, (n, whole, _) in enumerate(parts):
-        expected = _expectation(first, frames, i)
-        outline = measure_outline(
-            bone, whole, frames[i], number=n, step_mm=STEP_MM, body=bodies.get(n), expectation=expected
+def _first_frames(labels: SpineLabels, order: Sequence[int]) -> dict[int, Frame]:
+    """Return the frames found in a first look at a thinned-out label map, from top to bottom."""
+    vertebrae = thinned(labels.vertebrae, THINNED_SPACING_MM)
+    bodies = thinned(labels.bodies, THINNED_SPACING_MM) if labels.bodies is not None else None
+    regions = clean_regions(vertebrae)
+    order = [n for n in order if n in regions]
+    rough = rough_frames(vertebrae.grid, [regions[n] for n in order])
+    frames = {n: labels.frames.get(n) or frame for n, frame in zip(order, rough, strict=True)}
+    known = {n: frame for n, frame in frames.items() if frame is not None}
+    bone = Bone(vertebrae.labels, vertebrae.grid)
+    given = clean_regions(bodies) if bodies is not None else {}
+    for _ in range(FIRST_ROUNDS):
+        first = [
+            measure_outline(bone, regions[n], frame, number=n, step_mm=FIRST_STEP_MM, body=given.get(n))
+            for n, frame in known.items()
+        ]
+        first = with_body_in_view(first)
+        refined = agreed_axes([refined_frame(outline, bone.grid) for outline in first])
+        settled = all(is_near(o.frame, frame) for o, frame in zip(first, refined, strict=True))
+        known = {o.number: frame for o, frame in zip(first, refined, strict=True)}
+        if settled:
+            break
+    return known
+
+
+def _measure(labels: SpineLabels, regions: dict[int, Region], frames: dict[int, Frame]) -> list[Outline]:
+    """Measure every vertebra in its frame, then those without a ring of bone with their neighbours' help."""
+    bone = Bone(labels.vertebrae.labels, labels.vertebrae.grid)
+    bodies = clean_regions(labels.bodies) if labels.bodies is not None else {}
+
+    def measure(number: int, expectation: Expectation | None) -> Outline:
+        return measure_outline(
+            bone,
+            regions[number],
+            frames[number],
+            number=number,
+            step_mm=STEP_MM,
+            body=bodies.get(number),
+            expectation=expectation,
         )
-        outlines.append(recentred(outline, bone.grid))
-    return outlines
+
+    numbers = [n for n in frames if n in regions]
+    outlines = [measure(n, None) for n in numbers]
+    for i, n in enumerate(numbers):
+        if not outlines[i].canal.found or outlines[i].wall.intact_share < LEAST_INTACT_SHARE:
+            outlines[i] = measure(n, _expectation(outlines, i))
+    return [recentred(outline, bone.grid) for outline in outlines]
 
 
-def _expectation(outlines: Sequence[Outline], frames: Sequence[Frame], index: int) -> Expectation:
+def _expectation(outlines: Sequence[Outline], index: int) -> Expectation:
     """Return where the nearest neighbours with a ring of bone say that canal and wall are."""
     found = [j for j, outline in enumerate(outlines) if outline.canal.found and j != index]
     if not found:
         return Expectation()
     near = sorted(found, key=lambda j: abs(j - index))[:2]
-    gaps = [
-        outlines[j].canal.posterior_mm - float(np.mean(outlines[j].wall.field.height_mm)) for j in near
-    ]
-    canals = [moved_canal(outlines[j].canal, outlines[j].frame, frames[j]) for j in near]
+    gaps = [outlines[j].canal.posterior_mm - float(np.mean(outlines[j].wall.field.height_mm)) for j in near]
+    canals = [outlines[j].canal for j in near]
     canal = replace(
         canals[0],
         left_mm=0.0,
@@ -235,7 +265,7 @@ def _vertebra(labels: SpineLabels, outline: Outline, names: Names, position: int
 
 
 def _assembled(
-    volume: Volume, labels: SpineLabels, vertebrae: list[Vertebra], against_header: bool
+    volume: Volume, labels: SpineLabels, vertebrae: list[Vertebra], *, against_header: bool
 ) -> Spine:
     backs = as_floats([v.frame.posterior for v in vertebrae]).mean(axis=0)
     contradicts = against_header or float(backs[1]) < 0
@@ -267,12 +297,12 @@ def _compartments(volume: Volume, labels: SpineLabels, vertebrae: Sequence[Verte
 
 def _centreline(vertebrae: Sequence[Vertebra]) -> FloatArray:
     """Return the middle of the canal behind each vertebra: top, middle and bottom of its wall."""
-    points = []
+    points: list[FloatArray] = []
     for vertebra in vertebrae:
         wall = vertebra.posterior_wall
         middle = float(np.nanmean(wall.height_mm)) + 8.0
-        for height in (wall.second_mm[-1], 0.5 * (wall.second_mm[0] + wall.second_mm[-1]), wall.second_mm[0]):
-            points.append(vertebra.frame.to_lps((0.0, middle, float(height))))
+        low, high = float(wall.second_mm[0]), float(wall.second_mm[-1])
+        points.extend(vertebra.frame.to_lps((0.0, middle, h)) for h in (high, 0.5 * (low + high), low))
     return as_floats(points)
 
 

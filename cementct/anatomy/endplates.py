@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from cementct.anatomy.fields import crop_field, fit_surface, largest_patch, smooth_field
 from cementct.anatomy.model import HeightField
 from cementct.anatomy.sampling import Block, first_surface
-from cementct.core.arrays import FloatArray
+from cementct.core.arrays import BoolArray, FloatArray
 
 # The rim is where the face turns down the side: a place at the edge of the face that lies this far under the
 # plane of the face belongs to the side, mm.
@@ -45,11 +46,7 @@ def _face(body: Block, heights: FloatArray, outward: float, sigma: float) -> Hei
     return crop_field(body.left_mm, body.posterior_mm, smooth)
 
 
-def _connected_to(
-    mask: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], seed: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
-) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    from scipy import ndimage
-
+def _connected_to(mask: BoolArray, seed: BoolArray) -> BoolArray:
     grown = ndimage.binary_propagation(seed, mask=mask | seed)
     return np.asarray(grown & mask)
 

@@ -33,7 +33,7 @@ def fit_surface(
     known = np.isfinite(z)
     design = basis(as_floats(first).ravel()[known], as_floats(second).ravel()[known], curved=curved)
     target = z[known]
-    coefficients = np.zeros(design.shape[1])
+    coefficients: FloatArray = np.zeros(design.shape[1])
     if target.size < design.shape[1]:
         coefficients[0] = float(np.median(target)) if target.size else 0.0
         return coefficients
@@ -41,7 +41,7 @@ def fit_surface(
     residual = target - np.median(target)
     for _ in range(FIT_ROUNDS):
         root = np.sqrt(weight)[:, None]
-        coefficients = np.linalg.lstsq(design * root, target * root[:, 0], rcond=None)[0]
+        coefficients = as_floats(np.linalg.lstsq(design * root, target * root[:, 0], rcond=None)[0])
         residual = target - design @ coefficients
         weight = 1.0 / (1.0 + (residual / scale_mm) ** 2)
     return coefficients

@@ -94,7 +94,7 @@ def name_levels(landmarks: Landmarks, hints: LevelHints) -> Names:
 
 
 def counted_from(position: int, level: Level, count: int) -> tuple[Level | None, ...] | None:
-    """Return the names of `count` vertebrae when the one at `position` is `level`; None where they do not fit.
+    """Return the names of `count` vertebrae when the one at `position` is `level`; None if they do not fit.
 
     Above and below a T13 or L6 the count goes on with T12, L1, L5 and S1.
     """
@@ -122,7 +122,8 @@ def _from_anatomy(landmarks: Landmarks) -> Names:
         levels = counted_from(sacrum, Level.L5, count)
         return Names(levels or (None,) * count, LevelSource.SACRUM)
     if ribs is not None:
-        levels, source, landmark = counted_from(ribs, Level.T12, count), LevelSource.RIBS, "the last ribs (T12)"
+        levels = counted_from(ribs, Level.T12, count)
+        source, landmark = LevelSource.RIBS, "the last ribs (T12)"
     else:
         levels = counted_from(sacrum or 0, Level.L5, count)
         source, landmark = LevelSource.SACRUM, "the sacrum (L5 above it)"

@@ -28,6 +28,9 @@ GREATEST_TURN_DEG = 35.0
 # The same once the canal is found; between neighbours but one, scoliosis included, degrees.
 REFINED_TURN_DEG = 20.0
 
+# A frame has settled when a further look moves it by no more than this, mm and degrees.
+SETTLED_MM = 3.0
+SETTLED_DEG = 4.0
 # A vertebra under this share of the usual volume is a piece, cut by the scan: it says nothing about the curve
 # of the spine. It is an arch without a body where its widest part lies farther behind the neighbour's middle
 # than this share of the neighbour's radius.
@@ -68,11 +71,11 @@ def rough_frames(grid: Grid, regions: Sequence[Region]) -> list[Frame | None]:
     whole = np.flatnonzero(sizes >= PIECE_SHARE * np.median(sizes[sizes > 0]))
     bodies = as_floats([_pose(poses[i]).centre_lps_mm for i in whole])
     along = _tangents(bodies)
-    for i in np.flatnonzero(sizes):
+    for i in np.flatnonzero(sizes).tolist():
         up = along[int(np.abs(whole - i).argmin())]
         poses[i] = _look(grid, regions[i], _pose(poses[i]).centre_lps_mm, up) or poses[i]
     frames = _agreed_frames(poses)
-    for i in np.setdiff1d(np.flatnonzero(sizes), whole):
+    for i in np.setdiff1d(np.flatnonzero(sizes), whole).tolist():
         nearest = int(whole[np.abs(whole - i).argmin()])
         frames[i] = _unless_arch(frames[i], frames[nearest], _pose(poses[nearest]).radius_mm)
     return frames
@@ -170,6 +173,16 @@ def agreed_axes(frames: Sequence[Frame]) -> list[Frame]:
         turned = _angle_deg(as_floats(level.posterior), as_floats(frame.posterior)) > REFINED_TURN_DEG
         out.append(level if turned else frame)
     return out
+
+
+def is_near(first: Frame, second: Frame) -> bool:
+    """Tell whether two frames differ by so little that measuring in either gives the same."""
+    moved = float(np.linalg.norm(as_floats(first.centre_lps_mm) - second.centre_lps_mm))
+    turned = max(
+        _angle_deg(as_floats(first.superior), as_floats(second.superior)),
+        _angle_deg(as_floats(first.posterior), as_floats(second.posterior)),
+    )
+    return moved <= SETTLED_MM and turned <= SETTLED_DEG
 
 
 def _angle_deg(first: FloatArray, second: FloatArray) -> float:

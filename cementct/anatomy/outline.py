@@ -32,6 +32,7 @@ from cementct.core.image import Region
 EXTENT = Extent((-36.0, 36.0), (-26.0, 52.0), (-30.0, 30.0))
 # The faces are first looked for over this radius around the body's middle, mm.
 FACE_RADIUS_MM = 9.0
+MIDDLE = Extent((-9.0, 9.0), (-9.0, 9.0), EXTENT.superior)
 # Rings of neighbours reach this far past the faces; beyond it no canal is looked for, mm.
 RING_BEYOND_FACES_MM = 4.0
 
@@ -141,12 +142,10 @@ def measure_outline(
         What neighbours say, for what this vertebra does not show.
     """
     expected = expectation or Expectation()
-    own = sample_region(whole if body is None else body, bone.grid, frame, extent=EXTENT, step_mm=step_mm)
-    low, high = _face_planes(own)
+    shown = whole if body is None else body
+    low, high = _face_planes(sample_region(shown, bone.grid, frame, extent=MIDDLE, step_mm=step_mm))
     around = _between_faces(bone.around(frame, step_mm=step_mm), low, high)
-    ring = own if body is None else around
-    canal = find_canal(_between_faces(ring, low, high)) or find_canal(around)
-    canal = canal or expected.canal or usual_canal(around)
+    canal = find_canal(around) or expected.canal or usual_canal(around)
     middle = wall_in_middle(around, canal)
     if middle is None:
         middle = canal.posterior_mm - expected.canal_to_wall_mm
@@ -160,12 +159,14 @@ def measure_outline(
         ),
         heights_mm=(low[0] + low[2] * middle, high[0] + high[2] * middle),
         expected_mm=middle,
+        voxel_mm=max(bone.grid.spacing_mm),
     )
     given = body is not None
-    cut = body_as_given(bone.grid, body) if body is not None else cut_body(bone.grid, whole, frame, wall.field)
+    cut = cut_body(bone.grid, whole, frame, wall.field) if body is None else body_as_given(body)
     if cut.is_empty:
         cut = whole
-    block = own if given else sample_region(cut, bone.grid, frame, extent=EXTENT, step_mm=step_mm)
+    reach = replace(EXTENT, posterior=(EXTENT.posterior[0], float(np.max(wall.field.height_mm)) + 3.0))
+    block = sample_region(cut, bone.grid, frame, extent=reach, step_mm=step_mm)
     superior, inferior = find_endplates(block, voxel_mm=max(bone.grid.spacing_mm))
     if not given:
         cut, block = _without_processes(bone.grid, cut, block, (superior, inferior))
@@ -234,19 +235,6 @@ def _shifted_pedicle(pedicle: Pedicle | None, left: float, superior: float) -> P
         lateral_mm=pedicle.lateral_mm - left,
         superior_mm=pedicle.superior_mm - superior,
         inferior_mm=pedicle.inferior_mm - superior,
-    )
-
-
-def moved_canal(canal: CanalSection, frame: Frame, to: Frame) -> CanalSection:
-    """Return the canal of one frame in the coordinates of another."""
-    middle = to.to_local(frame.to_lps((canal.left_mm, canal.posterior_mm, 0.0)))
-    shift = float(middle[0]) - canal.left_mm
-    return replace(
-        canal,
-        left_mm=float(middle[0]),
-        posterior_mm=float(middle[1]),
-        right_edge_mm=canal.right_edge_mm + shift,
-        left_edge_mm=canal.left_edge_mm + shift,
     )
 
 

@@ -27,9 +27,7 @@ GREATEST_WIDTH_MM = 22.0
 NEAR_CANAL_EDGE_MM = 7.0
 
 
-def find_pedicles(
-    block: Block, canal: CanalSection, wall_mm: float
-) -> tuple[Pedicle | None, Pedicle | None]:
+def find_pedicles(block: Block, canal: CanalSection, wall_mm: float) -> tuple[Pedicle | None, Pedicle | None]:
     """Return the left and right pedicle; None where the bone beside the canal does not show one.
 
     Parameters

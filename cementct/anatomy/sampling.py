@@ -86,19 +86,21 @@ def sample_block(
     frame, extent, step_mm
         Where to sample, and how densely.
     """
-    positions = [span(*reach, step_mm) for reach in (extent.left, extent.posterior, extent.superior)]
+    left, posterior, superior = (
+        span(*reach, step_mm) for reach in (extent.left, extent.posterior, extent.superior)
+    )
     needed = box_of_extent(grid, frame, extent).intersection(box)
-    shape = tuple(p.size for p in positions)
+    shape = (left.size, posterior.size, superior.size)
     if needed.is_empty:
-        return Block(frame, *positions, np.zeros(shape, dtype=np.float32))
+        return Block(frame, left, posterior, superior, np.zeros(shape, dtype=np.float32))
     voxels = np.pad(bone[needed.within(box)].astype(np.float32), 1)
     to_index = as_floats(grid.direction) @ frame.axes.T / as_floats(grid.spacing_mm)[:, None]
-    first = frame.to_lps([p[0] for p in positions])
+    first = frame.to_lps((left[0], posterior[0], superior[0]))
     offset = grid.to_index(first) - needed.start + 1
     sampled = ndimage.affine_transform(
         voxels, to_index * step_mm, offset, output_shape=shape, output=np.float32, order=1
     )
-    return Block(frame, *positions, np.asarray(sampled))
+    return Block(frame, left, posterior, superior, np.asarray(sampled))
 
 
 def sample_region(region: Region, grid: Grid, frame: Frame, *, extent: Extent, step_mm: float) -> Block:

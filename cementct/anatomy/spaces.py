@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -56,7 +57,7 @@ class Neighbours:
 
 
 def _disc_height(borders: Sequence[Borders]) -> float:
-    heights = [_gap(upper, lower) for upper, lower in zip(borders, borders[1:], strict=False)]
+    heights = [_gap(upper, lower) for upper, lower in pairwise(borders)]
     sound = [h for h in heights if DISC_HEIGHT_MM[0] <= h <= DISC_HEIGHT_MM[1]]
     if sound:
         return float(np.median(sound))
@@ -112,9 +113,7 @@ def _on_sacrum(last: Borders, sacrum: Mask) -> Borders | None:
     local = frame.to_local(last.frame.to_lps(np.stack([first, second, top], axis=-1)))
     field = _regular(local.reshape(-1, 3), last.superior_endplate, half)
     middle = 0.5 * (last.high_mm + last.low_mm)
-    return replace(
-        _lowered(last, middle), frame=frame, superior_endplate=field
-    )
+    return replace(_lowered(last, middle), frame=frame, superior_endplate=field)
 
 
 def _regular(points: FloatArray, rim: HeightField, half_mm: float) -> HeightField:

@@ -16,8 +16,9 @@ PEDICLE_DEPTH_MM = 10.0
 
 def cut_by_scan(volume: Volume, outline: Outline) -> bool:
     """Tell whether the edge of the grid, or of what was measured, cuts the body or the pedicles."""
-    left, posterior, superior = local_coordinates(volume.grid, outline.whole.box, outline.frame)
-    del left
+    if not _touches_edge(volume, outline.whole):
+        return False
+    _, posterior, superior = local_coordinates(volume.grid, outline.whole.box, outline.frame)
     wall = outline.wall.field
     behind = float(np.max(wall.height_mm)) + PEDICLE_DEPTH_MM
     near = outline.whole.voxels & (posterior <= behind)
@@ -28,7 +29,7 @@ def cut_by_scan(volume: Volume, outline: Outline) -> bool:
 
 
 def with_body_in_view(outlines: Sequence[Outline]) -> list[Outline]:
-    """Leave out end vertebrae of which only the arch is in view: what was taken for a body lies behind the wall.
+    """Leave out end vertebrae of which only the arch is in view: their widest part lies behind the wall.
 
     Judged in the frame of the neighbour towards the middle of the spine.
     """
@@ -45,12 +46,14 @@ def _is_arch_only(outline: Outline, neighbour: Outline) -> bool:
 
 
 def _touches_edge(volume: Volume, region: Region) -> bool:
-    index = region.indices()
-    if index.size == 0:
+    if region.is_empty:
         return False
-    if (index.min(axis=0) == 0).any() or (index.max(axis=0) == np.asarray(volume.grid.shape) - 1).any():
+    tight = Region.of(region.voxels).box
+    start = np.asarray(tight.start) + region.box.start
+    stop = np.asarray(tight.stop) + region.box.start
+    if (start == 0).any() or (stop == volume.grid.shape).any():
         return True
-    box = volume.grid.box_around(index, max(volume.grid.spacing_mm))
+    box = volume.grid.box_around([start, stop - 1], max(volume.grid.spacing_mm))
     unmeasured = volume.hu[box.slices] <= NOT_MEASURED_BELOW_HU
     if not unmeasured.any():
         return False

@@ -9,12 +9,14 @@ import numpy as np
 from cementct.anatomy.canal import CanalSection
 from cementct.anatomy.fields import basis, bridge_gaps, fit_surface, smooth_field
 from cementct.anatomy.model import HeightField
-from cementct.anatomy.sampling import Block, first_surface
+from cementct.anatomy.sampling import SURFACE, Block, first_surface
 from cementct.core.arrays import BoolArray, FloatArray
 
 # A place of the wall this far in front of its smooth course is a dent (basivertebral foramen, defect) and is
 # bridged, mm. A sound wall is concave by 1–2 mm, which its quadratic course follows.
 DENT_MM = 1.5
+# Steps of voxels on a tilted wall add this share of the largest spacing to it.
+STEP_SHARE = 0.4
 # Robust scale of that smooth course, mm.
 COURSE_SCALE_MM = 0.8
 # The basivertebral foramen opens in the middle of the wall: within this of the midline (mm), and within this
@@ -55,7 +57,7 @@ class Wall:
 
 
 def wall_in_middle(block: Block, canal: CanalSection) -> float | None:
-    """Return the posterior coordinate of the wall in front of the canal's middle; None where there is none."""
+    """Return the posterior coordinate of the wall in front of the canal's middle, or None."""
     hits = _hits(block, canal)
     middle = np.abs(block.left_mm - canal.left_mm) <= 4.0
     at_ring = (block.superior_mm >= canal.inferior_mm) & (block.superior_mm <= canal.superior_mm)
@@ -68,8 +70,13 @@ def wall_in_middle(block: Block, canal: CanalSection) -> float | None:
 
 
 def fit_posterior_wall(
-    block: Block, canal: CanalSection, *, borders_mm: tuple[float, float], heights_mm: tuple[float, float],
+    block: Block,
+    canal: CanalSection,
+    *,
+    borders_mm: tuple[float, float],
+    heights_mm: tuple[float, float],
     expected_mm: float,
+    voxel_mm: float,
 ) -> Wall:
     """Measure the posterior wall between the medial borders of the pedicles.
 
@@ -85,6 +92,8 @@ def fit_posterior_wall(
         Superior coordinates of the wall's lower and upper end.
     expected_mm
         Where the wall lies if this vertebra does not show it (from its neighbours).
+    voxel_mm
+        Largest spacing of the mask; steps of its voxels are no dents.
     """
     left = _inside(block.left_mm, borders_mm)
     seen = _hits(block, canal)
@@ -92,17 +101,18 @@ def fit_posterior_wall(
     superior = _with_lips(block.superior_mm, heights_mm, np.isfinite(seen[left]).mean(axis=0))
     left_mm, superior_mm = block.left_mm[left], block.superior_mm[superior]
     hits = seen[np.ix_(left, superior)]
+    looked = ~_blocked(block, canal)[np.ix_(left, superior)]
     first, second = np.meshgrid(left_mm, superior_mm, indexing="ij")
     course = fit_surface(first, second, hits, curved=True, scale_mm=COURSE_SCALE_MM)
     smooth = basis(first, second, curved=True) @ course
-    intact = np.isfinite(hits) & (hits > smooth - DENT_MM)
-    intact_share = float(intact.mean())
+    intact = np.isfinite(hits) & (hits > smooth - DENT_MM - STEP_SHARE * voxel_mm)
+    intact_share = float(intact[looked].mean()) if looked.any() else 0.0
     if intact_share < LEAST_INTACT_SHARE:
         heights = np.where(intact, hits, expected_mm)
     else:
         heights = bridge_gaps(np.where(intact, hits, np.nan))
-    ordinary = _foramen_zone(first, second)
-    missing = float((~intact & ~ordinary).sum()) / max(float((~ordinary).sum()), 1.0)
+    beyond = looked & ~_foramen_zone(first, second)
+    missing = float((~intact & beyond).sum()) / max(float(beyond.sum()), 1.0)
     heights = smooth_field(heights, 0.8 / block.step_mm)
     return Wall(HeightField(left_mm, superior_mm, heights), missing > REBUILT_SHARE, intact_share)
 
@@ -114,8 +124,13 @@ def _hits(block: Block, canal: CanalSection) -> FloatArray:
     )
     bone = np.moveaxis(block.bone[:, within, :][:, ::-1, :], 1, -1)
     hits = first_surface(bone, block.posterior_mm[within][::-1])
-    starts_in_bone = bone[..., 0] >= 0.5
-    return np.where(starts_in_bone, np.nan, hits)
+    return np.where(bone[..., 0] >= SURFACE, np.nan, hits)
+
+
+def _blocked(block: Block, canal: CanalSection) -> BoolArray:
+    """Tell where the march would start in bone, so that nothing can be said of the wall."""
+    start = int(np.searchsorted(block.posterior_mm, canal.posterior_mm, side="right")) - 1
+    return np.asarray(block.bone[:, max(start, 0), :] >= SURFACE)
 
 
 def _with_lips(superior_mm: FloatArray, heights_mm: tuple[float, float], shown: FloatArray) -> BoolArray:

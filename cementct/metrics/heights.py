@@ -153,10 +153,10 @@ def _expected(
     near = {p: h for p, h in sound.items() if abs(p - here) <= GREATEST_DISTANCE_LEVELS and p != here}
     above = max((p for p in near if p < here), default=None)
     below = min((p for p in near if p > here), default=None)
-    if above is None and below is None:
-        return None
-    if above is None or below is None:
-        return near[above if below is None else below]
+    if above is None:
+        return near[below] if below is not None else None
+    if below is None:
+        return near[above]
     share = (here - above) / (below - above)
     return np.asarray((1 - share) * near[above] + share * near[below])
 

@@ -57,14 +57,19 @@ class ExactVertebra:
         body = (left / self.half_width) ** 2 + (posterior / self.half_depth) ** 2 <= 1
         body &= (posterior <= self.wall) & (np.abs(superior) <= self.face_height(posterior))
         middle, radius = 0.5 * (self.medial + self.lateral), 0.5 * (self.lateral - self.medial)
-        height_middle, half_height = 0.5 * (self.inferior + self.superior), 0.5 * (self.superior - self.inferior)
+        height_middle, half_height = (
+            0.5 * (self.inferior + self.superior),
+            0.5 * (self.superior - self.inferior),
+        )
         tube = ((np.abs(left) - middle) / radius) ** 2 + ((superior - height_middle) / half_height) ** 2 <= 1
         tube &= (posterior > self.wall - 4) & (posterior <= self.wall + 0.75 * self.canal_depth)
         canal_middle = self.wall + 0.5 * self.canal_depth
         behind = posterior - canal_middle
         inner = (left / self.medial) ** 2 + (behind / (0.5 * self.canal_depth)) ** 2 <= 1
         outer = (left / (self.lateral - 1)) ** 2 + (behind / (0.5 * self.canal_depth + 6)) ** 2 <= 1
-        arch = outer & ~inner & (behind > 0.1 * self.canal_depth) & (superior > -14) & (superior < self.superior)
+        arch = (
+            outer & ~inner & (behind > 0.1 * self.canal_depth) & (superior > -14) & (superior < self.superior)
+        )
         spinous = (np.abs(left) < 3) & (behind > 0.5 * self.canal_depth + 2) & (behind < 34)
         spinous &= (superior > -14) & (superior < 2)
         across = (np.abs(left) > self.lateral - 3) & (np.abs(left) < 36) & (np.abs(superior - 4) < 4)
@@ -92,7 +97,9 @@ class ExactSpine:
     bodies: LabelMap = field(repr=False)
 
 
-def column(count: int, pitch_mm: float = 34.0, *, bend_deg: float = 0.0, turn_deg: float = 0.0) -> list[Frame]:
+def column(
+    count: int, pitch_mm: float = 34.0, *, bend_deg: float = 0.0, turn_deg: float = 0.0
+) -> list[Frame]:
     """Return frames from top to bottom along an arc: bent forwards by a step each, and turned as a whole."""
     turn = np.radians(turn_deg)
     back, left = np.array([np.sin(turn), np.cos(turn), 0.0]), np.array([np.cos(turn), -np.sin(turn), 0.0])
@@ -109,20 +116,27 @@ def column(count: int, pitch_mm: float = 34.0, *, bend_deg: float = 0.0, turn_de
 
 
 def draw(
-    vertebrae: Sequence[ExactVertebra], *, spacing_mm: tuple[float, float, float] = (1.0, 0.8, 0.8),
-    margin_mm: tuple[float, float] = (40.0, 40.0), edit: Callable[..., np.ndarray] | None = None,
+    vertebrae: Sequence[ExactVertebra],
+    *,
+    spacing_mm: tuple[float, float, float] = (1.0, 0.8, 0.8),
+    margin_mm: tuple[float, float] = (40.0, 40.0),
+    edit: Callable[..., np.ndarray] | None = None,
 ) -> ExactSpine:
     """Draw vertebrae on a grid that holds them with a margin above the first and below the last centre."""
     centres = np.array([v.frame.centre_lps_mm for v in vertebrae])
     low = centres.min(axis=0) - (42.0, 32.0, margin_mm[1])
     high = centres.max(axis=0) + (42.0, 62.0, margin_mm[0])
-    shape = tuple(int(np.ceil((high - low)[axis] / s)) + 1 for axis, s in zip((2, 1, 0), spacing_mm, strict=True))
+    shape = tuple(
+        int(np.ceil((high - low)[axis] / s)) + 1 for axis, s in zip((2, 1, 0), spacing_mm, strict=True)
+    )
     grid = Grid((shape[0], shape[1], shape[2]), spacing_mm, (float(low[0]), float(low[1]), float(low[2])))
     labels, bodies = np.zeros(shape, dtype=np.uint8), np.zeros(shape, dtype=np.uint8)
     for number, vertebra in enumerate(vertebrae, start=1):
         box = grid.box_around(grid.to_index(vertebra.frame.centre_lps_mm), 66.0)
-        index = np.stack(np.meshgrid(*[np.arange(a, b) for a, b in zip(box.start, box.stop, strict=True)],
-                                     indexing="ij"), axis=-1)
+        index = np.stack(
+            np.meshgrid(*[np.arange(a, b) for a, b in zip(box.start, box.stop, strict=True)], indexing="ij"),
+            axis=-1,
+        )
         points = grid.to_lps(index)
         body, whole, _ = vertebra.parts(points)
         if edit is not None:
@@ -142,14 +156,22 @@ def exact() -> Callable[..., ExactSpine]:
     """Return the function that draws exact vertebrae: `exact(count, bend_deg=…, turn_deg=…, edit=…, **lengths)`."""
 
     def build(
-        count: int = 3, *, bend_deg: float = 0.0, turn_deg: float = 0.0, pitch_mm: float = 34.0,
-        spacing_mm: tuple[float, float, float] = (1.0, 0.8, 0.8), margin_mm: tuple[float, float] = (40.0, 40.0),
-        edit: Callable[..., np.ndarray] | None = None, **lengths: float,
+        count: int = 3,
+        *,
+        bend_deg: float = 0.0,
+        turn_deg: float = 0.0,
+        pitch_mm: float = 34.0,
+        spacing_mm: tuple[float, float, float] = (1.0, 0.8, 0.8),
+        margin_mm: tuple[float, float] = (40.0, 40.0),
+        edit: Callable[..., np.ndarray] | None = None,
+        **lengths: float,
     ) -> ExactSpine:
         frames = column(count, pitch_mm, bend_deg=bend_deg, turn_deg=turn_deg)
         return draw(
             [ExactVertebra(f, **lengths) for f in frames],
-            spacing_mm=spacing_mm, margin_mm=margin_mm, edit=edit,
+            spacing_mm=spacing_mm,
+            margin_mm=margin_mm,
+            edit=edit,
         )
 
     return build
