@@ -98,7 +98,7 @@ def scan_folder(root: Path, *, found: FoundFiles | None = None, prefix: str = ""
         series = reader.series(raw)
         patients.add(series.patient)
         try:
-            images.extend(reader.images(raw, file))
+            images.extend(reader.images(raw, series, file))
         except Unusable as reason:
             broken.append(_Broken(file, str(reason), series.raw_uid, series.uid, expected=True))
     private = PatientWords.of(patients, prefix=prefix)

@@ -16,6 +16,7 @@ from cementct.io.header import (
     safe_uid,
 )
 from cementct.io.images import (
+    PICTURE_TYPES,
     Unusable,
     check_format,
     checked_rescale,
@@ -25,6 +26,7 @@ from cementct.io.images import (
 )
 from cementct.io.limits import MAX_AXIS
 from cementct.io.parse import RawHeader
+from cementct.io.quiet import quiet
 
 
 def enhanced_images(path: Path, raw: RawHeader, *, file: str, shared: HeaderReader) -> list[ImageHeader]:
@@ -37,54 +39,63 @@ def enhanced_images(path: Path, raw: RawHeader, *, file: str, shared: HeaderRead
     """
     import pydicom
 
-    try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True)
-        common = _first(dataset.get("SharedFunctionalGroupsSequence"))
-        frames = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
-    except Exception as error:  # damaged bytes raise anything in pydicom
-        raise Unusable(f"damaged multi-frame groups ({type(error).__name__})") from error
     form = shared.format(raw)
     check_format(form)
-    if form.frames != len(frames) or form.frames > MAX_AXIS:
-        raise Unusable(f"{form.frames} frames, but {len(frames)} descriptions of frames")
-    elements = Elements(raw.values)
-    base = pixel_offset(raw, form)
-    step = form.rows * form.columns * (form.bits_allocated // 8)
-    padding = padding_of(elements, form)
-    series = shared.series(raw)
-    moment, clock = acquisition_moment(elements)
-    images: list[ImageHeader] = []
-    for number, groups in enumerate(frames):
+    with quiet():
         try:
-            own = _Groups(common, groups)
-            slope, intercept, kind = own.rescale()
-            slope, intercept = checked_rescale(slope, intercept, kind)
-            if own.frame_type() & {"LOCALIZER", "MIP", "MINIP"}:
-                raise Unusable("a frame that is a scout view or projection")
-            position, orientation, spacing = own.position(), own.orientation(), own.spacing()
+            dataset = pydicom.dcmread(path, stop_before_pixels=True)
+            common = _first(dataset.get("SharedFunctionalGroupsSequence"))
+            frames = list(dataset.get("PerFrameFunctionalGroupsSequence") or [])
+        except Exception as error:  # damaged bytes raise anything in pydicom
+            raise Unusable(f"damaged multi-frame groups ({type(error).__name__})") from error
+        if form.frames != len(frames) or form.frames > MAX_AXIS:
+            raise Unusable(f"{form.frames} frames, but {len(frames)} descriptions of frames")
+        whole = _Whole(raw, file, shared)
+        return [whole.image(number, _Groups(common, own)) for number, own in enumerate(frames)]
+
+
+class _Whole:
+    """What all frames of a file have in common."""
+
+    def __init__(self, raw: RawHeader, file: str, shared: HeaderReader) -> None:
+        self._elements = Elements(raw.values)
+        self._file, self._shared = file, shared
+        self._series, self._form = shared.series(raw), shared.format(raw)
+        self._padding = padding_of(self._elements, self._form)
+        self._offset = pixel_offset(raw, self._form)
+        self._moment, self._clock = acquisition_moment(self._elements)
+
+    def image(self, number: int, frame: _Groups) -> ImageHeader:
+        """Return one frame as an image."""
+        e, form = self._elements, self._form
+        step = form.rows * form.columns * (form.bits_allocated // 8)
+        if frame.frame_type() & {"LOCALIZER", *PICTURE_TYPES}:
+            raise Unusable("a frame that is a scout view or projection")
+        try:
+            slope, intercept, kind = frame.rescale()
+            series, acquired = frame.described(self._series), frame.moment() or self._moment
+            position, orientation, spacing = frame.position(), frame.orientation(), frame.spacing()
         except (AttributeError, TypeError, ValueError, KeyError, IndexError) as error:
             raise Unusable(f"frame {number + 1} lacks its place, spacing or rescale") from error
-        images.append(
-            ImageHeader(
-                file=file,
-                frame=number,
-                series=own.described(series),
-                format=form,
-                sop_uid=safe_uid(elements.text(0x00080018)) or safe_uid(elements.text(0x00020003)),
-                instance_number=number + 1,
-                position_lps_mm=position,
-                orientation=orientation,
-                spacing_mm=checked_spacing(spacing),
-                rescale=shared.rescale(slope, intercept, padding),
-                pixel_offset=None if base is None else base + number * step,
-                acquisition_number=own.content("FrameAcquisitionNumber"),
-                temporal_position=own.content("TemporalPositionIndex"),
-                acquired=own.moment() or moment,
-                content_time=content_moment(elements),
-                clock=clock,
-            )
+        slope, intercept = checked_rescale(slope, intercept, kind)
+        return ImageHeader(
+            file=self._file,
+            frame=number,
+            series=series,
+            format=form,
+            sop_uid=safe_uid(e.text(0x00080018)) or safe_uid(e.text(0x00020003)),
+            instance_number=number + 1,
+            position_lps_mm=position,
+            orientation=orientation,
+            spacing_mm=checked_spacing(spacing),
+            rescale=self._shared.rescale(slope, intercept, self._padding),
+            pixel_offset=None if self._offset is None else self._offset + number * step,
+            acquisition_number=frame.content("FrameAcquisitionNumber"),
+            temporal_position=frame.content("TemporalPositionIndex"),
+            acquired=acquired,
+            content_time=content_moment(e),
+            clock=self._clock,
         )
-    return images
 
 
 class _Groups:

@@ -137,8 +137,12 @@ def _open(path: Path, name: str) -> tuple[Grid, Slabs]:
 
 
 def _rescaled(slabs: Slabs, slope: float, intercept: float) -> Slabs:
+    whole = slope.is_integer() and intercept.is_integer() and max(abs(slope), abs(intercept)) < 2**15
     for start, stored in slabs:
-        yield start, stored.astype(np.float64) * slope + intercept
+        if whole and stored.dtype.kind in "iu" and stored.dtype.itemsize <= 2 and slope == 1:
+            yield start, stored.astype(np.int32) + int(intercept)
+        else:
+            yield start, stored.astype(np.float64) * slope + intercept
 
 
 def _to_hu(slabs: Slabs, grid: Grid, name: str) -> HuArray:

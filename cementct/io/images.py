@@ -59,7 +59,7 @@ class ImageReader:
         """Return what the file shares with its series."""
         return self._shared.series(raw)
 
-    def images(self, raw: RawHeader, file: str) -> list[ImageHeader]:
+    def images(self, raw: RawHeader, series: SeriesHeader, file: str) -> list[ImageHeader]:
         """Return the images of one file: one, or one for each frame.
 
         Raises
@@ -67,7 +67,7 @@ class ImageReader:
         Unusable
             With the reason, where none can become part of a volume.
         """
-        series, form = self._shared.series(raw), self._shared.format(raw)
+        form = self._shared.format(raw)
         _check_kind(series)
         check_format(form)
         if series.sop_class_uid in ENHANCED_CT_IMAGES or raw.multi_frame:

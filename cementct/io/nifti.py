@@ -15,6 +15,7 @@ from cementct.core.arrays import FloatArray, as_floats
 from cementct.core.errors import UnreadableFile
 from cementct.core.grid import ORTHOGONALITY_TOLERANCE, Grid
 from cementct.io.limits import MAX_DEFLATE_RATIO, check_length, check_shape, check_spacing
+from cementct.io.quiet import quiet
 
 # Header extensions lie between header and voxels; the largest ones seen are some hundred kilobytes.
 MAX_VOXEL_OFFSET = 64 * 1024 * 1024
@@ -61,7 +62,8 @@ def read_nifti_header(path: Path, name: str) -> NiftiHeader:
     import nibabel
 
     try:
-        image = nibabel.load(path)
+        with quiet():
+            image = nibabel.load(path)
         header, shape = image.header, tuple(int(n) for n in image.shape)
         dtype = np.dtype(header.get_data_dtype())
         offset = int(image.dataobj.offset)

@@ -14,6 +14,7 @@ from struct import error as struct_error
 from typing import Any
 
 from cementct.io.limits import MAX_HEADER_BYTES
+from cementct.io.quiet import quiet
 
 FIRST_BYTES = 16 * 1024
 PIXEL_DATA = 0x7FE00010
@@ -47,6 +48,10 @@ _UNDEFINED = 0xFFFFFFFF
 _ITEM, _ITEM_END, _SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 _LONG_VRS = frozenset(
     {b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"}
+)
+_SHORT_VRS = frozenset(
+    vr.encode()
+    for vr in "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US".split()  # noqa: SIM905 - readable
 )
 _EXPLICIT = Struct("<HH2sH").unpack_from
 _IMPLICIT = Struct("<HHI").unpack_from
@@ -173,31 +178,38 @@ def _walk_meta(data: bytes, position: int, values: dict[int, bytes]) -> int:
 
 def _walk_explicit(data: bytes, position: int, size: int, values: dict[int, bytes]) -> tuple[int, int, bool]:
     """Keep the wanted elements; return where the pixel data are, and whether frames have groups."""
-    end, wanted, long_vrs = len(data), WANTED, _LONG_VRS
+    end, wanted, short_vrs, unpack = len(data), WANTED, _SHORT_VRS, _EXPLICIT
     multi_frame = False
-    while True:
-        if position + 12 > end:
-            if end >= size:
-                return 0, 0, multi_frame
-            raise _Incomplete
-        group, element, vr, length = _EXPLICIT(data, position)
+    while position + 12 <= end:
+        group, element, vr, length = unpack(data, position)
         tag = group << 16 | element
-        if vr in long_vrs:
-            (length,) = _LENGTH(data, position + 8)
-            if tag == PIXEL_DATA:
-                return position + 12, -1 if length == _UNDEFINED else length, multi_frame
-            multi_frame = multi_frame or tag == PER_FRAME_GROUPS
-            if length == _UNDEFINED:
-                position = _skip_undefined(data, position + 12, vr, size)
-                continue
-            position += 12
-        elif vr.isalpha():
+        if vr in short_vrs:
             position += 8
+        elif tag == PIXEL_DATA:
+            (length,) = _LENGTH(data, position + 8)
+            return position + 12, -1 if length == _UNDEFINED else length, multi_frame
         else:
-            raise _Odd
+            multi_frame = multi_frame or tag == PER_FRAME_GROUPS
+            position, length = _long_element(data, position, vr, size)
+        stop = position + length
         if tag in wanted:
-            values[tag] = _value(data, position, length, size)
-        position += length
+            if stop > end:
+                raise _Incomplete if end < size else _Odd
+            values[tag] = data[position:stop]
+        position = stop
+    if end < size:
+        raise _Incomplete
+    return 0, 0, multi_frame
+
+
+def _long_element(data: bytes, position: int, vr: bytes, size: int) -> tuple[int, int]:
+    """Return where the value of an element with a long length starts, and its length."""
+    if vr not in _LONG_VRS:
+        raise _Odd
+    (length,) = _LENGTH(data, position + 8)
+    if length == _UNDEFINED:
+        return _skip_undefined(data, position + 12, vr, size), 0
+    return position + 12, length
 
 
 def _value(data: bytes, position: int, length: int, size: int) -> bytes:
@@ -275,12 +287,12 @@ def _parse_with_pydicom(path: Path | str, size: int) -> RawHeader:
 
     tags: list[Any] = [*WANTED, PER_FRAME_GROUPS]
     try:
-        dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
-        values = {
-            int(e.tag): _as_bytes(e.value) for e in [*dataset.file_meta, *dataset] if int(e.tag) in WANTED
-        }
-        syntax = str(dataset.file_meta.get("TransferSyntaxUID", "") or "")
-        multi_frame = PER_FRAME_GROUPS in dataset
+        with quiet():
+            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=tags)
+            elements = [e for e in [*dataset.file_meta, *dataset] if int(e.tag) in WANTED]
+            values = {int(e.tag): _as_bytes(e.value) for e in elements}
+            syntax = str(dataset.file_meta.get("TransferSyntaxUID", "") or "")
+            multi_frame = PER_FRAME_GROUPS in dataset
     except OSError:
         raise
     except Exception as error:  # damaged bytes raise anything in pydicom

@@ -17,6 +17,7 @@ from cementct.io.header import ImageHeader, PixelFormat, Rescale
 from cementct.io.limits import check_shape
 from cementct.io.parse import EXPLICIT_BIG
 from cementct.io.privacy import PatientWords
+from cementct.io.quiet import quiet
 
 _NOBODY = PatientWords()
 # A padding value whose HU lie between these would wipe out tissue; such a header is in error and is not
@@ -125,16 +126,13 @@ class _Decoder:
         return frame
 
     def _decode(self, image: ImageHeader) -> Stored:
-        import warnings
-
         from pydicom import dcmread
         from pydicom.pixels.utils import pixel_array
 
         form, name = image.format, self._private.redact(image.file)
         check_shape((form.frames, form.rows, form.columns), name)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with quiet():
                 dataset = dcmread(self._root / image.file, force=True)
                 if "TransferSyntaxUID" not in dataset.file_meta:
                     from pydicom.uid import UID
@@ -154,16 +152,17 @@ class _Decoder:
         return np.asarray(frames)
 
 
-def _without_junk(stored: Stored, form: PixelFormat) -> Stored:
+def _without_junk(stored: Stored, form: PixelFormat, *, in_place: bool = False) -> Stored:
     """Return stored numbers without what stands in bits that do not belong to them."""
     width = stored.dtype.itemsize * 8
     if form.bits_stored == form.bits_allocated or width < form.bits_allocated:
         return stored
-    up = width - 1 - form.high_bit
-    down = width - form.bits_stored
     if not stored.dtype.isnative:
         stored = stored.astype(stored.dtype.newbyteorder("="))
-    return np.right_shift(np.left_shift(stored, up), down)
+    out = stored if in_place and stored.flags.writeable else np.empty_like(stored)
+    up = width - 1 - form.high_bit
+    np.left_shift(stored, up, out=out)
+    return np.right_shift(out, width - form.bits_stored, out=out)
 
 
 def _stays_whole(rescale: Rescale, form: PixelFormat) -> bool:
@@ -196,31 +195,37 @@ def _is_padding(stored: Stored, numbers: Stored, padding: tuple[int, int]) -> Bo
 def _write_whole(stored: Stored, image: ImageHeader, target: HuArray) -> bool:
     """Write Hounsfield units as whole numbers; where they do not fit, write nothing and return False."""
     form, rescale = image.format, image.rescale
-    numbers = _without_junk(stored, form)
     slope, intercept = int(rescale.slope), int(rescale.intercept)
-    bounds = [int(numbers.min()) * slope + intercept, int(numbers.max()) * slope + intercept]
     padding = _padding(rescale)
-    if padding is None and (min(bounds) < -32768 or max(bounds) > 32767):
+    numbers = _without_junk(stored, form, in_place=padding is None and form.high_bit == form.bits_stored - 1)
+    unmeasured = None if padding is None else _is_padding(stored, numbers, padding)
+    low, high = _bounds(numbers, slope, intercept)
+    if unmeasured is not None and not _fits(low, high):
+        numbers = np.where(unmeasured, numbers.dtype.type(0), numbers)
+        low, high = _bounds(numbers, slope, intercept)
+    if not _fits(low, high):
         return False
-    unmeasured = None
-    if padding is not None:
-        unmeasured = _is_padding(stored, numbers, padding)
-        if min(bounds) < -32768 or max(bounds) > 32767:
-            numbers = np.where(unmeasured, numbers.dtype.type(0), numbers)
-            bounds = [int(numbers.min()) * slope + intercept, int(numbers.max()) * slope + intercept]
-            if min(bounds) < -32768 or max(bounds) > 32767:
-                return False
     if slope == 1 and numbers.dtype.itemsize == 2:
         # Both wrap round at 16 bits, and the result is known to fit.
-        np.add(numbers.astype(numbers.dtype.newbyteorder("="), copy=False).view(np.int16),
-               np.int64(intercept).astype(np.int16), out=target)  # fmt: skip
+        native = numbers.astype(numbers.dtype.newbyteorder("="), copy=False)
+        np.add(native.view(np.int16), np.int64(intercept).astype(np.int16), out=target)
     else:
         target[...] = (numbers.astype(np.int32) * slope + intercept).astype(np.int16)
     if unmeasured is not None:
         target[unmeasured] = PADDING_HU
-    if min(bounds) <= NOT_MEASURED_BELOW_HU:
+    if low <= NOT_MEASURED_BELOW_HU:
         target[target <= NOT_MEASURED_BELOW_HU] = PADDING_HU
     return True
+
+
+def _bounds(numbers: Stored, slope: int, intercept: int) -> tuple[int, int]:
+    """Return the lowest and the highest Hounsfield unit that numbers stand for."""
+    first, second = (int(n) * slope + intercept for n in (numbers.min(), numbers.max()))
+    return min(first, second), max(first, second)
+
+
+def _fits(low_hu: int, high_hu: int) -> bool:
+    return low_hu >= -32768 and high_hu <= 32767
 
 
 def _write_real(stored: Stored, image: ImageHeader, target: HuArray) -> None:

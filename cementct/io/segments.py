@@ -15,6 +15,7 @@ from cementct.core.errors import UnreadableFile
 from cementct.core.grid import Grid, canonical
 from cementct.core.image import LabelMap
 from cementct.io.limits import check_shape
+from cementct.io.quiet import quiet
 
 # SNOMED CT codes of the vertebrae (pydicom's dictionary; S1 as in TotalSegmentator's map).
 LEVEL_CODES: Mapping[str, str] = {
@@ -59,13 +60,14 @@ def read_segments(path: Path, *, name: str | None = None) -> Segments:
 
     shown = name or path.name
     try:
-        segmentation = highdicom.seg.segread(path)
-        numbers = [int(n) for n in segmentation.segment_numbers]
-        check_shape(
-            (max(1, int(segmentation.NumberOfFrames)), segmentation.Rows, segmentation.Columns), shown
-        )
-        labels, grid = _combined(segmentation, numbers)
-        names = {n: _level(segmentation.get_segment_description(n)) for n in numbers}
+        with quiet():
+            segmentation = highdicom.seg.segread(path)
+            numbers = [int(n) for n in segmentation.segment_numbers]
+            check_shape(
+                (max(1, int(segmentation.NumberOfFrames)), segmentation.Rows, segmentation.Columns), shown
+            )
+            labels, grid = _combined(segmentation, numbers)
+            names = {n: _level(segmentation.get_segment_description(n)) for n in numbers}
     except UnreadableFile:
         raise
     except Exception as error:  # highdicom raises anything on what it does not expect

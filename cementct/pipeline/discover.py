@@ -137,8 +137,12 @@ class _Finder:
             return
         base, parts = _subfolders(found)
         if len(parts) < 2:
-            self._add_one(root, name, "", scan_folder(root, found=found))
-            return
+            whole = scan_folder(root, found=found)
+            if parts and not _one_patient([whole]):
+                base, parts = _subfolders(found, f"{base}{parts[0]}/")
+            if len(parts) < 2:
+                self._add_one(root, name, "", whole)
+                return
         folders = {part: scan_folder(root, found=found.below(base + part)) for part in parts}
         loose = [file for file in found.files if file.startswith(base) and "/" not in file[len(base) :]]
         loose_folder = scan_folder(root, found=FoundFiles(root, tuple(loose), ()))
@@ -235,9 +239,8 @@ def _is_study_volume(path: Path) -> bool:
     return volume_suffix(path) is not None and without_suffix(path.name) not in {*MASKS, PRE}
 
 
-def _subfolders(found: FoundFiles) -> tuple[str, list[str]]:
-    """Return the folder at which files part (with a slash at its end), and the subfolders there."""
-    base = ""
+def _subfolders(found: FoundFiles, base: str = "") -> tuple[str, list[str]]:
+    """Return the folder below `base` at which files part, with a slash at its end, and its subfolders."""
     while True:
         rest = [file[len(base) :] for file in found.files if file.startswith(base)]
         parts = sorted({file.split("/")[0] for file in rest if "/" in file})
