@@ -131,16 +131,23 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went w
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an internal error.")]
 
 
-@app.callback()
-def _root(
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.", is_eager=True)] = False,
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the form that typer calls
+    if wanted:
         from cementct import __version__
 
         typer.echo(f"cementct {__version__}")
         raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_print_version),
+    ] = False,
+) -> None:
+    del version
 
 
 @app.command("run", help=_RUN_HELP)

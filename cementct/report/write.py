@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cementct.core.errors import UsageError
 from cementct.core.findings import StudyReport
 from cementct.core.formats import ReportFormat
 from cementct.report.files import replace_file
-from cementct.report.material import ReportMaterial
+
+if TYPE_CHECKING:
+    from cementct.report.material import ReportMaterial
 
 # Forms that this version can write.
 AVAILABLE_FORMATS = frozenset({ReportFormat.JSON, ReportFormat.CSV, ReportFormat.HTML})
