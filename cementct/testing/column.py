@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -15,6 +16,18 @@ from cementct.testing.morphometry import size_of
 from cementct.testing.shapes import Coordinates
 from cementct.testing.spec import CaseSpec, Compression, Movement
 from cementct.testing.vertebra import VertebraShape
+
+
+class Station(Protocol):
+    """What coordinates along the column need of a vertebra."""
+
+    @property
+    def frame(self) -> Frame:
+        """Where it lies."""
+
+    @property
+    def wall_mm(self) -> float:
+        """Posterior coordinate of its posterior wall."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +54,11 @@ class PlacedVertebra:
     def number(self) -> int:
         """Its number in label maps."""
         return self.level.verse_number
+
+    @property
+    def wall_mm(self) -> float:
+        """Posterior coordinate of its posterior wall."""
+        return self.shape.wall_mm
 
     def coordinates(self, grid: Grid) -> Coordinates:
         """Return left, posterior and superior coordinates of every voxel of `grid`."""
@@ -164,16 +182,16 @@ class ColumnCoordinates:
     behind_wall_mm: Float32Array
 
     @classmethod
-    def on(cls, grid: Grid, column: Sequence[PlacedVertebra]) -> ColumnCoordinates:
+    def on(cls, grid: Grid, column: Sequence[Station]) -> ColumnCoordinates:
         """Return the coordinates of a grid's voxels along a column of two or more vertebrae."""
         place = np.zeros(grid.shape, dtype=np.float32)
         left = np.zeros(grid.shape, dtype=np.float32)
         behind = np.zeros(grid.shape, dtype=np.float32)
-        upper = column[0].coordinates(grid)
+        upper = local_coordinates(grid, column[0].frame)
         weight_above = np.ones(grid.shape, dtype=np.float32)
         for index, vertebra in enumerate(column):
             if index + 1 < len(column):
-                lower = column[index + 1].coordinates(grid)
+                lower = local_coordinates(grid, column[index + 1].frame)
                 gap = np.maximum(lower[2] - upper[2], 1.0)
                 share = np.clip(-upper[2] / gap, 0.0, 1.0)
                 place += share
@@ -181,7 +199,7 @@ class ColumnCoordinates:
                 share = np.zeros(grid.shape, dtype=np.float32)
             weight = weight_above - share
             left += weight * upper[0]
-            behind += weight * (upper[1] - np.float32(vertebra.shape.wall_mm))
+            behind += weight * (upper[1] - np.float32(vertebra.wall_mm))
             weight_above = share
             upper = lower
         return cls(place, left, behind)

@@ -33,7 +33,7 @@ def sample_spec() -> CaseSpec:
         seed=SAMPLE_SEED,
         focus=Level.L1,
         fov_mm=(130.0, 140.8, 140.8),
-        fov_centre_mm=(13.0, 18.0, 0.0),
+        fov_centre_mm=(8.0, 18.0, 0.0),
         treatments=(
             Treatment(
                 Level.T12,
@@ -49,7 +49,7 @@ def sample_spec() -> CaseSpec:
                 LesionSpec(4.8, Destruction.OSTEOLYTIC, (0.15, 0.2, 0.05), breaks_wall=True),
                 CementSpec(5.2, filling=0.83, opacity_hu=2300.0, fingers=0.6),
                 (
-                    LeakSpec(LeakType.EPIDURAL, 0.14, Side.LEFT),
+                    LeakSpec(LeakType.EPIDURAL, 0.14, Side.LEFT, levels=0.8),
                     LeakSpec(LeakType.DISKAL, 0.31, Side.RIGHT, above=True),
                 ),
             ),
