@@ -6,22 +6,14 @@ import math
 from pathlib import Path
 from typing import Any
 
-from cementct.io.header import (
-    Elements,
-    HeaderReader,
-    ImageHeader,
-    acquisition_moment,
-    moment_of,
-    padding_of,
-    safe_uid,
-)
+from cementct.io.elements import Elements, acquisition_moment, content_moment, moment_of, safe_uid
+from cementct.io.header import HeaderReader, ImageHeader, padding_of
 from cementct.io.images import (
     PICTURE_TYPES,
     Unusable,
     check_format,
     checked_rescale,
     checked_spacing,
-    content_moment,
     pixel_offset,
 )
 from cementct.io.limits import MAX_AXIS

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from cementct.io.elements import Elements, acquisition_moment, content_moment, safe_uid
 from cementct.io.header import (
     CT_IMAGE,
     DICOMDIR,
     ENHANCED_CT_IMAGES,
     SECONDARY_CAPTURES,
     SEGMENTATIONS,
-    Elements,
     HeaderReader,
     ImageHeader,
     PixelFormat,
     SeriesHeader,
-    acquisition_moment,
-    moment_of,
     padding_of,
-    safe_uid,
 )
 from cementct.io.limits import MAX_AXIS, MAX_SPACING_MM, MIN_SPACING_MM
-from cementct.io.parse import DEFLATED, EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE, RawHeader
+from cementct.io.parse import RawHeader
+from cementct.io.tags import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 
 # Image types that are pictures of a volume, or maps of something else, whatever their modality says.
 PICTURE_TYPES = frozenset(
@@ -104,11 +100,6 @@ class ImageReader:
             content_time=content_moment(e),
             clock=clock,
         )
-
-
-def content_moment(elements: Elements) -> Any:
-    """Return when an image was made, or None."""
-    return moment_of(elements.text(0x00080023) or elements.text(0x00080020), elements.text(0x00080033))
 
 
 def _check_kind(series: SeriesHeader) -> None:
@@ -206,14 +197,3 @@ def pixel_offset(raw: RawHeader, form: PixelFormat) -> int | None:
     if there < needed:
         raise Unusable(f"cut short: expected {needed} bytes of pixels, found {max(there, 0)}")
     return raw.pixel_offset
-
-
-def deflated(syntax: str) -> bool:
-    """Tell whether the whole data set is deflated."""
-    return syntax == DEFLATED
-
-
-def relative_names(files: Iterable[str]) -> str:
-    """Return one or a few file names for a message."""
-    names = list(files)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -15,9 +15,9 @@ from cementct.core.errors import UnreadableFile
 from cementct.core.image import NOT_MEASURED_BELOW_HU, PADDING_HU
 from cementct.io.header import ImageHeader, PixelFormat, Rescale
 from cementct.io.limits import check_shape
-from cementct.io.parse import EXPLICIT_BIG
 from cementct.io.privacy import PatientWords
 from cementct.io.quiet import quiet
+from cementct.io.tags import EXPLICIT_BIG
 
 _NOBODY = PatientWords()
 # A padding value whose HU lie between these would wipe out tissue; such a header is in error and is not

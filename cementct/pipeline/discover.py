@@ -193,8 +193,10 @@ class _Finder:
         if not (apart or copies):
             return False
         injected: list[tuple[str | None, str]] = []
-        for folder in folders:
-            shown = self._series_with_cement(folder)
+        # The earliest first: where it shows none of the two that it takes, no other has to be looked at.
+        waiting = sorted((folder for folder in folders if folder.series), key=_earliest)
+        while len(waiting) + len(injected) > 1 and waiting:
+            shown = self._series_with_cement(waiting.pop(0))
             if shown is None:
                 continue
             if any(shown[0] != study or shown[1] == series for study, series in injected):
@@ -233,6 +235,10 @@ def study_uid_of(folder: DicomFolder) -> str | None:
         if series.header.study_uid:
             return series.header.study_uid
     return None
+
+
+def _earliest(folder: DicomFolder) -> tuple[object, ...]:
+    return min(order_key(series) for series in folder.series)
 
 
 def _is_study_volume(path: Path) -> bool:

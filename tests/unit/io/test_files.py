@@ -170,7 +170,7 @@ def test_a_gzip_bomb_is_not_unpacked(tmp_path: Path, hu: np.ndarray) -> None:
     small = save(tmp_path / "a.nii", hu).read_bytes()
     with gzip.open(tmp_path / "bomb.nii.gz", "wb") as packed:
         packed.write(small)
-        for _ in range(64):
+        for _ in range(16):
             packed.write(bytes(4 * 1024 * 1024))
     assert np.array_equal(read_volume(tmp_path / "bomb.nii.gz").volume.hu, hu)
 

@@ -1,0 +1,30 @@
+"""The DICOM elements and encodings that are read, by number and UID."""
+
+from __future__ import annotations
+
+PIXEL_DATA = 0x7FE00010
+PER_FRAME_GROUPS = 0x52009230
+TRANSFER_SYNTAX = 0x00020010
+IMPLICIT_LITTLE = "1.2.840.10008.1.2"
+EXPLICIT_LITTLE = "1.2.840.10008.1.2.1"
+EXPLICIT_BIG = "1.2.840.10008.1.2.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+
+# Text elements that are kept, by number: identity, kind, times, geometry, rescale.
+TEXT_TAGS = frozenset(
+    {
+        0x00020002, 0x00020003, 0x00020010, 0x00080005, 0x00080008, 0x00080016, 0x00080018, 0x00080020,
+        0x00080021, 0x00080022, 0x00080023, 0x0008002A, 0x00080030, 0x00080031, 0x00080032, 0x00080033,
+        0x00080060, 0x00100010, 0x00100020, 0x00100030, 0x00180050, 0x00180060, 0x00181210, 0x00185100,
+        0x0020000D, 0x0020000E, 0x00200011, 0x00200012, 0x00200013, 0x00200032, 0x00200037, 0x00200052,
+        0x00200100, 0x00280004, 0x00280008, 0x00280030, 0x00281052, 0x00281053, 0x00281054,
+    }
+)  # fmt: skip
+# Elements that are kept as 16-bit numbers: samples, matrix, bits, padding.
+SHORT_TAGS = frozenset(
+    {
+        0x00280002, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280120,
+        0x00280121,
+    }
+)  # fmt: skip
+WANTED = TEXT_TAGS | SHORT_TAGS
