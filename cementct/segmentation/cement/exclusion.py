@@ -15,18 +15,30 @@ from cementct.segmentation.cement.surroundings import Surroundings
 
 # A piece of its own this bright (so many voxels over the level of bone) is cement wherever it lies near.
 FEWEST_BRIGHT_VOXELS = 3
-# Leaked cement lies within this distance of treated bone: along veins, over one to three levels of canal.
+# Bright pieces are cement up to this distance from treated bone: along the canal, and elsewhere.
 CANAL_REACH_MM = 110.0
 LEAK_REACH_MM = 40.0
-# A paravertebral piece that is no brighter than bone has to begin this near to cement or to treated bone.
-FAINT_GAP_MM = 3.5
-# The blur of bone: a piece whose middle lies nearer to bone than this is its edge, unless it is bright.
+# Fainter pieces could be a calcified vessel, disc or ligament, or the edge of a joint: they have to lie near.
+# In canal and foramina, from the treated vertebra; in discs and beside the spine, from cement itself; beside
+# the body or behind it also from its bone, if they reach well away from it, as a cord does.
+FAINT_CANAL_REACH_MM = 60.0
+FAINT_FORAMEN_REACH_MM = 10.0
+FAINT_GAP_MM = 5.0
+FAINT_GAP_TO_BODY_MM = 3.5
+FAINT_GAP_BEHIND_MM = 8.0
+REACH_AWAY_MM = 3.0
+REACH_AWAY_BEHIND_MM = 4.5
+SHARE_FREE_BEHIND = 0.8
+# The blur of bone: what lies nearer to it than this may be its edge. A piece that is no brighter than bone
+# needs so large a share, and so much cement of 1500 HU, beyond.
 EDGE_OF_BONE_MM = 1.0
+LEAST_SHARE_FREE = 0.35
 # Largest piece that lies outside bone and apart from all seeds: more is a vessel with contrast or an implant.
 LARGEST_LOOSE_ML = 6.0
 # In bone a piece apart from the seeds is cement only if solid: that deep below its own surface, that large.
 SOLID_DEPTH_MM = 1.3
 SMALLEST_IN_BONE_ML = 0.03
+LOOKS = 2
 # Smallest piece that is looked at, in voxels: one or two bright voxels are noise.
 FEWEST_VOXELS = 3
 # A summed excess smaller than that of so much cement of 1500 HU is noise.
@@ -50,8 +62,12 @@ class PieceFeatures:
     share_treated_bone: float
     share_other: float
     mean_bone_depth_mm: float
+    share_free: float
     gap_to_seeds_mm: float
     gap_to_treated_mm: float
+    gap_to_body_mm: float
+    reach_away_mm: float
+    is_behind: bool
     thickness_mm: float
     in_neighbour_body: float
 
@@ -81,30 +97,39 @@ def choose_cement(
     from scipy import ndimage
 
     counts = np.bincount(candidates.labels.ravel(), minlength=candidates.count + 1)
-    seeded = np.unique(candidates.labels[seeds])
     chosen = np.zeros(candidates.count + 1, dtype=np.bool_)
-    chosen[seeded] = True
+    chosen[np.unique(candidates.labels[seeds])] = True
     chosen[0] = False
-    main = chosen[candidates.labels]
-    gap_seeds = distance_outside(main, scene.spacing_mm)
-    gap_treated = distance_outside(np.isin(around.owner, treated), scene.spacing_mm)
+    anchors = chosen.copy()
+    own = np.isin(around.owner, treated)
+    gap_treated = distance_outside(own, scene.spacing_mm)
+    core = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
+    gap_body = distance_outside(own & core, scene.spacing_mm)
     blocks = ndimage.find_objects(candidates.labels)
-    for number in range(1, candidates.count + 1):
-        if chosen[number] or counts[number] < FEWEST_VOXELS:
-            continue
-        block = blocks[number - 1]
-        where = candidates.labels[block] == number
-        features = _describe(
-            scene,
-            around,
-            candidates.excess_hu,
-            where,
-            block,
-            gaps=(gap_seeds[block], gap_treated[block], candidates.other[block]),
-            treated=treated,
-            bright_hu=bright_hu,
-        )
-        chosen[number] = is_cement(features)
+    # A second look: a piece may hang on one that hangs on the seeds.
+    for _ in range(LOOKS):
+        gap_seeds = distance_outside(anchors[candidates.labels], scene.spacing_mm)
+        before = int(anchors.sum())
+        for number in np.flatnonzero((counts >= FEWEST_VOXELS) & ~chosen):
+            if number == 0:
+                continue
+            block = blocks[number - 1]
+            where = candidates.labels[block] == number
+            features = _describe(
+                scene,
+                around,
+                candidates.excess_hu,
+                where,
+                block,
+                gaps=(gap_seeds[block], gap_treated[block], gap_body[block], candidates.other[block]),
+                treated=treated,
+                bright_hu=bright_hu,
+            )
+            chosen[number] = is_cement(features)
+            near = features.gap_to_seeds_mm <= FAINT_GAP_MM or features.bright_voxels >= FEWEST_BRIGHT_VOXELS
+            anchors[number] = chosen[number] and near
+        if int(anchors.sum()) == before:
+            break
     return np.asarray(chosen[candidates.labels])
 
 
@@ -125,11 +150,24 @@ def is_cement(piece: PieceFeatures) -> bool:
             and piece.volume_ml >= SMALLEST_IN_BONE_ML
             and piece.mean_bone_depth_mm > 2.5
         )
-    if piece.mean_bone_depth_mm > -EDGE_OF_BONE_MM:
+    if piece.share_free < LEAST_SHARE_FREE or piece.share_free * piece.mass_ml < SMALLEST_MASS_ML:
         return False
-    if neural > 0.5 or piece.share_disc > 0.5:
-        return True
-    return piece.share_other < 0.3 and min(piece.gap_to_seeds_mm, piece.gap_to_treated_mm) <= FAINT_GAP_MM
+    if piece.gap_to_seeds_mm <= FAINT_GAP_MM:
+        return piece.share_other < 0.5
+    if piece.share_canal > 0.5:
+        return piece.gap_to_treated_mm <= FAINT_CANAL_REACH_MM
+    if neural > 0.5:
+        return piece.gap_to_treated_mm <= FAINT_FORAMEN_REACH_MM
+    if piece.share_disc > 0.5 or piece.share_other > 0.3:
+        return False
+    if piece.gap_to_body_mm <= FAINT_GAP_TO_BODY_MM:
+        return piece.reach_away_mm >= REACH_AWAY_MM
+    return (
+        piece.is_behind
+        and piece.gap_to_treated_mm <= FAINT_GAP_BEHIND_MM
+        and piece.reach_away_mm >= REACH_AWAY_BEHIND_MM
+        and piece.share_free >= SHARE_FREE_BEHIND
+    )
 
 
 def _describe(
@@ -139,12 +177,12 @@ def _describe(
     where: BoolArray,
     block: tuple[slice, ...],
     *,
-    gaps: tuple[Float32Array, Float32Array, BoolArray],
+    gaps: tuple[Float32Array, Float32Array, Float32Array, BoolArray],
     treated: tuple[int, ...],
     bright_hu: float,
 ) -> PieceFeatures:
     """Return what decides about the piece `where` of a block of the scene."""
-    gap_seeds, gap_treated, other = gaps
+    gap_seeds, gap_treated, gap_body, other = gaps
     compartment = around.compartment[block][where]
     owner = around.owner[block][where]
     weight = np.maximum(excess[block][where], 0.0)
@@ -168,8 +206,12 @@ def _describe(
         share_treated_bone=float(weight[np.isin(owner, treated)].sum()),
         share_other=float(weight[other[where]].sum()),
         mean_bone_depth_mm=float((around.bone_depth_mm[block][where] * weight).sum()),
+        share_free=float(weight[around.bone_depth_mm[block][where] < -EDGE_OF_BONE_MM].sum()),
         gap_to_seeds_mm=float(gap_seeds[where].min()),
         gap_to_treated_mm=float(gap_treated[where].min()),
+        gap_to_body_mm=float(gap_body[where].min()),
+        reach_away_mm=float(-np.percentile(around.bone_depth_mm[block][where], 8)),
+        is_behind=bool(gap_body[where].min() > gap_treated[where].min() + 3.0),
         thickness_mm=float(depth_inside(where, scene.spacing_mm).max()),
         in_neighbour_body=float(
             weight[(compartment == int(Compartment.BODY)) & ~np.isin(owner, treated)].sum()
