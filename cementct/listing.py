@@ -88,7 +88,7 @@ def as_table(studies: Sequence[ListedStudy], width: int) -> str:
             if study.series:
                 table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
                 for heading in ("use", "series or file", "size", "why"):
-                    table.add_column(heading, overflow="fold")
+                    table.add_column(heading, overflow="fold", no_wrap=heading == "use")
                 for series in study.series:
                     table.add_row(series.use, series.name, series.size, series.why)
                 console.print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from cementct.core.findings import (
@@ -73,8 +74,9 @@ class CategoryShare:
 
 
 def table_rows(report: StudyReport) -> tuple[TableRow, ...]:
-    """Return one row a vertebra, from top to bottom."""
-    return tuple(_table_row(vertebra) for vertebra in report.vertebrae)
+    """Return one row a vertebra, from top to bottom; flags of the whole study are not repeated in each."""
+    of_study = {doubt.flag for doubt in report.quality}
+    return tuple(_table_row(vertebra, of_study) for vertebra in report.vertebrae)
 
 
 def state_cells(vertebra: VertebraReport, names: tuple[str, ...] | None = None) -> tuple[StateCell, ...]:
@@ -161,8 +163,9 @@ def all_flags(report: StudyReport) -> tuple[tuple[str, QualityFlag], ...]:
     return tuple(sorted(listed, key=lambda entry: order.index(entry[1].severity)))
 
 
-def _table_row(vertebra: VertebraReport) -> TableRow:
-    doubts = [doubt for doubt in vertebra.quality if doubt.flag is not Flag.NOT_ASSESSED]
+def _table_row(vertebra: VertebraReport, of_study: Collection[Flag]) -> TableRow:
+    known = {Flag.NOT_ASSESSED, *of_study}
+    doubts = [doubt for doubt in vertebra.quality if doubt.flag not in known]
     category = vertebra.filling_category
     return TableRow(
         name=vertebra.name,
@@ -194,9 +197,9 @@ def _leaks_by_type(vertebra: VertebraReport) -> tuple[str, ...]:
             if not leaks:
                 continue
             volume = wording.millilitres(sum(leak.volume_ml for leak in leaks), 2)
-            count = f" ({len(leaks)})" if len(leaks) > 1 else ""
+            count = f"{len(leaks)} × " if len(leaks) > 1 else ""
             prefix = "possible " if certainty is Certainty.POSSIBLE else ""
-            cells.append(f"{prefix}{kind.value.replace('-', ' ')} {volume}{count}")
+            cells.append(f"{count}{prefix}{kind.value.replace('-', ' ')} {volume}")
     return tuple(cells)
 
 

@@ -47,6 +47,9 @@ LEAK_NAMES: dict[LeakType, str] = {
     LeakType.FORAMINAL: "Foraminal leak",
     LeakType.ACCESS_TRACK: "Leak along the access track",
 }
+LEAK_NAMES_OF_SEVERAL: dict[LeakType, str] = {
+    kind: name.replace("Leak ", "Leaks ").replace(" leak", " leaks") for kind, name in LEAK_NAMES.items()
+}
 SIDE_WORDS: dict[Side, str] = {Side.LEFT: "left", Side.RIGHT: "right", Side.MIDLINE: "midline"}
 DESTRUCTION_WORDS: dict[Destruction, str] = {
     Destruction.OSTEOLYTIC: "osteolytic",
@@ -90,7 +93,7 @@ def short_millimetres(length_mm: float) -> str:
 
 def percent(share: float | None) -> str:
     """Return a share such as '82 %'."""
-    return UNKNOWN if share is None else f"{_whole_percent(share)} %"
+    return UNKNOWN if share is None else f"{_whole_percent(share)} %".replace("-", "−")
 
 
 def percent_range(interval: Interval) -> str:
@@ -107,7 +110,7 @@ def number_range(interval: Interval, decimals: int = 1) -> str:
 
 def degrees(angle_deg: float | None) -> str:
     """Return an angle such as '9.1°'."""
-    return UNKNOWN if angle_deg is None else f"{angle_deg:.1f}°"
+    return UNKNOWN if angle_deg is None else f"{angle_deg:.1f}°".replace("-", "−")
 
 
 def enumerate_words(words: Sequence[str], last: str = "and") -> str:

@@ -149,7 +149,7 @@ def _leak_sentences(
     }
     sentences = [f"{place}: {'; '.join(details)}" for place, details in found.items() if details]
     for kind in (LeakType.DISKAL, LeakType.PARAVERTEBRAL, LeakType.ACCESS_TRACK):
-        sentences += [_other(leak) for leak in of_type[kind]]
+        sentences += _other(of_type[kind])
     if certainty is Certainty.POSSIBLE:
         sentences = [f"possible {text[:1].lower()}{text[1:]}" for text in sentences]
     return sentences
@@ -176,16 +176,29 @@ def _foraminal(leaks: Sequence[Leak]) -> dict[str, list[str]]:
     return found
 
 
-def _other(leak: Leak) -> str:
-    words = [wording.LEAK_NAMES[leak.type]]
-    if leak.type is LeakType.DISKAL:
-        words = [f"{words[0]} {_between(leak)}".strip()]
-    elif leak.side:
-        words.append(wording.SIDE_WORDS[leak.side])
-    words.append(wording.millilitres(leak.volume_ml, 2))
-    if leak.vessel_like:
-        words.append("a thin cord as in a vein")
-    return ", ".join(words)
+def _other(leaks: Sequence[Leak]) -> list[str]:
+    """Return one sentence for the leaks of one type that lie neither in the canal nor in a foramen."""
+    if not leaks:
+        return []
+    name = wording.LEAK_NAMES[leaks[0].type]
+    if len(leaks) == 1:
+        joint = " " if leaks[0].type is LeakType.DISKAL else ", "
+        return [f"{name}{joint}{_place_and_volume(leaks[0])}"]
+    listed = "; ".join(_place_and_volume(leak) for leak in leaks)
+    return [f"{wording.LEAK_NAMES_OF_SEVERAL[leaks[0].type]}: {listed}"]
+
+
+def _place_and_volume(leak: Leak) -> str:
+    """Return where a leak lies and how large it is, such as 'right, 0.20 ml, a thin cord as in a vein'."""
+    place = (
+        _between(leak) if leak.type is LeakType.DISKAL else wording.SIDE_WORDS[leak.side] if leak.side else ""
+    )
+    words = [
+        place,
+        wording.millilitres(leak.volume_ml, 2),
+        "a thin cord as in a vein" if leak.vessel_like else "",
+    ]
+    return ", ".join(word for word in words if word)
 
 
 def _between(leak: Leak) -> str:

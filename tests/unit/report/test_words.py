@@ -112,6 +112,18 @@ def test_a_possible_leak_is_called_so_and_sides_that_are_not_known_are_left_out(
     assert leak_title(leak, ()) == "Possible leak along the access track"
 
 
+def test_several_leaks_of_one_type_share_a_sentence(report: StudyReport) -> None:
+    vein = report.vertebrae[1].leaks[0]
+    other = msgspec.structs.replace(vein, side=Side.LEFT, volume_ml=0.05, vessel_like=False)
+    track = msgspec.structs.replace(other, type=LeakType.ACCESS_TRACK)
+    leaky = msgspec.structs.replace(report.vertebrae[1], leaks=(vein, other, track, track))
+
+    text = describe_vertebra(leaky, report.vertebrae)
+
+    assert "Paravertebral leaks: right, 0.20 ml, a thin cord as in a vein; left, 0.05 ml." in text
+    assert "Leaks along the access track: left, 0.05 ml; left, 0.05 ml." in text
+
+
 @pytest.mark.parametrize(
     ("volume_ml", "words"), [(0.12, "0.12 ml"), (0.004, "under 0.01 ml"), (0.0, "0.00 ml"), (None, "–")]
 )
