@@ -13,9 +13,10 @@ from cementct.io.grouping import Grouping
 from cementct.io.header import Identity, ImageHeader
 from cementct.io.hounsfield import check_hounsfield
 from cementct.io.images import ImageReader, Unusable
-from cementct.io.parse import NotDicom, parse_header
+from cementct.io.parse import parse_header
 from cementct.io.pixels import read_hu
 from cementct.io.privacy import PatientWords
+from cementct.io.raw_header import NotDicom
 from cementct.io.scan import Scan, SeriesIdentity, scan_of
 from cementct.io.series import Series
 from cementct.io.tilt import undo_tilt
@@ -113,11 +114,8 @@ def scan_folder(root: Path, *, found: FoundFiles | None = None, prefix: str = ""
         for name, why in found.passed_over
     )
     if others and dicom_files:
-        ignored.append(
-            IgnoredSeries(
-                series_instance_uid=None, file=None, why=f"{_count(others, 'file')} that are not DICOM."
-            )
-        )
+        why = f"{_count(others, 'file')} {'is' if others == 1 else 'are'} not DICOM."
+        ignored.append(IgnoredSeries(series_instance_uid=None, file=None, why=why))
     ordered = sorted(grouping.series, key=lambda s: (s.header.number is None, s.header.number or 0, s.key))
     return DicomFolder(root, tuple(ordered), tuple(ignored), tuple(sorted(patients)), private, dicom_files)
 

@@ -17,8 +17,8 @@ from cementct.io.images import (
     pixel_offset,
 )
 from cementct.io.limits import MAX_AXIS
-from cementct.io.parse import RawHeader
 from cementct.io.quiet import quiet
+from cementct.io.raw_header import RawHeader
 
 
 def enhanced_images(path: Path, raw: RawHeader, *, file: str, shared: HeaderReader) -> list[ImageHeader]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from cementct.io.elements import Elements, safe_uid
-from cementct.io.parse import RawHeader
+from cementct.io.raw_header import RawHeader
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT_IMAGES = frozenset({"1.2.840.10008.5.1.4.1.1.2.1", "1.2.840.10008.5.1.4.1.1.2.2"})

@@ -18,7 +18,7 @@ from cementct.io.header import (
     padding_of,
 )
 from cementct.io.limits import MAX_AXIS, MAX_SPACING_MM, MIN_SPACING_MM
-from cementct.io.parse import RawHeader
+from cementct.io.raw_header import RawHeader
 from cementct.io.tags import EXPLICIT_BIG, EXPLICIT_LITTLE, IMPLICIT_LITTLE
 
 # Image types that are pictures of a volume, or maps of something else, whatever their modality says.

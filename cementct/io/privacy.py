@@ -13,6 +13,8 @@ from cementct.io.header import Identity
 HIDDEN = "[hidden]"
 # Parts of a name or number shorter than this identify only as a whole word.
 SHORT_WORD = 4
+# A part of a patient number identifies on its own from this length on; shorter ones only as a whole.
+LONG_NUMBER = 5
 # Words that stand in name fields and identify nobody on their own.
 GENERIC = frozenset(
     {
@@ -48,13 +50,13 @@ class PatientWords:
         words: set[str] = set()
         wholes: set[tuple[str, ...]] = set()
         for patient in set(patients):
-            for value in (patient.name, patient.number):
+            for value, least in ((patient.name, 2), (patient.number, LONG_NUMBER)):
                 for spelled in _spellings(value):
                     parts = tuple(part for part in re.split(r"[^0-9a-z]+", spelled) if part)
                     if not parts or (parts[0] in GENERIC and len(parts) == 1):
                         continue
                     wholes.add(parts)
-                    words.update(part for part in parts if len(part) > 1 and part not in GENERIC)
+                    words.update(part for part in parts if len(part) >= least and part not in GENERIC)
         return cls(frozenset(words), frozenset(wholes), prefix)
 
     def are_in(self, name: str) -> bool:

@@ -9,22 +9,21 @@ the procedure and is never pre-injection.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from cementct.core.errors import StudyRefused, UsageError
 from cementct.core.findings import IgnoredSeries
-from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.io.dicom import DicomFolder, reasons_in_short
-from cementct.io.scan import Scan
 from cementct.io.series import Series
+from cementct.pipeline.choice import SeriesChoice, UncoveredCement, choice_flags
 from cementct.pipeline.evidence import Evidence, ShowsCement
 from cementct.pipeline.preference import ranked, slice_mm, tier, why_behind
 from cementct.pipeline.timing import (
     acquisitions,
     has_own_clock,
     is_earlier,
+    perhaps_same_frame,
     same_acquisition,
-    same_place_scale,
+    same_frame,
     same_session,
 )
 
@@ -35,49 +34,6 @@ OLD_CEMENT_SHARE = 0.85
 BEYOND_MM = 5.0
 
 _NOT_CHOSEN = "Another series serves better."
-
-
-@dataclass(frozen=True)
-class UncoveredCement:
-    """Cement of the same session that the chosen series does not cover.
-
-    Attributes
-    ----------
-    series_uid
-        The series that shows it, or None where it has no UID.
-    z_range_lps_mm
-        Lowest and highest z of its cement.
-    """
-
-    series_uid: str | None
-    z_range_lps_mm: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class SeriesChoice:
-    """The series to analyse.
-
-    Attributes
-    ----------
-    post, post_why
-        Post-injection volume, and why this one.
-    pre, pre_why
-        Pre-injection volume and why, or None.
-    ignored
-        Every other series and file, and why it was not used.
-    uncovered_cement
-        Cement in other series, at places that the post-injection series does not cover.
-    flags
-        Doubts about the choice.
-    """
-
-    post: Scan
-    post_why: str
-    pre: Scan | None
-    pre_why: str | None
-    ignored: tuple[IgnoredSeries, ...]
-    uncovered_cement: tuple[UncoveredCement, ...] = ()
-    flags: tuple[QualityFlag, ...] = ()
 
 
 def choose_series(
@@ -141,7 +97,7 @@ class _Choosing:
             pre_why=pre_why if pre is not None else None,
             ignored=(*self._ignored(post, pre), *self._folder.ignored),
             uncovered_cement=uncovered,
-            flags=self._flags(uncovered),
+            flags=choice_flags(uncovered, intra_procedural=self._intra_procedural),
         )
 
     def _by_uid(self, uid: str, option: str) -> Series:
@@ -234,7 +190,11 @@ class _Choosing:
         low, high = post.table_range_mm
         found: list[UncoveredCement] = []
         for series in self._folder.series:
-            if series in {post, pre} or not same_place_scale(series, post) or not same_session(series, post):
+            if (
+                series in {post, pre}
+                or not perhaps_same_frame(series, post)
+                or not same_session(series, post)
+            ):
                 continue
             own_low, own_high = series.table_range_mm
             if own_low >= low - BEYOND_MM and own_high <= high + BEYOND_MM:
@@ -264,24 +224,10 @@ class _Choosing:
             return why_behind(series, pre).replace("the series used", "the pre-injection series")
         return "Earlier than the series that were used." if is_earlier(series, post) else _NOT_CHOSEN
 
-    def _flags(self, uncovered: Sequence[UncoveredCement]) -> tuple[QualityFlag, ...]:
-        flags = [
-            raise_flag(
-                Flag.CEMENT_IN_OTHER_SERIES,
-                f"Series {item.series_uid or 'without a UID'} shows cement between z = "
-                f"{item.z_range_lps_mm[0]:.0f} and {item.z_range_lps_mm[1]:.0f} mm, "
-                "which the analysed series does not cover.",
-            )
-            for item in uncovered
-        ]
-        if self._intra_procedural:
-            flags.append(raise_flag(Flag.INTRA_PROCEDURAL_SERIES))
-        return tuple(flags)
-
 
 def _overlaps(series: Series, post: Series, cement_z_mm: tuple[float, float] | None) -> bool:
     """Tell whether an earlier series covers the cemented part, as far as positions can be compared."""
-    if not same_place_scale(series, post):
+    if not same_frame(series, post):
         return True
     low, high = series.table_range_mm
     wanted = cement_z_mm or post.table_range_mm

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -10,10 +10,10 @@ from pathlib import Path
 from cementct.core.errors import StudyRefused
 from cementct.io.dicom import DicomFolder, scan_folder
 from cementct.io.files import is_dicom, volume_suffix
-from cementct.io.header import Identity
 from cementct.io.walk import FoundFiles, find_files
 from cementct.pipeline.evidence import Evidence, ShowsCement
 from cementct.pipeline.names import StudyNames, without_suffix
+from cementct.pipeline.patients import one_patient
 from cementct.pipeline.preference import ranked, tier
 from cementct.pipeline.timing import acquisitions, order_key
 
@@ -138,7 +138,7 @@ class _Finder:
         base, parts = _subfolders(found)
         if len(parts) < 2:
             whole = scan_folder(root, found=found)
-            if parts and not _one_patient([whole]):
+            if parts and not one_patient([whole]):
                 base, parts = _subfolders(found, f"{base}{parts[0]}/")
             if len(parts) < 2:
                 self._add_one(root, name, "", whole)
@@ -147,7 +147,7 @@ class _Finder:
         loose = [file for file in found.files if file.startswith(base) and "/" not in file[len(base) :]]
         loose_folder = scan_folder(root, found=FoundFiles(root, tuple(loose), ()))
         everything = [*folders.values(), loose_folder]
-        if _one_patient(everything) and not self._several_injections(everything):
+        if one_patient(everything) and not self._several_injections(everything):
             self._add_one(root, name, "", scan_folder(root, found=found))
             return
         for part in parts:
@@ -173,7 +173,7 @@ class _Finder:
             expected = "expected DICOM images, post.nii.gz, or subfolders with studies"
             has_pre = any((path / f"{PRE}{suffix}").exists() for suffix in (".nii.gz", ".nii"))
             self._refuse(path, name, shown, f"{expected}, found {'pre.nii.gz alone' if has_pre else 'none'}")
-        elif not _one_patient([folder]):
+        elif not one_patient([folder]):
             uid = study_uid_of(folder)
             named = self._names.name(name, private=folder.private, study_uid=uid)
             why = f"{named}: expected the images of one patient, found several; name their folders one by one"
@@ -253,32 +253,3 @@ def _subfolders(found: FoundFiles, base: str = "") -> tuple[str, list[str]]:
         if len(parts) != 1 or any("/" not in file for file in rest):
             return base, parts
         base += f"{parts[0]}/"
-
-
-def _one_patient(folders: Iterable[DicomFolder]) -> bool:
-    """Tell whether all images may be of one patient: the same number, or the same name and birth date.
-
-    What the header leaves out contradicts nothing.
-    """
-    patients: list[Identity] = []
-    for folder in folders:
-        of_images = {series.header.patient for series in folder.series}
-        for patient in sorted(of_images or folder.patients):
-            if not all(_may_be_same(patient, other) for other in patients):
-                return False
-            patients.append(patient)
-    return True
-
-
-def _may_be_same(one: Identity, other: Identity) -> bool:
-    if one.number and other.number and one.number == other.number:
-        return True
-    named = _plain(one.name) == _plain(other.name) or not (one.name and other.name)
-    born = one.birth_date == other.birth_date or not (one.birth_date and other.birth_date)
-    if one.number and other.number:
-        return bool(one.name and one.birth_date) and named and born and bool(other.name and other.birth_date)
-    return named and born
-
-
-def _plain(name: str) -> str:
-    return "".join(c for c in name.lower() if c.isalnum())

@@ -13,7 +13,8 @@ from cementct.io.files import read_volume
 from cementct.io.identity import files_identity
 from cementct.io.scan import Scan
 from cementct.io.walk import FoundFiles, find_files
-from cementct.pipeline.choose import UncoveredCement, choose_series
+from cementct.pipeline.choice import UncoveredCement
+from cementct.pipeline.choose import choose_series
 from cementct.pipeline.discover import MASKS, POST, PRE, StudyForm, StudySource, named_volume
 from cementct.pipeline.evidence import ShowsCement
 

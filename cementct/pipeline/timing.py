@@ -71,10 +71,15 @@ def same_session(one: Series, other: Series) -> bool:
     return apart is not None and apart <= SESSION and has_own_clock(one) and has_own_clock(other)
 
 
-def same_place_scale(one: Series, other: Series) -> bool:
-    """Tell whether positions of two series can be compared: one frame of reference, or one session."""
-    frame, other_frame = one.header.frame_of_reference_uid, other.header.frame_of_reference_uid
-    return (frame is not None and frame == other_frame) or (
+def same_frame(one: Series, other: Series) -> bool:
+    """Tell whether two series share a frame of reference, so that positions can be compared for certain."""
+    frame = one.header.frame_of_reference_uid
+    return frame is not None and frame == other.header.frame_of_reference_uid
+
+
+def perhaps_same_frame(one: Series, other: Series) -> bool:
+    """Tell whether positions of two series can probably be compared: one frame, or one study."""
+    return same_frame(one, other) or (
         one.header.study_uid is not None
         and one.header.study_uid == other.header.study_uid
         and same_session(one, other)

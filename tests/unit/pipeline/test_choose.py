@@ -14,7 +14,8 @@ from cementct.core.errors import StudyRefused, UsageError
 from cementct.core.flags import Flag
 from cementct.core.image import Volume
 from cementct.io.dicom import scan_folder
-from cementct.pipeline.choose import SeriesChoice, choose_series
+from cementct.pipeline.choice import SeriesChoice
+from cementct.pipeline.choose import choose_series
 from cementct.pipeline.kernels import UNKNOWN_SHARPNESS, kernel_sharpness
 
 CEMENT_HU, NEEDLE_HU = 2000, 3000
@@ -330,3 +331,17 @@ def test_acquisition_numbers_tell_apart_what_times_do_not(study: Study) -> None:
     pre = study.add("pre", "100000", AcquisitionNumber=1, SeriesNumber=2)
     post = study.add("post", "100000", cement=4, AcquisitionNumber=2, SeriesNumber=3)
     assert uids(study.choose()) == (post, pre)
+
+
+def test_a_scan_before_from_another_table_setting_need_not_overlap_in_numbers(study: Study) -> None:
+    pre = study.add("pre", "090000", first_z=800.0, FrameOfReferenceUID="2.25.5")
+    post = study.add("post", "100000", cement=4)
+    assert uids(study.choose()) == (post, pre)
+
+
+def test_a_scan_before_of_another_part_of_the_body_is_not_pre(study: Study) -> None:
+    thorax = study.add("thorax", "090000", first_z=0.0)
+    post = study.add("post", "100000", cement=4)
+    choice = study.choose()
+    assert uids(choice) == (post, None)
+    assert reasons(choice)[thorax] == "Earlier, but it covers another part of the body."

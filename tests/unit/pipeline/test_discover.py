@@ -205,6 +205,13 @@ def test_names_and_numbers_of_patients_are_recognised(folder: str, holds: bool) 
     assert words.are_in(folder) is holds
 
 
+def test_a_short_part_of_a_number_identifies_nobody() -> None:
+    words = PatientWords.of([Identity("PHANTOM^SAMPLE", "PHANTOM-0001", "")])
+    assert not words.are_in("case-0001")
+    assert words.are_in("phantom 0001")
+    assert not words.are_in("sample")
+
+
 def test_generic_names_identify_nobody() -> None:
     words = PatientWords.of([Identity("ANONYMOUS", "phantom", ""), Identity("", "", "")])
     assert not words.are_in("phantom-3")
