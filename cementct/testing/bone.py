@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -87,7 +88,7 @@ def draw_anatomy(
     for vertebra in near:
         if vertebra.shape.ribs:
             _draw_ribs(anatomy, spec, vertebra)
-    for upper, lower in zip(near[:-1], near[1:], strict=True):
+    for upper, lower in pairwise(near):
         _draw_disc(anatomy, upper, lower)
     nearest = np.full(lattices.coarse.shape, 99.0, dtype=np.float32)
     for vertebra in near:
@@ -248,7 +249,7 @@ def _inner_box(
 
 
 def body_share_of_pedicles(vertebra: PlacedVertebra, at: Coordinates) -> Float32Array:
-    """Return the distance to the block in front of the posterior wall: pedicle bone in it belongs to the body."""
+    """Return the distance to the block before the posterior wall: pedicle bone in it is the body's."""
     shape = vertebra.shape
     left, posterior, superior = at
     plates = np.maximum(
@@ -256,7 +257,8 @@ def body_share_of_pedicles(vertebra: PlacedVertebra, at: Coordinates) -> Float32
         shape.inferior_endplate_mm(left, posterior) - superior,
     )
     sides = np.abs(left) - np.float32(shape.size.width_mm / 2 + 1.0)
-    return np.maximum(np.maximum(posterior - np.float32(shape.wall_mm), sides), plates)
+    block = np.maximum(np.maximum(posterior - np.float32(shape.wall_mm), sides), plates)
+    return np.asarray(block, dtype=np.float32)
 
 
 def marrow_hu(spec: CaseSpec, vertebra: PlacedVertebra, at: Coordinates) -> Float32Array:

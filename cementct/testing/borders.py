@@ -29,8 +29,8 @@ class Borders:
     numbers
         Numbers of the vertebrae, from the top.
     half_canal_mm, canal_depth_mm, lateral_mm
-        Left coordinate of the pedicle's medial border, depth of the canal, and left coordinate of the pedicle's
-        lateral border.
+        Left coordinate of the pedicle's medial border, depth of the canal, and left coordinate of the
+        pedicle's lateral border.
     """
 
     numbers: tuple[int, ...]
@@ -43,8 +43,8 @@ class Borders:
     ) -> tuple[ByteArray, ByteArray]:
         """Return `Compartment` numbers and places on the grid of the arguments.
 
-        Places are numbers of vertebrae: for bone and canal its own or the nearest, for discs and foramina that
-        of the vertebra above.
+        Places are numbers of vertebrae: for bone and canal its own or the nearest, for discs and foramina
+        that of the vertebra above.
         """
         out = np.zeros(vertebrae.shape, dtype=np.uint8)
         place = np.array(vertebrae, dtype=np.uint8)
@@ -60,7 +60,7 @@ class Borders:
         return out, place
 
     def _mark_canal_and_foramina(self, at: ColumnCoordinates, near: BoolArray, out: ByteArray) -> None:
-        """Mark canal, foramina and pedicles among the voxels `near`; `at` holds one value for each of them."""
+        """Mark canal, foramina and pedicles among the voxels `near`; `at` has one value for each of them."""
         half, lateral = at.interpolate(self.half_canal_mm), at.interpolate(self.lateral_mm)
         depth = at.interpolate(self.canal_depth_mm)
         side, behind = np.abs(at.left_mm), at.behind_wall_mm

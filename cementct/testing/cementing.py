@@ -1,4 +1,4 @@
-"""Cement inside a vertebra: grown from where it was injected to an exact volume, with fingers into the marrow."""
+"""Cement inside a vertebra, grown from where it was injected to an exact volume, with fingers into marrow."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def cement_in_bone(
     if cement.filling is None:
         return grow(field, room, wanted)
     lesion = site.lesion[room]
-    in_lesion = min(int(round(cement.filling * site.lesion.sum())), wanted)
+    in_lesion = min(round(cement.filling * float(site.lesion.sum())), wanted)
     filled = _grow_up_to(field[lesion], room & site.lesion, in_lesion)
     # What the lesion does not take flows on from there into the marrow.
     missing = wanted - int(filled.sum())
@@ -88,4 +88,5 @@ def _flow_field(site: Site, cement: CementSpec, room: BoolArray, seed: tuple[int
         np.minimum(reached, np.sqrt(offset[0] ** 2 + offset[1] ** 2 + (1.15 * offset[2]) ** 2), out=reached)
     fine = smooth_noise(at, seed=(*seed, 31), scale_mm=FINGER_SCALE_MM)
     wide = smooth_noise(at, seed=(*seed, 32), scale_mm=6.0)
-    return reached + np.float32(cement.fingers * FINGER_MM * 0.6) * fine + np.float32(1.5) * wide
+    field = reached + np.float32(cement.fingers * FINGER_MM * 0.6) * fine + np.float32(1.5) * wide
+    return np.asarray(field, dtype=np.float32)

@@ -143,7 +143,7 @@ def _axes(spec: CaseSpec, shape: VertebraShape, steps_below_focus: int, bend: Mo
     sideways += -bend.side_bend_deg * steps_below_focus
     # A positive turn about the left axis leans the superior axis forwards; scoliosis also twists.
     twist = -0.5 * spec.scoliosis_deg * np.cos(steps_below_focus * np.pi / 5.0)
-    return np.eye(3) @ turn_matrix((lean, float(sideways), float(twist))).T
+    return turn_matrix((lean, float(sideways), float(twist))).T
 
 
 def _stack(shapes: Sequence[VertebraShape], axes: Sequence[FloatArray], focus: int) -> FloatArray:
@@ -162,7 +162,7 @@ def _stack(shapes: Sequence[VertebraShape], axes: Sequence[FloatArray], focus: i
             - between * upper.size.disc_below_mm
             - axes[index][2] * half_below
         )
-    return centres - centres[focus]
+    return as_floats(centres - centres[focus])
 
 
 @dataclass(frozen=True)
@@ -172,7 +172,7 @@ class ColumnCoordinates:
     Attributes
     ----------
     place
-        Fractional index of the vertebra, counted from the top: 2.5 is half-way between the centres of 2 and 3.
+        Fractional index of the vertebra, counted from the top: 2.5 is half-way between centres 2 and 3.
     left_mm, behind_wall_mm
         To the left of the midsagittal surface, and behind the posterior walls.
     """

@@ -22,8 +22,8 @@ ENERGIES_KEV = np.array([45.0, 55.0, 65.0, 75.0, 90.0, 110.0])
 SIGNAL_SHARE = np.array([0.12, 0.21, 0.24, 0.18, 0.16, 0.09])
 # Linear attenuation of water at these energies, per mm (NIST XCOM).
 WATER_PER_MM = np.array([0.0243, 0.0217, 0.0200, 0.0187, 0.0176, 0.0165])
-# The excess attenuation of opacified cement and compact bone is mostly photoelectric: it falls with about this
-# power of the energy.
+# The excess attenuation of opacified cement and compact bone is mostly photoelectric: it falls with about
+# this power of the energy.
 EXCESS_POWER = -2.3
 EFFECTIVE_KEV = 70.0
 EFFECTIVE_WATER_PER_MM = 0.0193

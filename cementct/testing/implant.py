@@ -31,7 +31,7 @@ from cementct.testing.spec import Kernel, Movement, Scanner, Treatment
 from cementct.testing.treating import inject_site, judge_treated
 from cementct.testing.truth import CaseTruth, VertebraTruth
 
-# Around the vertebra, in its own frame: to the sides, in front of and behind the wall, above and below its ends.
+# Around the vertebra, in its own frame: to the sides, before and behind the wall, above and below its ends.
 _REACH = {"side": 46.0, "front": 18.0, "back": 62.0, "ends": 24.0}
 # Noise that tells the pre-injection scan's voxels from those of the post-injection scan.
 _FRESH_NOISE_HU = 6.0
@@ -267,7 +267,7 @@ def _compose(
     if not mask.any():
         return image
     calm = ndimage.gaussian_filter(image, [1.2 / s for s in lattices.scan.spacing_mm])
-    # Directly under the mask the old intensity is taken away, on the fine lattice, before the new one is put in.
+    # Under the mask the old intensity is taken away, on the fine lattice, before the new one is put in.
     under = ndimage.zoom(calm, lattices.factors, order=1, mode="nearest", grid_mode=True)
     change = np.where(mask, target - under, np.float32(0.0)).astype(np.float32)
     spacing = lattices.scan.spacing_mm
@@ -315,5 +315,14 @@ def _all_records(
         x, y, z = (float(c) for c in bodies.grid.to_lps(region.indices().mean(axis=0)))
         volume = region.count * bodies.grid.voxel_ml
         cut = region.box.start[0] == 0 or region.box.stop[0] == bodies.grid.shape[0]
-        found.append(VertebraTruth(_name(v.number), v.number, not cut, False, (x, y, z), volume))
+        found.append(
+            VertebraTruth(
+                level=_name(v.number),
+                number=v.number,
+                complete=not cut,
+                treated=False,
+                centroid_lps_mm=(x, y, z),
+                body_volume_ml=volume,
+            )
+        )
     return tuple(found)

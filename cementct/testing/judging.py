@@ -12,8 +12,8 @@ from cementct.core.findings import LeakType, Side
 from cementct.testing.site import Site
 from cementct.testing.truth import LeakTruth
 
-# The contract's numbers: pieces this near are one leak; a leak is listed from this volume; the midline's breadth;
-# what counts as touching the wall; a lesion this near to the wall, over this area, involves it.
+# The contract's numbers: pieces this near are one leak; a leak is listed from this volume; the midline's
+# breadth; what counts as touching the wall; a lesion this near to the wall, over this area, involves it.
 JOIN_MM = 2.0
 LISTED_ML = 0.02
 MIDLINE_MM = 3.0
@@ -144,7 +144,7 @@ def _gap_mm(site: Site, first: BoolArray, second: BoolArray) -> float | None:
     spacing = as_floats(site.grid.spacing_mm)
     tree = cKDTree(np.argwhere(_shell(second)) * spacing)
     distance, _ = tree.query(np.argwhere(_shell(first)) * spacing)
-    gap = float(distance.min()) - float(spacing.mean())
+    gap = float(np.min(distance)) - float(spacing.mean())
     return 0.0 if gap < TOUCHING_MM else gap
 
 

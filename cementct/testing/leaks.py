@@ -1,4 +1,4 @@
-"""Leaks: cords, sheets and blobs of an exact volume in a wanted compartment, and their ways out of the bone."""
+"""Leaks: cords, sheets and blobs of an exact volume in a wanted compartment, and their ways out of bone."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from cementct.testing.vertebra import VertebraShape
 # Soft tissue of a metastasis, and the sclerotic part of a mixed or blastic one.
 TUMOUR_HU = 50.0
 SCLEROSIS_HU = 620.0
-# Depth of a mixed lesion's sclerotic shell, as a share of its radius, that makes about two fifths of its volume.
+# Depth of a mixed lesion's sclerotic shell, as a share of its radius: about two fifths of its volume.
 SCLEROTIC_SHELL = 0.16
 # Bone between a lesion and a posterior wall that it leaves whole.
 FREE_WALL_MM = 2.5
@@ -110,7 +110,7 @@ def fit_lesion(spec: CaseSpec, lesion: LesionSpec, shape: VertebraShape) -> Lesi
     if not lesion.breaks_wall:
         bone &= at[1] < shape.posterior_wall_mm(at[0], at[2]) - FREE_WALL_MM
     distance = np.sort(_unsized_distance(start, at)[bone])
-    wanted = int(round(lesion.volume_ml / grid.voxel_ml))
+    wanted = round(lesion.volume_ml / grid.voxel_ml)
     if wanted >= distance.size:
         raise ValueError(
             f"{lesion.volume_ml:.1f} ml of lesion do not fit into {shape.level}, which holds "

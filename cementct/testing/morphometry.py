@@ -4,9 +4,9 @@ Sources
 -------
 Bodies and canal: Panjabi et al., Spine 1991;16:888-901 (thoracic) and Spine 1992;17:299-306 (lumbar), means.
 Pedicles: Zindrick et al., Spine 1987;12:160-166, means.
-Anterior against posterior height, disc heights: Berry et al., Spine 1987;12:362-367, and the usual lordosis of
-discs, rounded. Sagittal tilt: the usual supine alignment (thoracic kyphosis about 35, lumbar lordosis about 50,
-sacral slope about 38 degrees). The sacrum's first segment, T13 and L6 are extrapolated from their neighbours.
+Anterior against posterior height, disc heights: Berry et al., Spine 1987;12:362-367, and the usual lordosis
+of discs, rounded. Sagittal tilt: the usual supine alignment (thoracic kyphosis about 35, lumbar lordosis
+about 50, sacral slope about 38 degrees). S1, T13 and L6 are extrapolated from their neighbours.
 """
 
 from __future__ import annotations
@@ -65,8 +65,8 @@ class VertebraSize:
         return (self.posterior_height_mm + self.anterior_height_mm) / 2
 
 
-# Columns: upper and lower endplate width, upper and lower endplate depth, posterior and anterior height, canal
-# width and depth, pedicle width and height, disc below (all mm), forward tilt (degrees).
+# Columns: upper and lower endplate width, upper and lower endplate depth, posterior and anterior height,
+# canal width and depth, pedicle width and height, disc below (all mm), forward tilt (degrees).
 _TABLE: dict[Level, tuple[float, ...]] = {
     Level.T1: (24.5, 27.8, 18.5, 19.7, 14.1, 13.6, 21.8, 16.4, 7.9, 9.9, 4.0, 25.0),
     Level.T2: (24.9, 27.4, 19.6, 21.6, 15.6, 15.0, 19.5, 15.5, 7.0, 12.0, 3.8, 22.0),
@@ -112,5 +112,5 @@ def size_of(level: Level, *, scale: float = 1.0, curvature: float = 1.0) -> Vert
     """
     if level not in _TABLE:
         raise ValueError(f"sizes are known from T1 to S1, got {level}")
-    *lengths, tilt = _TABLE[level]
-    return VertebraSize(*(length * scale for length in lengths), tilt_deg=tilt * curvature)
+    factors = [scale] * 11 + [curvature]
+    return VertebraSize(*[value * f for value, f in zip(_TABLE[level], factors, strict=True)])

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array, read_only
-from cementct.core.findings import LeakType
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Mask, Volume
 from cementct.core.levels import Level
 from cementct.testing.bone import Anatomy, draw_anatomy
 from cementct.testing.column import ColumnCoordinates, PlacedVertebra, build_column
+from cementct.testing.foreign import draw_foreign
 from cementct.testing.labelling import majority, share_of
 from cementct.testing.lesions import LesionShape, fit_lesion
 from cementct.testing.sampling import Lattices
 from cementct.testing.scanner import scan_volume
-from cementct.testing.spec import CaseSpec, Scanner
+from cementct.testing.spec import CaseSpec, ForeignObject, Scanner
 from cementct.testing.surroundings import borders_of
 from cementct.testing.treating import Injection, inject, judge_case
 from cementct.testing.truth import CaseTruth
@@ -76,8 +76,9 @@ def make_case(spec: CaseSpec | int) -> PhantomCase:
     column = build_column(spec)
     lesions = _lesions(spec, column)
     lattices = Lattices.of(scan_grid(spec, spec.scanner))
-    anatomy = draw_anatomy(spec, column, lattices, lesions)
-    injection = inject(spec, anatomy)
+    contrast = any(f.kind is ForeignObject.CONTRAST for f in spec.foreign)
+    anatomy = draw_anatomy(spec, column, lattices, lesions, contrast=contrast)
+    injection = inject(spec, anatomy, draw_foreign(spec, anatomy, after_injection=True))
     truth = judge_case(spec, anatomy, injection)
     post = Volume(scan_volume(anatomy.hu, lattices, spec.scanner, seed=spec.seed), lattices.scan)
     labels = _label_maps(anatomy, injection)
@@ -89,7 +90,7 @@ def make_case(spec: CaseSpec | int) -> PhantomCase:
         pre=before[0],
         truth=truth,
         **labels,
-        canal=_canal(spec, lattices.scan, column, labels["vertebrae"], labels["bodies"]),
+        canal=_canal(lattices.scan, column, labels["vertebrae"], labels["bodies"]),
         cement_share=read_only(share_of(injection.cement, lattices)),
         pre_vertebrae=before[1],
         pre_bodies=before[2],
@@ -115,7 +116,9 @@ def _lesions(spec: CaseSpec, column: Sequence[PlacedVertebra]) -> dict[Level, Le
 def _scan_before(spec: CaseSpec, lesions: dict[Level, LesionShape]) -> tuple[Volume, LabelMap, LabelMap]:
     scanner = spec.pre_scanner or spec.scanner
     lattices = Lattices.of(scan_grid(spec, scanner))
-    anatomy = draw_anatomy(spec, build_column(spec, spec.movement), lattices, lesions)
+    contrast = any(f.kind is ForeignObject.CONTRAST for f in spec.foreign)
+    anatomy = draw_anatomy(spec, build_column(spec, spec.movement), lattices, lesions, contrast=contrast)
+    inject(spec, anatomy, draw_foreign(spec, anatomy, after_injection=False), only_old=True)
     volume = Volume(scan_volume(anatomy.hu, lattices, scanner, seed=spec.seed + 104729), lattices.scan)
     return (
         volume,
@@ -136,17 +139,11 @@ def _label_maps(anatomy: Anatomy, injection: Injection) -> dict[str, LabelMap]:
     return {name: LabelMap(majority(array, lattices), lattices.scan) for name, array in arrays.items()}
 
 
-def _canal(
-    spec: CaseSpec, grid: Grid, column: Sequence[PlacedVertebra], vertebrae: LabelMap, bodies: LabelMap
-) -> Mask:
+def _canal(grid: Grid, column: Sequence[PlacedVertebra], vertebrae: LabelMap, bodies: LabelMap) -> Mask:
     """Return the canal on the scan's own grid; discs are told by lying in front of the walls."""
-    del spec
     at = ColumnCoordinates.on(grid, column)
     borders = borders_of(column)
     half, depth = at.interpolate(borders.half_canal_mm), at.interpolate(borders.canal_depth_mm)
     inside: BoolArray = np.asarray((np.abs(at.left_mm) < half) & (at.behind_wall_mm > 0.0))
     inside &= (at.behind_wall_mm < depth) & (vertebrae.labels == 0) & (bodies.labels == 0)
     return Mask(inside, grid)
-
-
-__all__ = ["CaseSpec", "LeakType", "PhantomCase", "make_case", "scan_grid"]

@@ -17,7 +17,7 @@ from cementct.core.image import LabelMap
 from cementct.testing.borders import Borders, ByteArray
 from cementct.testing.site import Measures
 
-# The middle of a body is where its mask is thickest: voxels this far from the surface, as a share of the most.
+# The middle of a body is where its mask is thickest: this far from the surface, as a share of the most.
 CORE_SHARE = 0.6
 # Half-widths of the strips along which wall, lamina, front and sides are looked for.
 STRIP_MM = 4.0
@@ -173,7 +173,7 @@ def real_bodies(vertebrae: LabelMap, measured: list[RealVertebra]) -> LabelMap:
 
 def real_discs(vertebrae: ByteArray, bodies: ByteArray, spacing_z_mm: float) -> BoolArray:
     """Return the gaps that have a body within reach above and another one within reach below."""
-    reach = max(1, int(round(HIGHEST_DISC_MM / spacing_z_mm)))
+    reach = max(1, round(HIGHEST_DISC_MM / spacing_z_mm))
     above, below = np.zeros_like(bodies), np.zeros_like(bodies)
     for step in range(1, reach + 1):
         up, down = np.zeros_like(bodies), np.zeros_like(bodies)

@@ -15,7 +15,7 @@ from cementct.testing.spec import Kernel, Scanner
 FINE_MM = 0.65
 
 # In-plane full width at half maximum of the kernels, and the share of an edge-enhancing second lobe of twice
-# that width which is taken away again. Ordinary body and bone kernels: 10 % MTF at about 7 and 12 line pairs/cm.
+# that width which is taken away again. Ordinary body and bone kernels: 10 % MTF near 7 and 12 line pairs/cm.
 KERNEL_WIDTH_MM = {Kernel.SOFT: 1.25, Kernel.STANDARD: 1.0, Kernel.SHARP: 0.75}
 KERNEL_OVERSHOOT = {Kernel.SOFT: 0.0, Kernel.STANDARD: 0.0, Kernel.SHARP: 0.25}
 

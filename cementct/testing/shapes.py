@@ -1,12 +1,13 @@
 """Signed distances to simple solids: negative inside, positive outside, in millimetres.
 
-Distances are exact for capsules and boxes and correct to first order near the surface for the others, which is
-what partial volume and thin shells need. All take coordinate arrays that broadcast.
+Distances are exact for capsules and boxes and correct to first order near the surface for the others, as
+partial volume and thin shells need. All take coordinate arrays that broadcast.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -70,8 +71,8 @@ def distance_to_oval_rod(
 
 def distance_to_path(at: Coordinates, points: Sequence[Point], radius_mm: float) -> Float32Array:
     """Return the signed distance to a cord of constant radius along a chain of points."""
-    parts = [distance_to_capsule(at, (a, b), radius_mm) for a, b in zip(points[:-1], points[1:], strict=True)]
-    return np.minimum.reduce(parts)
+    parts = [distance_to_capsule(at, (a, b), radius_mm) for a, b in pairwise(points)]
+    return np.asarray(np.minimum.reduce(parts), dtype=np.float32)
 
 
 def distance_to_box(at: Coordinates, centre: Point, half_sizes: Point, rounding_mm: float) -> Float32Array:

@@ -100,7 +100,7 @@ class Site:
     @property
     def own_body(self) -> BoolArray:
         """Where the body of this vertebra is."""
-        return self.own & (self.compartments == Compartment.BODY)
+        return np.asarray(self.own & (self.compartments == Compartment.BODY))
 
     def points(self, where: BoolArray) -> Coordinates:
         """Return the local coordinates of the voxels in a mask, one value each."""
@@ -109,7 +109,7 @@ class Site:
 
     def voxels_of(self, volume_ml: float) -> int:
         """Return the number of voxels of a volume."""
-        return int(round(volume_ml / self.grid.voxel_ml))
+        return round(volume_ml / self.grid.voxel_ml)
 
 
 def grow(field: Float32Array, allowed: BoolArray, count: int) -> BoolArray:

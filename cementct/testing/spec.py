@@ -297,7 +297,7 @@ class CaseSpec:
         if rng.random() < 0.35 and focus is not Level.L5:
             treatments.append(_random_treatment(rng, _TREATED[_TREATED.index(focus) + 1], None))
         scanner = _random_scanner(rng)
-        compressed = ()
+        compressed: tuple[tuple[Level, Compression], ...] = ()
         if rng.random() < 0.37:
             loss = float(rng.uniform(0.2, 0.45))
             compressed = ((focus, Compression(loss, loss * float(rng.uniform(0.4, 1.1)), 0.1 * loss)),)

@@ -105,7 +105,7 @@ def _paint_vessels(
 ) -> None:
     depth = at.interpolate([v.shape.size.depth_mm for v in column])
     thoracic = at.interpolate([_chest_share(v.level) for v in column])
-    aorta_left = at.interpolate([_aorta_left_mm(v.level) for v in column])
+    aorta_left = at.interpolate([aorta_left_mm(v.level) for v in column])
     blood = CONTRAST_BLOOD_HU if contrast else BLOOD_HU
     aorta = _oval(at.left_mm, at.behind_wall_mm, (aorta_left, -depth - 12 + 8 * thoracic), (10.5, 10.5))
     cava = _oval(at.left_mm, at.behind_wall_mm, (-17.0 + 0 * depth, -depth - 11), (12.0, 9.0)) & (
@@ -118,7 +118,8 @@ def _paint_vessels(
     hu[aorta] = blood
 
 
-def _aorta_left_mm(level: Level) -> float:
+def aorta_left_mm(level: Level) -> float:
+    """Return how far to the left of the midline the aorta's middle runs."""
     if level.is_thoracic:
         return 22.0 if level.rank < Level.T9.rank else 13.0
     return 9.0

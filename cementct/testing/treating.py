@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.findings import LeakType, Side
 from cementct.testing.bone import Anatomy
 from cementct.testing.borders import ByteArray
 from cementct.testing.cementing import cement_in_bone
+from cementct.testing.foreign import draw_gas
 from cementct.testing.judging import (
     foramen_distance_mm,
     heights_mm,
@@ -63,16 +65,33 @@ class Injection:
     records: dict[int, VertebraTruth] = field(default_factory=dict)
 
 
-def inject(spec: CaseSpec, anatomy: Anatomy) -> Injection:
-    """Put lesions' gas, cement and leaks of all treatments into `anatomy.hu`, and judge them."""
-    shape = anatomy.lattices.fine.shape
-    done = Injection(*(np.zeros(shape, dtype=np.uint8) for _ in range(3)))
+def inject(spec: CaseSpec, anatomy: Anatomy, metal: BoolArray, *, only_old: bool = False) -> Injection:
+    """Put cement, leaks and gas of all treatments into `anatomy.hu`, and judge them.
+
+    Parameters
+    ----------
+    spec
+        The case.
+    anatomy
+        Its anatomy, foreign objects included.
+    metal
+        Where no cement can go.
+    only_old
+        Leave this treatment's cement out: the pre-injection scan.
+    """
+    cement, leaks_map, old = (np.zeros(anatomy.lattices.fine.shape, dtype=np.uint8) for _ in range(3))
+    done = Injection(cement, leaks_map, old)
     for treatment in spec.treatments:
+        if only_old and (treatment.cement is None or not treatment.cement.old):
+            continue
         site = site_of(spec, anatomy, treatment.level)
+        site = replace(site, solid=site.solid | metal[site.box.slices])
         taken = np.asarray((done.cement[site.box.slices] > 0) | (done.old[site.box.slices] > 0))
         injected = inject_site(site, treatment, taken, seed=spec.seed)
         is_old = treatment.cement is not None and treatment.cement.old
         hu = anatomy.hu[site.box.slices]
+        if treatment.lesion is not None and treatment.lesion.gas:
+            draw_gas(hu, site, injected.voxels)
         hu[injected.voxels] = injected.opacity[injected.voxels]
         (done.old if is_old else done.cement)[site.box.slices][injected.voxels] = site.number
         types = (
@@ -116,8 +135,6 @@ def judge_treated(
     site: Site, treatment: Treatment, injected: Injected, leaks: tuple[LeakTruth, ...]
 ) -> VertebraTruth:
     """Return what is true of a vertebra with cement or a lesion."""
-    from cementct.anatomy.model import Compartment
-
     ml = site.grid.voxel_ml
     cement = injected.voxels
     new = bool(cement.any()) and treatment.cement is not None and not treatment.cement.old
@@ -165,8 +182,6 @@ def _wall_distance(site: Site, cement: BoolArray, leaks: tuple[LeakTruth, ...]) 
 
 def judge_case(spec: CaseSpec, anatomy: Anatomy, injection: Injection) -> CaseTruth:
     """Return the truth of every vertebra in view, treated or not."""
-    from dataclasses import replace
-
     lost = dict(spec.compressed)
     found = []
     for vertebra in anatomy.column:
