@@ -8,7 +8,7 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment, Spine
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.segmentation.cement.fields import distance_outside
+from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -52,7 +52,6 @@ def attribute(
     apart go to the vertebra whose cement is nearest.
     """
     import cc3d
-    from skimage.segmentation import watershed
 
     support = share > 0
     in_bone = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
@@ -60,10 +59,25 @@ def attribute(
     markers = np.where(support & in_bone & np.isin(around.owner, sources), around.owner, 0).astype(np.int32)
     if not markers.any():
         return Attribution(np.zeros(support.shape, dtype=np.uint16), (), ())
-    flooded = watershed(np.zeros(support.shape, dtype=np.uint8), markers=markers, mask=support)
     labels = cc3d.connected_components(support, connectivity=26)
+    flooded = _flooded(support, markers, labels)
     owner = _with_loose_pieces(scene, flooded, labels, sources)
     return Attribution(owner.astype(np.uint16), sources, _meeting(owner, labels))
+
+
+def _flooded(support: BoolArray, markers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return the nearest marker along the cement, and 0 where a piece holds none."""
+    from scipy import ndimage
+
+    numbers = np.unique(markers[markers > 0])
+    reached = np.unique(labels[markers > 0])
+    joined = support & np.isin(labels, reached)
+    if numbers.size == 1:
+        return np.where(joined, numbers[0], 0)
+    # Flooding is free inside the cement and dear outside, so it follows the cement.
+    cost = np.where(support, 0, 255).astype(np.uint8)
+    flooded = ndimage.watershed_ift(cost, markers.astype(np.int16), structure=np.ones((3, 3, 3)))
+    return np.where(joined, flooded, 0).astype(np.int32)
 
 
 def _sources(
@@ -128,7 +142,7 @@ def _flowed_from(
     disc = support & around.is_in(Compartment.DISC) & (around.place == place)
     if not disc.any():
         return False
-    return float(distance_outside(disc, scene.spacing_mm)[mine].min()) <= JOINED_WITHIN_MM
+    return Nearness(disc, scene.spacing_mm).gap_mm(np.argwhere(mine)) <= JOINED_WITHIN_MM
 
 
 def _with_loose_pieces(
@@ -138,11 +152,12 @@ def _with_loose_pieces(
     loose = (labels > 0) & (flooded == 0)
     if not loose.any():
         return flooded
-    gaps = np.stack([distance_outside(flooded == n, scene.spacing_mm) for n in sources])
+    near = [Nearness(flooded == n, scene.spacing_mm) for n in sources]
     owner = flooded.copy()
     for number in np.unique(labels[loose]):
-        piece = loose & (labels == number)
-        owner[piece] = sources[int(np.argmin(gaps[:, piece].min(axis=1)))]
+        index = np.argwhere(loose & (labels == number))
+        gaps = [n.gap_mm(index) for n in near]
+        owner[tuple(index.T)] = sources[int(np.argmin(gaps))]
     return owner
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.segmentation.cement.fields import distance_outside, mean_over
+from cementct.segmentation.cement.fields import mean_over, within
 from cementct.segmentation.cement.scene import Scene
 
 # Surroundings are learned from voxels at least this far (in FWHM) from any cement …
@@ -34,7 +34,7 @@ def background_around(
     excluded
         Metal and the like, from which nothing can be learned.
     """
-    clear = distance_outside(dense | excluded, scene.in_widths) > CLEAR_WIDTHS
+    clear = ~within(dense | excluded, CLEAR_WIDTHS, scene.in_widths)
     residual = scene.hu - expected_hu
     usable = clear & scene.measured & (np.abs(residual) < LARGEST_RESIDUAL_HU)
     mean, weight = mean_over(residual, usable, NEIGHBOURHOOD_MM, scene.spacing_mm)

@@ -8,7 +8,6 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.segmentation.cement.fields import distance_outside
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -31,7 +30,7 @@ NEIGHBOUR_REACH_MM = 3.0
 # Bone and vessels away from the vertebrae: at least this bright and large, and fainter than cement throughout.
 OTHER_STRUCTURE_ABOVE_HU = 170.0
 OTHER_STRUCTURE_FROM_ML = 1.5
-OTHER_STRUCTURE_MEDIAN_HU = 700.0
+OTHER_STRUCTURE_MEAN_HU = 700.0
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def find_candidates(
 
     excess = (scene.hu - around.expected_hu).astype(np.float32)
     depth = around.bone_depth_mm
-    other = _other_structures(scene, around, seeds)
+    other = _other_structures(scene, around)
     soft = max(IN_SOFT_TISSUE_HU, SOFT_TISSUE_SIGMAS * scene.noise_hu)
     level = np.full(scene.hu.shape, soft, dtype=np.float32)
     surface = depth > -SURFACE_MM
@@ -96,7 +95,7 @@ def find_candidates(
     return Candidates(np.asarray(labels, dtype=np.uint32), int(count), excess, other)
 
 
-def _other_structures(scene: Scene, around: Surroundings, seeds: BoolArray) -> BoolArray:
+def _other_structures(scene: Scene, around: Surroundings) -> BoolArray:
     """Return ribs, other bones and contrast-filled vessels outside the vertebrae."""
     import cc3d
     from scipy import ndimage
@@ -113,11 +112,12 @@ def _other_structures(scene: Scene, around: Surroundings, seeds: BoolArray) -> B
     sizes = np.bincount(labels.ravel()) * scene.voxel_ml
     sizes[0] = 0
     large = np.flatnonzero(sizes >= OTHER_STRUCTURE_FROM_ML)
-    medians = ndimage.median(scene.hu, labels, index=large) if large.size else []
-    keep = [n for n, median in zip(large, medians, strict=True) if median < OTHER_STRUCTURE_MEDIAN_HU]
+    totals = np.bincount(labels.ravel(), weights=scene.hu.ravel())
+    counts = np.bincount(labels.ravel())
+    keep = [n for n in large if totals[n] / counts[n] < OTHER_STRUCTURE_MEAN_HU]
     chosen = np.zeros(count + 1, dtype=np.bool_)
     chosen[keep] = True
     found = chosen[labels]
-    del seeds
     # Cortex lies at the rim of what was found; the blur outside it belongs to the structure as well.
-    return np.asarray(distance_outside(found, scene.spacing_mm) <= 1.5) & outside
+    reach = [2 * max(1, round(1.5 / s)) + 1 for s in scene.spacing_mm]
+    return np.asarray(ndimage.maximum_filter(found, size=reach)) & outside

@@ -9,7 +9,7 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Box
-from cementct.segmentation.cement.fields import distance_outside
+from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.measure import Piece
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.streaks import STREAK_SOURCE_HU, is_streak_like
@@ -174,8 +174,8 @@ def _is_calcification(
     )
     if inside.mean() > 0.3 or (around.bone_depth_mm[block][where] > 0).any():
         return False
-    others = (labels > 0) & (labels != number)
-    return bool(distance_outside(others, scene.spacing_mm)[block][where].min() > LOOSE_FROM_MM)
+    index = np.argwhere(where) + np.array([s.start for s in block])
+    return Nearness((labels > 0) & (labels != number), scene.spacing_mm).gap_mm(index) > LOOSE_FROM_MM
 
 
 def _at_edge(scene: Scene, block: tuple[slice, ...], where: BoolArray) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.cement.candidates import Candidates
-from cementct.segmentation.cement.fields import depth_inside, distance_outside
+from cementct.segmentation.cement.fields import Nearness, depth_inside
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -102,13 +102,13 @@ def choose_cement(
     chosen[0] = False
     anchors = chosen.copy()
     own = np.isin(around.owner, treated)
-    gap_treated = distance_outside(own, scene.spacing_mm)
+    treated_bone = Nearness(own, scene.spacing_mm)
     core = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
-    gap_body = distance_outside(own & core, scene.spacing_mm)
+    treated_core = Nearness(own & core, scene.spacing_mm)
     blocks = ndimage.find_objects(candidates.labels)
     # A second look: a piece may hang on one that hangs on the seeds.
     for _ in range(LOOKS):
-        gap_seeds = distance_outside(anchors[candidates.labels], scene.spacing_mm)
+        cement = Nearness(anchors[candidates.labels], scene.spacing_mm)
         before = int(anchors.sum())
         for number in np.flatnonzero((counts >= FEWEST_VOXELS) & ~chosen):
             if number == 0:
@@ -121,7 +121,8 @@ def choose_cement(
                 candidates.excess_hu,
                 where,
                 block,
-                gaps=(gap_seeds[block], gap_treated[block], gap_body[block], candidates.other[block]),
+                near=(cement, treated_bone, treated_core),
+                other=candidates.other[block],
                 treated=treated,
                 bright_hu=bright_hu,
             )
@@ -177,12 +178,14 @@ def _describe(
     where: BoolArray,
     block: tuple[slice, ...],
     *,
-    gaps: tuple[Float32Array, Float32Array, Float32Array, BoolArray],
+    near: tuple[Nearness, Nearness, Nearness],
+    other: BoolArray,
     treated: tuple[int, ...],
     bright_hu: float,
 ) -> PieceFeatures:
     """Return what decides about the piece `where` of a block of the scene."""
-    gap_seeds, gap_treated, gap_body, other = gaps
+    index = np.argwhere(where) + np.array([s.start for s in block])
+    to_cement, to_bone, to_core = (n.gap_mm(index) for n in near)
     compartment = around.compartment[block][where]
     owner = around.owner[block][where]
     weight = np.maximum(excess[block][where], 0.0)
@@ -207,11 +210,11 @@ def _describe(
         share_other=float(weight[other[where]].sum()),
         mean_bone_depth_mm=float((around.bone_depth_mm[block][where] * weight).sum()),
         share_free=float(weight[around.bone_depth_mm[block][where] < -EDGE_OF_BONE_MM].sum()),
-        gap_to_seeds_mm=float(gap_seeds[where].min()),
-        gap_to_treated_mm=float(gap_treated[where].min()),
-        gap_to_body_mm=float(gap_body[where].min()),
+        gap_to_seeds_mm=to_cement,
+        gap_to_treated_mm=to_bone,
+        gap_to_body_mm=to_core,
         reach_away_mm=float(-np.percentile(around.bone_depth_mm[block][where], 8)),
-        is_behind=bool(gap_body[where].min() > gap_treated[where].min() + 3.0),
+        is_behind=to_core > to_bone + 3.0,
         thickness_mm=float(depth_inside(where, scene.spacing_mm).max()),
         in_neighbour_body=float(
             weight[(compartment == int(Compartment.BODY)) & ~np.isin(owner, treated)].sum()

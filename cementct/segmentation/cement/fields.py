@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.grid import Triple
 
 # Distances beyond any structure of interest stand for "there is none".
@@ -39,17 +39,63 @@ def depth_inside(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
 def signed_depth(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
     """Return the depth below the surface of `mask`: positive inside, negative outside, in spacing's units.
 
-    The surface is taken half a voxel outside the outermost centres, so both sides are treated alike.
+    The surface is taken half a voxel outside the outermost centres.
     """
-    half = 0.5 * float(np.mean(spacing_mm))
-    inside = distance_outside(~mask, spacing_mm)
-    outside = distance_outside(mask, spacing_mm)
-    return np.where(mask, inside - half, half - outside).astype(np.float32)
+    if not mask.any():
+        return np.full(mask.shape, -FAR_MM, dtype=np.float32)
+    half = np.float32(0.5 * float(np.mean(spacing_mm)))
+    return _signed_distance(mask, spacing_mm) + half
 
 
-def grown(mask: BoolArray, by_mm: float, spacing_mm: Triple) -> BoolArray:
-    """Return `mask` with everything within `by_mm` of it."""
-    return np.asarray(distance_outside(mask, spacing_mm) <= by_mm + 1e-3)
+def within(mask: BoolArray, reach_mm: float, spacing_mm: Triple) -> BoolArray:
+    """Return `mask` with everything within `reach_mm` of it; only its own neighbourhood is looked at."""
+    found = np.zeros(mask.shape, dtype=np.bool_)
+    window = _neighbourhood(mask, reach_mm, spacing_mm)
+    if window is not None:
+        found[window] = distance_outside(mask[window], spacing_mm) <= reach_mm + 1e-3
+    return found
+
+
+def _neighbourhood(mask: BoolArray, reach_mm: float, spacing_mm: Triple) -> tuple[slice, slice, slice] | None:
+    """Return the block that holds everything within `reach_mm` of `mask`, or None where that is empty."""
+    bounds = []
+    for axis in range(3):
+        hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
+        if hit.size == 0:
+            return None
+        pad = int(np.ceil(reach_mm / spacing_mm[axis])) + 1
+        bounds.append(slice(max(int(hit[0]) - pad, 0), int(hit[-1]) + 1 + pad))
+    return bounds[0], bounds[1], bounds[2]
+
+
+class Nearness:
+    """Answers how near given voxels lie to a set of voxels, without a distance map of the whole block.
+
+    Parameters
+    ----------
+    mask
+        The set, shape (z, y, x).
+    spacing_mm
+        Distance between voxel centres.
+    """
+
+    def __init__(self, mask: BoolArray, spacing_mm: Triple) -> None:
+        from scipy import ndimage
+        from scipy.spatial import KDTree
+
+        self._spacing = np.asarray(spacing_mm)
+        points = np.argwhere(mask & ~ndimage.binary_erosion(mask))
+        self._mask = mask
+        self._tree = KDTree(points * self._spacing) if len(points) else None
+
+    def gap_mm(self, index_zyx: IntArray) -> float:
+        """Return the shortest distance from any of the voxels to the set; `FAR_MM` where that is empty."""
+        if self._tree is None or len(index_zyx) == 0:
+            return FAR_MM
+        if self._mask[tuple(index_zyx.T)].any():
+            return 0.0
+        distance, _ = self._tree.query(index_zyx * self._spacing)
+        return float(np.min(distance))
 
 
 def mean_over(

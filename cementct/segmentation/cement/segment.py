@@ -15,7 +15,7 @@ from cementct.segmentation.cement.candidates import find_candidates
 from cementct.segmentation.cement.deposits import describe_deposits
 from cementct.segmentation.cement.doubts import raise_doubts
 from cementct.segmentation.cement.exclusion import choose_cement
-from cementct.segmentation.cement.fields import distance_outside
+from cementct.segmentation.cement.fields import distance_outside, within
 from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
 from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene
 from cementct.segmentation.cement.screening import suspicious_vertebrae
@@ -160,9 +160,18 @@ def _extended(
     scene: Scene, first: Attribution, share: Float32Array
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint16]]:
     """Give every voxel with a share the source of the nearest outlined cement."""
-    gaps = np.stack([distance_outside(first.owner == n, scene.spacing_mm) for n in first.treated])
+    if len(first.treated) == 1:
+        return np.where(share > 0, first.treated[0], 0).astype(np.uint16)
+    found = np.zeros(share.shape, dtype=np.uint16)
+    index = np.argwhere(share > 0)
+    if len(index) == 0:
+        return found
+    box = scene.grid.box_around(index, MEASURING_MARGIN_MM)
+    window = box.slices
+    gaps = np.stack([distance_outside(first.owner[window] == n, scene.spacing_mm) for n in first.treated])
     nearest = np.asarray(first.treated, dtype=np.uint16)[np.argmin(gaps, axis=0)]
-    return np.where(share > 0, nearest, 0).astype(np.uint16)
+    found[window] = np.where(share[window] > 0, nearest, 0)
+    return found
 
 
 def _metal_mask(scene: Scene, foreign: tuple[ForeignBody, ...]) -> BoolArray:
@@ -171,13 +180,13 @@ def _metal_mask(scene: Scene, foreign: tuple[ForeignBody, ...]) -> BoolArray:
     for body in foreign:
         mask |= body.region.in_box(scene.box)
     if mask.any():
-        mask = distance_outside(mask, scene.spacing_mm) <= METAL_MARGIN_MM
+        mask = within(mask, METAL_MARGIN_MM, scene.spacing_mm)
     return mask
 
 
 def _touching(scene: Scene, body: ForeignBody, cement: BoolArray) -> ForeignBody:
     """Return the foreign body with the note whether cement lies against it."""
-    near = distance_outside(body.region.in_box(scene.box), scene.spacing_mm) <= METAL_MARGIN_MM + 1.5
+    near = within(body.region.in_box(scene.box), METAL_MARGIN_MM + 1.5, scene.spacing_mm)
     return ForeignBody(
         body.kind,
         body.region,

@@ -6,7 +6,6 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, FloatArray
-from cementct.segmentation.cement.fields import distance_outside
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -52,13 +51,7 @@ def find_streaks(scene: Scene, around: Surroundings, *, cement: BoolArray, metal
         gap = ndimage.distance_transform_edt(~(source | cement[z]), sampling=scene.spacing_mm[1:])
         candidate = soft[z] & (gap > CLEAR_OF_DENSE_MM) & (gap < REACH_MM)
         # Streaks are judged where it matters: canal, foramina and discs; air and bowel lie outside them.
-        candidate &= (
-            around.is_in(
-                Compartment.CANAL, Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT, Compartment.DISC
-            )[z]
-            if False
-            else np.isin(around.compartment[z], _JUDGED)
-        )
+        candidate &= np.isin(around.compartment[z], _JUDGED)
         if not candidate.any():
             continue
         weight = ndimage.uniform_filter(candidate.astype(np.float32), calm)
@@ -115,8 +108,3 @@ def is_streak_like(
     across = np.abs(offset[:, 0] * axis[1] - offset[:, 1] * axis[0])
     in_line = (across < LINE_MM) & (np.abs(along) < REACH_MM)
     return bool(in_line.any())
-
-
-def clear_of(piece: BoolArray, other: BoolArray, scene: Scene) -> float:
-    """Return the gap between a piece and other cement, in millimetres."""
-    return float(distance_outside(other, scene.spacing_mm)[piece].min())

@@ -9,7 +9,7 @@ import numpy as np
 from cementct.anatomy.model import Compartment, Spine
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.grid import Box
-from cementct.segmentation.cement.fields import distance_outside, signed_depth
+from cementct.segmentation.cement.fields import signed_depth, within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.model import EarlierScan
 
@@ -147,7 +147,7 @@ def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surro
     dense
         Cement and metal: nothing is learned from them or from what is near them.
     """
-    clear = scene.measured & (distance_outside(dense, scene.spacing_mm) > CLEAR_OF_DENSE_MM)
+    clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
     in_body = around.compartment == int(Compartment.BODY)
     in_body |= (around.owner == 0) & ~around.is_in(Compartment.CANAL)
     expected, spread = around.expected_hu.copy(), around.spread_hu.copy()
