@@ -10,7 +10,7 @@ from scipy import ndimage
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.marrow import NormalMarrow
-from cementct.segmentation.lesion.smoothing import grown, opened, share_below, smooth_within
+from cementct.segmentation.lesion.smoothing import depth_mm, grown, opened, share_below, smooth_within
 
 TUMOUR_HU = 50.0
 # First guess of a lytic metastasis: soft tissue, 30 to 70 HU.
@@ -127,8 +127,8 @@ def _pieces(dark: BoolArray, bone: Bone) -> BoolArray:
 
 def _rounded(piece: BoolArray, bone: Bone) -> BoolArray:
     """Return a piece without what hangs on by a narrow neck."""
-    depth = ndimage.distance_transform_edt(np.pad(piece, 1), sampling=bone.grid.spacing_mm)
-    radius = float(np.clip(ROUNDNESS * float(depth.max()), LEAST_RADIUS_MM, MOST_RADIUS_MM))
+    deepest_mm = float(depth_mm(piece, bone.grid).max())
+    radius = float(np.clip(ROUNDNESS * deepest_mm, LEAST_RADIUS_MM, MOST_RADIUS_MM))
     return opened(piece, radius, bone.grid)
 
 
@@ -145,8 +145,7 @@ def _hugs_endplate(piece: BoolArray, bone: Bone) -> bool:
 
 def _plateau(hu: Float32Array, core: BoolArray, bone: Bone, usual_hu: float) -> float:
     """Return the intensity deep in the dark part, drawn to the usual where that part is small."""
-    depth = ndimage.distance_transform_edt(np.pad(core, 1), sampling=bone.grid.spacing_mm)[1:-1, 1:-1, 1:-1]
-    deep = depth > 1.5
+    deep = depth_mm(core, bone.grid) > 1.5
     count = int(np.count_nonzero(deep))
     if count < 30:
         return usual_hu

@@ -8,7 +8,7 @@ from scipy import ndimage
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.marrow import NormalMarrow
-from cementct.segmentation.lesion.smoothing import opened, share_below, smooth_within
+from cementct.segmentation.lesion.smoothing import depth_mm, grown, opened, share_below, smooth_within
 
 SCALE_MM = 0.7
 # Sclerotic shells can be under 2 mm thick, so they are smoothed little; their contrast is ten times the
@@ -17,6 +17,11 @@ SCLEROSIS_HU = 620.0
 # First guess of their intensity: sclerotic metastases 654 ± 176 HU (AJR 2016).
 LEAST_EXCESS_HU = 170.0
 # Over the marrow; impacted trabeculae of a fresh fracture stay below.
+RIM_HEIGHT = 0.45
+# Share of the way from marrow to the sclerotic plateau at which the border lies; a thin shell, whose
+# blurred peak is lower than its true height, is followed a little below half of it.
+SHELL_REACH_MM = 4.0
+# From the lytic part a sclerotic shell is followed this far outwards.
 BESIDE_LYTIC_MM = 2.5
 # A sclerotic shell belongs to a lytic part this near.
 CORTEX_RIM_MM = 0.9
@@ -43,8 +48,7 @@ def find_dense(bone: Bone, normal: NormalMarrow, marrow_hu: float) -> tuple[Floa
 
 def _cortical(bone: Bone) -> BoolArray:
     """Return where thick cortex, or an outline drawn too wide, may pass for sclerosis."""
-    depth = ndimage.distance_transform_edt(np.pad(bone.interior, 1), sampling=bone.grid.spacing_mm)
-    return np.asarray(depth[1:-1, 1:-1, 1:-1] <= CORTEX_RIM_MM)
+    return np.asarray(depth_mm(bone.interior, bone.grid) <= CORTEX_RIM_MM)
 
 
 def segment_sclerotic(
@@ -78,21 +82,16 @@ def segment_sclerotic(
     if not keep.any():
         return np.zeros(bone.hu.shape, dtype=np.float32)
     plateau = float(np.percentile(smooth[keep], 80))
-    threshold = (plateau + marrow_hu) / 2
+    threshold = marrow_hu + RIM_HEIGHT * (plateau - marrow_hu)
     share = share_below(-smooth, -threshold, bone.grid)
-    support = (
-        ndimage.binary_dilation(keep, structure=np.ones((3, 3, 3), dtype=np.bool_), iterations=2)
-        & bone.outline
-    )
+    followed = bone.outline & bone.body & grown(lytic, SHELL_REACH_MM, bone.grid) & (share >= 0.5)
+    support = ndimage.binary_propagation(keep, mask=followed | keep)
+    support = ndimage.binary_dilation(support, structure=np.ones((3, 3, 3), dtype=np.bool_)) & bone.outline
     return np.where(support, share, np.float32(0)).astype(np.float32)
 
 
 def _near(lytic: BoolArray, bone: Bone) -> BoolArray:
-    if not lytic.any():
-        return lytic
-    return np.asarray(
-        ndimage.distance_transform_edt(~lytic, sampling=bone.grid.spacing_mm) <= BESIDE_LYTIC_MM
-    )
+    return grown(lytic, BESIDE_LYTIC_MM, bone.grid)
 
 
 def _belongs(piece: BoolArray, bone: Bone, near_lytic: BoolArray, smooth: Float32Array) -> bool:

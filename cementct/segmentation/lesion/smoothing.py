@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Grid
+from cementct.core.image import Region
 
 LEAST_WEIGHT = 1e-3
 # Where less than this of a smoothed value comes from chosen voxels, there is no value.
@@ -54,19 +55,38 @@ def opened(mask: BoolArray, radius_mm: float, grid: Grid) -> BoolArray:
     """Return what a ball of the given radius can reach from inside a set of voxels."""
     if not mask.any():
         return mask
-    padded = np.pad(mask, 1)
+    block = _block(mask, radius_mm, grid)
+    padded = np.pad(mask[block], 1)
     core = ndimage.distance_transform_edt(padded, sampling=grid.spacing_mm) > radius_mm
-    if not core.any():
-        return np.zeros_like(mask)
-    back = ndimage.distance_transform_edt(~core, sampling=grid.spacing_mm) <= radius_mm
-    return np.asarray(back[1:-1, 1:-1, 1:-1] & mask)
+    out = np.zeros_like(mask)
+    if core.any():
+        back = ndimage.distance_transform_edt(~core, sampling=grid.spacing_mm) <= radius_mm
+        out[block] = back[1:-1, 1:-1, 1:-1] & mask[block]
+    return out
 
 
 def grown(mask: BoolArray, by_mm: float, grid: Grid) -> BoolArray:
     """Return what lies within a distance of a set of voxels, itself included."""
     if not mask.any():
         return mask
-    return np.asarray(ndimage.distance_transform_edt(~mask, sampling=grid.spacing_mm) <= by_mm)
+    block = _block(mask, by_mm, grid)
+    out = np.zeros_like(mask)
+    out[block] = ndimage.distance_transform_edt(~mask[block], sampling=grid.spacing_mm) <= by_mm
+    return out
+
+
+def depth_mm(mask: BoolArray, grid: Grid) -> Float32Array:
+    """Return how deep each voxel lies inside a set of voxels; beyond the array counts as outside."""
+    out = np.zeros(mask.shape, dtype=np.float32)
+    if mask.any():
+        block = _block(mask, 0.0, grid)
+        padded = np.pad(mask[block], 1)
+        out[block] = ndimage.distance_transform_edt(padded, sampling=grid.spacing_mm)[1:-1, 1:-1, 1:-1]
+    return out
+
+
+def _block(mask: BoolArray, margin_mm: float, grid: Grid) -> tuple[slice, slice, slice]:
+    return grid.expand(Region.of(mask).box, margin_mm + max(grid.spacing_mm)).slices
 
 
 def interpolated(share: Float32Array, source: Grid, target: Grid) -> Float32Array:

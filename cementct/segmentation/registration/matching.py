@@ -14,10 +14,9 @@ import numpy as np
 
 from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.arrays import FloatArray
-from cementct.core.image import Volume
 from cementct.segmentation.registration.movement import Movement
 from cementct.segmentation.registration.refine import Fit
-from cementct.segmentation.registration.vertebra import search_movement
+from cementct.segmentation.registration.vertebra import PreparedScans, search_movement
 
 SURROUNDINGS_MM = 10.0
 # Compared around the bone when levels are told apart: rib heads, discs, facets.
@@ -27,6 +26,9 @@ KEPT_FOR_SECOND_LOOK = 4
 # Ways of pairing that are looked at again on a finer scale.
 AMBIGUOUS_MARGIN = 0.04
 # The best way of pairing has to resemble more than the next one by this much (correlation).
+LEAST_MARGIN, UNLIKE_RATIO = 0.015, 2.0
+# Or by this much, where the next one leaves at least this many times as much unlike: on quiet images even
+# neighbours reach 0.94.
 NAMED_MARGIN = 0.04
 # Correlation that agreement of level names is worth.
 LEAST_SIMILARITY = 0.6
@@ -45,36 +47,42 @@ class MatchedPair:
     coarse: Fit
 
 
-def match_spines(pre: Volume, pre_spine: Spine, post: Volume, post_spine: Spine) -> tuple[MatchedPair, ...]:
+def match_spines(scans: PreparedScans) -> tuple[MatchedPair, ...]:
     """Return the vertebrae that both scans show, downwards; empty where they cannot be told apart."""
-    anchor = _find_anchor((pre, post), pre_spine, post_spine)
+    anchor = _find_anchor(scans)
     if anchor is None:
         return ()
     found = {anchor.pre.position: anchor}
     for step in (-1, 1):
-        _follow(found, anchor, step, ((pre, post), pre_spine, post_spine))
+        _follow(found, anchor, step, scans)
     return tuple(found[position] for position in sorted(found))
 
 
-def _find_anchor(scans: tuple[Volume, Volume], pre: Spine, post: Spine) -> MatchedPair | None:
+def _find_anchor(scans: PreparedScans) -> MatchedPair | None:
+    pre, post = scans.pre_spine, scans.post_spine
     offsets = range(1 - len(pre.vertebrae), len(post.vertebrae))
     ways: list[tuple[float, int, list[MatchedPair]]] = []
     for offset in offsets:
         pairs = _pairs_to_try(pre, post, offset)
-        tried = [_try_pair(scans, pre, pair, (6.4,)) for pair in pairs]
+        tried = [_try_pair(scans, pair, (6.4,)) for pair in pairs]
         if tried:
             ways.append((_score(tried), offset, tried))
     ways.sort(key=lambda way: (-way[0], abs(way[1])))
     looked_at: list[tuple[float, int, list[MatchedPair]]] = []
     for _, offset, tried in ways[:KEPT_FOR_SECOND_LOOK]:
-        again = [_try_pair(scans, pre, (pair.pre, pair.post), (3.2,), pair.coarse.movement) for pair in tried]
+        again = [_try_pair(scans, (pair.pre, pair.post), (3.2,), pair.coarse.movement) for pair in tried]
         looked_at.append((_score(again), offset, again))
     looked_at.sort(key=lambda way: (-way[0], abs(way[1])))
     if not looked_at or looked_at[0][0] < LEAST_SIMILARITY:
         return None
-    if len(looked_at) > 1 and looked_at[0][0] - looked_at[1][0] < AMBIGUOUS_MARGIN:
+    if len(looked_at) > 1 and not _clearly_better(looked_at[0][0], looked_at[1][0]):
         return None
     return max(looked_at[0][2], key=lambda pair: pair.coarse.similarity)
+
+
+def _clearly_better(best: float, next_best: float) -> bool:
+    apart = best - next_best
+    return apart >= AMBIGUOUS_MARGIN or (apart >= LEAST_MARGIN and 1 - next_best >= UNLIKE_RATIO * (1 - best))
 
 
 def _pairs_to_try(pre: Spine, post: Spine, offset: int) -> list[tuple[Vertebra, Vertebra]]:
@@ -93,15 +101,14 @@ def _pairs_to_try(pre: Spine, post: Spine, offset: int) -> list[tuple[Vertebra, 
 
 
 def _try_pair(
-    scans: tuple[Volume, Volume],
-    spine: Spine,
+    scans: PreparedScans,
     pair: tuple[Vertebra, Vertebra],
     scales_mm: tuple[float, ...],
     start: Movement | None = None,
 ) -> MatchedPair:
     pre, post = pair
     begin = start or Movement.between_frames(pre.frame, post.frame)
-    fit = search_movement(scans, spine, pre, (begin,), scales_mm=scales_mm, rim_mm=SURROUNDINGS_MM)
+    fit = search_movement(scans, pair, (begin,), scales_mm=scales_mm, rim_mm=SURROUNDINGS_MM)
     aim = np.asarray(post.frame.centre_lps_mm)
     strayed = float(np.linalg.norm(fit.movement.apply(np.asarray(pre.frame.centre_lps_mm)) - aim))
     if strayed > NEAR_MM:
@@ -122,10 +129,10 @@ def _follow(
     found: dict[int, MatchedPair],
     anchor: MatchedPair,
     step: int,
-    where: tuple[tuple[Volume, Volume], Spine, Spine],
+    scans: PreparedScans,
 ) -> None:
     """Walk from the anchor up or down, each vertebra looked for where its neighbour's movement takes it."""
-    scans, pre, post = where
+    pre, post = scans.pre_spine, scans.post_spine
     last = anchor
     taken = {pair.post.number for pair in found.values()}
     position = anchor.pre.position + step
@@ -137,7 +144,7 @@ def _follow(
         if partner is None:
             continue
         starts = (last.coarse.movement, Movement.between_frames(vertebra.frame, partner.frame))
-        fit = search_movement(scans, pre, vertebra, starts)
+        fit = search_movement(scans, (vertebra, partner), starts)
         if fit.similarity < LEAST_SIMILARITY:
             continue
         last = MatchedPair(vertebra, partner, fit)

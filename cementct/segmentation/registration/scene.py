@@ -16,6 +16,8 @@ COMPARED_HU = (-200.0, 1000.0)
 CEMENT_HU = 1000.0
 # Voxels above are taken for cement or metal and left out of the comparison. Cortex that exceeds it on sharp
 # thin slices is left out too, which costs a few points and no accuracy.
+DENSE_SHARE = 0.15
+# A voxel of the comparison's lattice is left out where this much of it is that dense.
 CEMENT_RIM_MM = 2.5
 # Left out around them: partial volume, overshoot and dark streaks of beam hardening reach about this far.
 BLUR_PER_SCALE = 0.5
@@ -59,9 +61,12 @@ def prepare_scene(volume: Volume, box: Box, scale_mm: float) -> Scene:
     raw = crop.hu.astype(np.float32)
     factor = [max(1, int(scale_mm / spacing + 1e-6)) for spacing in crop.grid.spacing_mm]
     factor = [min(f, n) for f, n in zip(factor, raw.shape, strict=True)]
-    known = ~(_cement_and_rim(raw, crop.grid) | (raw <= NOT_MEASURED_BELOW_HU))
-    weight, grid = _averaged(known.astype(np.float32), crop.grid, factor)
-    weighted, _ = _averaged(np.where(known, np.clip(raw, *COMPARED_HU), np.float32(0)), crop.grid, factor)
+    measured = raw > NOT_MEASURED_BELOW_HU
+    dense, grid = _averaged((raw > CEMENT_HU).astype(np.float32), crop.grid, factor)
+    seen, _ = _averaged(measured.astype(np.float32), crop.grid, factor)
+    weight = np.where(_with_rim(dense > DENSE_SHARE, grid), np.float32(0), seen)
+    weighted, _ = _averaged(np.where(measured, np.clip(raw, *COMPARED_HU), np.float32(0)), crop.grid, factor)
+    weighted = np.where(weight > 0, weighted, np.float32(0))
     sigma = [BLUR_PER_SCALE * scale_mm / spacing for spacing in grid.spacing_mm]
     sigma = [value if value > 0.3 else 0.0 for value in sigma]
     blurred = ndimage.gaussian_filter(weighted, sigma, mode="nearest", truncate=3.0)
@@ -71,15 +76,14 @@ def prepare_scene(volume: Volume, box: Box, scale_mm: float) -> Scene:
     return Scene(np.asarray(hu, dtype=np.float32), usable, grid)
 
 
-def _cement_and_rim(hu: Float32Array, grid: Grid) -> BoolArray:
-    dense = hu > CEMENT_HU
+def _with_rim(dense: BoolArray, grid: Grid) -> BoolArray:
     if not dense.any():
-        return np.zeros(hu.shape, dtype=np.bool_)
-    rim = max(CEMENT_RIM_MM, 1.01 * max(grid.spacing_mm))
-    box = grid.box_around(np.argwhere(dense), rim)
-    out = np.zeros(hu.shape, dtype=np.bool_)
+        return dense
+    rim_mm = max(CEMENT_RIM_MM, 1.01 * max(grid.spacing_mm))
+    box = grid.box_around(np.argwhere(dense), rim_mm)
+    out = np.zeros(dense.shape, dtype=np.bool_)
     distance = ndimage.distance_transform_edt(~dense[box.slices], sampling=grid.spacing_mm)
-    out[box.slices] = distance <= rim
+    out[box.slices] = distance <= rim_mm
     return out
 
 

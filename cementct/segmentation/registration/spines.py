@@ -11,7 +11,7 @@ from cementct.core.image import Volume
 from cementct.segmentation.model import Registration
 from cementct.segmentation.registration.matching import MatchedPair, match_spines
 from cementct.segmentation.registration.movement import Movement
-from cementct.segmentation.registration.vertebra import VertebraFit, register_vertebra
+from cementct.segmentation.registration.vertebra import PreparedScans, VertebraFit, register_vertebra
 
 MAX_RESIDUAL_MM = 0.8
 # Surfaces of a vertebra over itself lie 0.05–0.4 mm apart, more with thick slices.
@@ -54,7 +54,7 @@ def register_spines(
         Vertebrae without a counterpart, and all where the levels cannot be told apart, are missing. A
         registration that failed its checks is there with ``ok`` False.
     """
-    pairs = match_spines(pre, pre_spine, post, post_spine)
+    pairs = match_spines(PreparedScans(pre, pre_spine, post, post_spine))
     registered: dict[int, Registration] = {}
     for place, pair in enumerate(pairs):
         if only is not None and pair.post.number not in only:

@@ -55,25 +55,55 @@ class VertebraFit:
     surfaces: SurfaceMatch
 
 
+class PreparedScans:
+    """Both scans with what was prepared of them, so that every way to pair vertebrae reuses it.
+
+    Parameters
+    ----------
+    pre, pre_spine
+        The scan before injection and its vertebrae.
+    post, post_spine
+        The scan after injection and its vertebrae.
+    """
+
+    def __init__(self, pre: Volume, pre_spine: Spine, post: Volume, post_spine: Spine) -> None:
+        self.pre, self.pre_spine = pre, pre_spine
+        self.post, self.post_spine = post, post_spine
+        self._samples: dict[tuple[int, float, float], Samples] = {}
+        self._targets: dict[tuple[int, float], Target] = {}
+
+    def samples(self, vertebra: Vertebra, scale_mm: float, rim_mm: float) -> Samples:
+        """Return sample points on a pre-injection vertebra and within a rim around it."""
+        key = (vertebra.number, scale_mm, rim_mm)
+        if key not in self._samples:
+            self._samples[key] = sample_vertebra(self.pre, self.pre_spine, vertebra, scale_mm, rim_mm=rim_mm)
+        return self._samples[key]
+
+    def target(self, vertebra: Vertebra, scale_mm: float) -> Target:
+        """Return the post-injection scan around one of its vertebrae."""
+        key = (vertebra.number, scale_mm)
+        if key not in self._targets:
+            box = self.post.grid.expand(vertebra.whole.box, 2 * SEARCH_MARGIN_MM)
+            self._targets[key] = Target(prepare_scene(self.post, box, scale_mm))
+        return self._targets[key]
+
+
 def search_movement(
-    scans: tuple[Volume, Volume],
-    spine: Spine,
-    vertebra: Vertebra,
+    scans: PreparedScans,
+    pair: tuple[Vertebra, Vertebra],
     starts: tuple[Movement, ...],
     *,
     scales_mm: tuple[float, ...] = COARSE_SCALES_MM,
     rim_mm: float = RIM_MM,
 ) -> Fit:
-    """Return the best coarse fit of a pre-injection vertebra over the post-injection scan.
+    """Return the best coarse fit of a pre-injection vertebra over a post-injection one.
 
     Parameters
     ----------
     scans
-        Pre- and post-injection scan.
-    spine
-        Of the pre-injection scan.
-    vertebra
-        Of the pre-injection scan.
+        Both scans.
+    pair
+        The pre- and the post-injection vertebra.
     starts
         Movements to begin from; the one that fits best at the coarsest scale is carried on.
     scales_mm
@@ -81,11 +111,13 @@ def search_movement(
     rim_mm
         How far out of the bone is compared; more brings in ribs and discs, which tell levels apart.
     """
-    pre, post = scans
     fits: list[Fit] = [Fit(start, 0.0, 0.0) for start in starts]
     for scale in scales_mm:
-        samples = sample_vertebra(pre, spine, vertebra, scale, rim_mm=rim_mm)
-        fits = [_refined(samples, post, fit.movement, scale) for fit in fits]
+        samples = scans.samples(pair[0], scale, rim_mm)
+        if samples.hu.size == 0:
+            return fits[0]
+        target = scans.target(pair[1], scale)
+        fits = [refine_movement(samples, target, fit.movement) for fit in fits]
         fits = [max(fits, key=lambda fit: fit.similarity)]
     return fits[0]
 
@@ -124,11 +156,6 @@ def _is_better(rear: Fit, whole: Fit, back: Samples, after: Target) -> bool:
     if not RAISED_BODY_MM < distance < 6.0:
         return False
     return rear.similarity > measure_similarity(back, after, whole.movement)[0] + 0.01
-
-
-def _refined(samples: Samples, post: Volume, start: Movement, scale_mm: float) -> Fit:
-    after = _target(post, samples.points_lps_mm, start, scale_mm) if samples.hu.size else None
-    return Fit(start, 0.0, 0.0) if after is None else refine_movement(samples, after, start)
 
 
 def _target(post: Volume, points_lps_mm: FloatArray, start: Movement, scale_mm: float) -> Target | None:

@@ -1,0 +1,160 @@
+"""Lesions of known place and volume are found; what is no lesion is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cementct.core.findings import Destruction, LesionSource
+from cementct.core.flags import Flag
+from cementct.core.image import Mask
+from cementct.segmentation.lesion import (
+    Before,
+    find_before,
+    lesion_from_before,
+    lesion_from_mask,
+    segment_lesion,
+)
+from cementct.segmentation.lesion.kind import name_destruction
+from cementct.segmentation.model import Cement, Registration
+
+STILL = Registration(rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101)
+
+
+def ball(centre, radius):
+    return lambda x, y, z: (x - centre[0]) ** 2 + (y - centre[1]) ** 2 + (z - centre[2]) ** 2 < radius**2
+
+
+def before_of(made):
+    return Before(made.volume, made.spine, made.spine.vertebrae[0], STILL)
+
+
+def cement_of(made, shape):
+    inside = shape(*made.local)
+    number = np.where(inside, 101, 0).astype(np.uint16)
+    return Cement(
+        box=made.volume.grid.box,
+        fraction=inside.astype(np.float32),
+        region=inside,
+        deposits=number,
+        owner=number,
+        properties=(),
+        foreign=(),
+        streaks=np.zeros_like(inside),
+        noise_hu=12.0,
+    )
+
+
+def dice_with(lesion, made, shape):
+    found = np.zeros(made.volume.grid.shape)
+    found[lesion.box.slices] = lesion.fraction
+    truth = shape(*made.local) & made.spine.vertebrae[0].body.in_box(made.volume.grid.box)
+    return 2 * float((found * truth).sum()) / float(found.sum() + truth.sum())
+
+
+def test_a_lytic_ball_in_sound_marrow_is_found_with_its_volume(build_spine):
+    shape = ball((3.0, -2.0, 0.0), 7.5)
+    made = build_spine(lesion=shape)
+    lesion = lesion_from_before(before_of(made), made.volume.grid)
+    assert lesion.source is LesionSource.PRE
+    assert dice_with(lesion, made, shape) > 0.88
+    assert lesion.volume_ml == pytest.approx(4 / 3 * np.pi * 7.5**3 / 1000, rel=0.1)
+    assert lesion.destruction is Destruction.OSTEOLYTIC
+    assert lesion.posterior_wall_involved is False
+
+
+def test_a_lesion_through_the_posterior_wall_involves_it(build_spine):
+    shape = ball((0.0, 8.0, 0.0), 8.0)
+    made = build_spine(lesion=shape)
+    lesion = lesion_from_before(before_of(made), made.volume.grid)
+    assert lesion.posterior_wall_involved is True
+    assert dice_with(lesion, made, shape) > 0.85
+
+
+def test_sound_marrow_holds_no_lesion(build_spine):
+    made = build_spine()
+    lesion = lesion_from_before(before_of(made), made.volume.grid)
+    assert lesion.source is LesionSource.NONE
+    assert lesion.volume_ml == 0
+    assert lesion.destruction is Destruction.NONE
+
+
+def test_osteoporotic_marrow_is_no_lesion_and_says_that_it_cannot_tell(build_spine):
+    made = build_spine(marrow_hu=60.0)
+    lesion = lesion_from_before(before_of(made), made.volume.grid)
+    assert lesion.source is LesionSource.NONE
+    assert lesion.destruction is None
+
+
+def test_the_basivertebral_vein_is_no_lesion(build_spine):
+    def vein(x, y, z):
+        return (np.hypot(x, z) < 3.0) & (y > 0)
+
+    made = build_spine(lesion=vein)
+    assert lesion_from_before(before_of(made), made.volume.grid).source is LesionSource.NONE
+
+
+def test_a_dense_ball_is_blastic(build_spine):
+    shape = ball((0.0, -2.0, 0.0), 7.0)
+    made = build_spine(lesion=shape, lesion_hu=620.0)
+    lesion = lesion_from_before(before_of(made), made.volume.grid)
+    assert lesion.destruction is Destruction.OSTEOBLASTIC
+    assert dice_with(lesion, made, shape) > 0.85
+
+
+@pytest.mark.parametrize(
+    ("lytic_ml", "sclerotic_ml", "expected"),
+    [
+        (1.0, 0.0, Destruction.OSTEOLYTIC),
+        (0.81, 0.19, Destruction.OSTEOLYTIC),
+        (0.8, 0.2, Destruction.MIXED),
+        (0.25, 0.75, Destruction.MIXED),
+        (0.1, 0.9, Destruction.OSTEOBLASTIC),
+        (0.0, 0.0, Destruction.NONE),
+    ],
+)
+def test_the_type_of_destruction_follows_the_sclerotic_share(lytic_ml, sclerotic_ml, expected):
+    assert name_destruction(lytic_ml, sclerotic_ml) is expected
+
+
+def test_after_injection_alone_cement_and_the_lytic_rest_make_the_lesion(build_spine):
+    lesion_shape, cement_shape = ball((0.0, -2.0, 0.0), 9.0), ball((-3.0, -2.0, 0.0), 5.0)
+    made = build_spine(lesion=lesion_shape)
+    cement = cement_of(made, cement_shape)
+    hu = np.where(cement.region, 2500, made.volume.hu).astype(np.int16)
+    post = replace(made.volume, hu=hu)
+    lesion = segment_lesion(post, made.spine, made.spine.vertebrae[0], cement=cement)
+    assert lesion.source is LesionSource.POST
+    assert lesion.destruction is None
+    assert [flag.flag for flag in lesion.flags] == [Flag.FILLING_BIASED_HIGH]
+    assert dice_with(lesion, made, lesion_shape) > 0.8
+
+
+def test_a_cut_vertebra_has_no_guessed_lesion(build_spine):
+    made = build_spine()
+    cut = replace(made.spine.vertebrae[0], complete=False)
+    cement = cement_of(made, ball((0.0, 0.0, 0.0), 5.0))
+    lesion = segment_lesion(made.volume, made.spine, cut, cement=cement)
+    assert lesion.source is LesionSource.NONE
+    assert lesion.destruction is None
+
+
+def test_a_drawn_lesion_is_taken_as_it_is_within_its_vertebra(build_spine):
+    made = build_spine()
+    drawn = ball((0.0, 0.0, 0.0), 6.0)(*made.local)
+    lesion = lesion_from_mask(Mask(drawn, made.volume.grid), made.spine.vertebrae[0])
+    assert lesion.source is LesionSource.MASK
+    assert lesion.volume_ml == pytest.approx(np.count_nonzero(drawn) * made.volume.grid.voxel_ml)
+    elsewhere = lesion_from_mask(Mask(drawn, made.volume.grid), made.spine.vertebrae[1])
+    assert elsewhere.source is LesionSource.NONE
+
+
+def test_a_failed_registration_is_not_used(build_spine):
+    made = build_spine()
+    assert find_before(made.volume, made.spine, None) is None
+    assert find_before(made.volume, made.spine, replace(STILL, ok=False)) is None
+    found = find_before(made.volume, made.spine, STILL)
+    assert found is not None
+    assert found.vertebra.number == 101
