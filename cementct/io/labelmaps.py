@@ -8,14 +8,11 @@ import numpy as np
 
 from cementct.core.arrays import LabelArray
 from cementct.core.grid import Grid
+from cementct.io.nifti_header import nifti_header
 from cementct.io.scan import Scan
 
 # isal's levels run from 0 to 3; 1 packs label maps to within a few per cent of 3 in a third of the time.
 COMPRESSION_LEVEL = 1
-_HEADER_BYTES = 352
-_LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
-# NIfTI codes: sform and qform both in scanner coordinates, lengths in millimetres.
-_SCANNER, _MILLIMETRES = 1, 2
 
 
 def write_label_map(path: Path, array_canonical: LabelArray, scan: Scan) -> None:
@@ -51,20 +48,8 @@ def write_nifti(path: Path, voxels: np.ndarray[tuple[int, ...], np.dtype[np.gene
     grid
         Where they lie; NIfTI's frame is RAS.
     """
-    import nibabel
-
-    header = nibabel.Nifti1Header()
-    header.set_data_dtype(voxels.dtype)
-    depth, height, width = voxels.shape
-    header.set_data_shape((width, height, depth))
-    affine = (_LPS_TO_RAS @ grid.affine_lps)[:, [2, 1, 0, 3]]
-    header.set_qform(affine, code=_SCANNER)
-    header.set_sform(affine, code=_SCANNER)
-    header.set_xyzt_units(_MILLIMETRES)
-    header["vox_offset"] = _HEADER_BYTES
-    header["magic"] = b"n+1"
-    header.set_slope_inter(1, 0)
-    data = header.binaryblock + b"\0\0\0\0"
+    data = nifti_header(grid, voxels.dtype)
+    plain_voxels = np.ascontiguousarray(voxels).reshape(-1).view(np.uint8).data
     if path.name.endswith(".gz"):
         from isal import igzip
 
@@ -73,8 +58,8 @@ def write_nifti(path: Path, voxels: np.ndarray[tuple[int, ...], np.dtype[np.gene
             igzip.GzipFile("", mode="wb", compresslevel=COMPRESSION_LEVEL, fileobj=plain, mtime=0) as packed,
         ):
             packed.write(data)
-            packed.write(np.ascontiguousarray(voxels).reshape(-1).view(np.uint8).data)
+            packed.write(plain_voxels)
         return
     with path.open("wb") as plain:
         plain.write(data)
-        plain.write(np.ascontiguousarray(voxels).reshape(-1).view(np.uint8).data)
+        plain.write(plain_voxels)

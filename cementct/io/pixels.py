@@ -13,6 +13,7 @@ import numpy as np
 from cementct.core.arrays import BoolArray, HuArray
 from cementct.core.errors import UnreadableFile
 from cementct.core.image import NOT_MEASURED_BELOW_HU, PADDING_HU
+from cementct.io.elements import safe_uid
 from cementct.io.header import ImageHeader, PixelFormat, Rescale
 from cementct.io.limits import check_shape
 from cementct.io.privacy import PatientWords
@@ -141,7 +142,7 @@ class _Decoder:
                 frames = pixel_array(dataset, raw=True)
         except Exception as error:  # decoders raise anything on damaged bytes
             raise UnreadableFile(
-                f"{name}: the pixels cannot be decoded (transfer syntax {form.transfer_syntax}, "
+                f"{name}: the pixels cannot be decoded (transfer syntax {safe_uid(form.transfer_syntax)}, "
                 f"{type(error).__name__})"
             ) from error
         frames = frames.reshape(-1, *frames.shape[-2:])

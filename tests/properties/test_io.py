@@ -99,9 +99,12 @@ def test_a_label_map_written_and_read_lies_where_it_lay(turns, spacing, origin) 
         path = Path(folder) / "l.nii.gz"
         write_label_map(path, labels, scan)
         back = read_labels(path)
-        affine = nibabel.load(path).affine
+        image = nibabel.load(path)
+        affine, by_quaternion = image.affine, image.header.get_qform()
     assert np.array_equal(back.labels, labels)
     assert back.grid.is_close(scan.volume.grid, tolerance_mm=1e-3)
+    # Near a half turn a quaternion of 32-bit floats is good to about a thousandth of a radian.
+    assert np.allclose(affine, by_quaternion, atol=1e-3 * max(spacing) + 1e-3)
     x, y, z = affine[:3, 3]
     assert np.allclose([-x, -y, z], scan.source_grid.origin_lps_mm, atol=1e-3)
 
