@@ -28,7 +28,7 @@ unit: .venv/dev.stamp
 
 # Truth beside result on implants in real anatomy and on phantoms; writes docs/accuracy.md.
 accuracy: .venv/dev.stamp
-	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python -m benchmarks.accuracy --write
 
 .venv/run.stamp: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv .venv
