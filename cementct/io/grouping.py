@@ -1,4 +1,15 @@
-"""Images sorted into stacks: phases told apart, copies dropped, gaps and contradictions named."""
+"""Images sorted into stacks: phases told apart, copies dropped, gaps and contradictions named.
+
+What is done with a series that is not even, and why:
+
+- Images with the same pixels at the same place are copies; one is kept, which is exact.
+- Several images at every place are phases; header values tell them apart, else the order of their times.
+- Images that contradict each other at one place: refused, because either may be the wrong one.
+- Missing slices: each stretch between the gaps becomes a stack of its own with the flag `missing-slices`.
+  Nothing is interpolated over the gap. Which stretch is analysed is decided like between series, so the one
+  with cement is; cement in another stretch raises `cement-in-other-series`.
+- Uneven spacing throughout: refused.
+"""
 
 from __future__ import annotations
 

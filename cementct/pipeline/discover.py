@@ -133,7 +133,7 @@ class _Finder:
         children = sorted({file.split("/")[0] for file in found.files if "/" in file})
         volumes = [file for file in found.files if "/" not in file and _is_study_volume(Path(file))]
         if volumes or any(post_volume(root / child) is not None for child in children):
-            self._add_children(root, found, children, volumes)
+            self._add_children(root, found, _folders_in(root), volumes)
             return
         base, parts = _subfolders(found)
         if len(parts) < 2:
@@ -150,8 +150,9 @@ class _Finder:
         if one_patient(everything) and not self._several_injections(everything):
             self._add_one(root, name, "", scan_folder(root, found=found))
             return
-        for part in parts:
-            self._add_one(root / base / part, part, base + part, folders[part])
+        for part in _folders_in(root / base):
+            folder = folders.get(part) or scan_folder(root, found=found.below(base + part))
+            self._add_one(root / base / part, part, base + part, folder)
         if loose_folder.series:
             self._refuse(root, name, "", "expected studies in subfolders, found DICOM images beside them")
 
@@ -235,6 +236,11 @@ def study_uid_of(folder: DicomFolder) -> str | None:
         if series.header.study_uid:
             return series.header.study_uid
     return None
+
+
+def _folders_in(folder: Path) -> list[str]:
+    """Return the names of the subfolders, empty ones included; links and hidden ones are left out."""
+    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.is_symlink() and p.name[0] != ".")
 
 
 def _earliest(folder: DicomFolder) -> tuple[object, ...]:

@@ -119,9 +119,11 @@ def test_a_folder_with_studies_of_every_form(ct: ModuleType, tmp_path: Path) -> 
     (batch / "d-empty").mkdir()
     (batch / "d-empty" / "notes.txt").write_text("nothing")
     (batch / "readme.txt").write_text("nothing")
+    (batch / "e-really-empty").mkdir()
     studies = discover_studies([batch], glance)
     assert names(studies) == [
         ("a-dicom", "dicom"), ("b-nifti", "volume-folder"), ("c", "volume-file"), ("d-empty", "refused"),
+        ("e-really-empty", "refused"),
     ]  # fmt: skip
 
 
