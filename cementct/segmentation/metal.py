@@ -1,4 +1,4 @@
-"""Straight metal near the spine: needles still in place, screws and wires, told from cement by their shape."""
+"""Straight metal near the spine: needles still in place, screws and wires, told by their shape."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, FloatArray
+from cementct.core.arrays import BoolArray, FloatArray, HuArray
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Region
 from cementct.segmentation.model import ForeignBody, ForeignKind
 
-# Metal is at least this bright wherever it is resolved at all; a 13G cannula (2.4 mm) keeps this at 3 mm slices.
+# Metal is at least this bright where it is resolved; a 13G cannula (2.4 mm) keeps this at 3 mm slices.
 METAL_ABOVE_HU = 1500.0
 # A shaft is straight over at least this length. Cement follows bone and veins and is not. [?]
 SHORTEST_SHAFT_MM = 32.0
@@ -28,9 +28,9 @@ LEAST_POSTERIOR_COSINE = 0.45
 # From this diameter on a shaft is a screw's; needles are 13G (2.4 mm) to 10G (3.4 mm), thermocouples 16G.
 SCREW_FROM_MM = 4.2
 WIRE_UP_TO_MM = 1.3
-LINES_TRIED = 400
-MOST_POINTS = 6000
-MOST_SHAFTS = 12
+LINES_TRIED = 200
+MOST_POINTS = 2500
+MOST_SHAFTS = 10
 STEP_MM = 1.0
 # A shaft may be interrupted for so long (blur, a threaded part, an air gap).
 LARGEST_GAP_MM = 3.0
@@ -44,7 +44,7 @@ class _Shaft:
 
 
 def find_straight_metal(
-    hu: np.ndarray, grid: Grid, box: Box, *, level_hu: float = METAL_ABOVE_HU
+    hu: HuArray, grid: Grid, box: Box, *, level_hu: float = METAL_ABOVE_HU
 ) -> tuple[ForeignBody, ...]:
     """Return needles, screws and wires in a block of CT.
 

@@ -1,13 +1,12 @@
-"""A glance at a whole volume, without anatomy: does it show cement in a spine, or a needle on its way there?"""
+"""A glance at a whole volume, without anatomy: does it show cement in a spine, or a needle in the back."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.arrays import BoolArray, Float32Array, HuArray
 from cementct.core.grid import Box, Grid, Triple
 from cementct.core.image import Volume
 from cementct.segmentation.cement.fields import depth_inside
@@ -16,12 +15,19 @@ from cementct.segmentation.model import ForeignKind
 
 # The glance is taken at about this spacing.
 GLANCE_MM = 1.5
-# Solid masses are looked for from each of these levels on; thickness and least volume rise as bone comes near.
+# Solid masses are looked for from each of these levels on; the fainter, the thicker and larger they must be.
 LEVELS_HU = (1750.0, 1300.0, 950.0)
 LEAST_ML = (0.10, 0.50, 0.90)
 LEAST_DEPTH_MM = (1.4, 2.6, 3.0)
 # No vertebra holds more.
 MOST_ML = 16.0
+# A mass no brighter than bone keeps to one body: its extent from head to foot, and across.
+FAINT_HEIGHT_MM = 42.0
+FAINT_WIDTH_MM = 56.0
+# Where the whole trunk is in view (so wide), the spine is near its middle: off it by this share of the width.
+TRUNK_FROM_MM = 240.0
+OFF_MIDDLE = 0.24
+BODY_ABOVE_HU = -300.0
 # Around cement in a vertebra lies bone: rays in the plane from its surface meet nothing but bone and soft
 # tissue over this distance, and mostly bone over the first part of it.
 RAY_MM = 14.0
@@ -103,21 +109,23 @@ def shows_cement(volume: Volume) -> CementEvidence:
             if (taken[box.slices] & where).any():
                 continue
             taken[box.slices] |= where
-            if _is_in_vertebra(glance, grid, box, where):
+            if level < LEVELS_HU[0] and not _fits_one_body(grid, box):
+                continue
+            if _is_near_middle(glance, grid, box) and _is_in_vertebra(glance, grid, box, where):
                 found.append(_describe(grid, box, where))
     masses = tuple(m for m, _ in sorted(found, key=lambda f: -f[0].centroid_lps_mm[2]))
     z_range = (min(r[0] for _, r in found), max(r[1] for _, r in found)) if found else None
     return CementEvidence(
         cement=bool(found),
         needle=_shows_needle(glance, grid),
-        volume_ml=sum(m.volume_ml for m in masses),
+        volume_ml=float(sum(m.volume_ml for m in masses)),
         z_range_mm=z_range,
         masses=masses,
     )
 
 
 def _solid_masses(
-    hu: NDArray[np.generic], grid: Grid, level: float, least_ml: float, depth_mm: float
+    hu: HuArray, grid: Grid, level: float, least_ml: float, depth_mm: float
 ) -> list[tuple[Box, BoolArray]]:
     """Return connected masses over a level that are large and thick enough, each in its own block."""
     import cc3d
@@ -140,19 +148,37 @@ def _solid_masses(
     return found
 
 
-def _is_in_vertebra(hu: NDArray[np.generic], grid: Grid, box: Box, where: BoolArray) -> bool:
+def _fits_one_body(grid: Grid, box: Box) -> bool:
+    """Tell whether a block is no larger than a vertebral body."""
+    height, depth, width = (n * s for n, s in zip(box.shape, grid.spacing_mm, strict=True))
+    return height <= FAINT_HEIGHT_MM and max(depth, width) <= FAINT_WIDTH_MM
+
+
+def _is_near_middle(hu: HuArray, grid: Grid, box: Box) -> bool:
+    """Tell whether a mass lies near the trunk's middle, where the whole trunk is in view."""
+    middle = (box.start[0] + box.stop[0]) // 2
+    columns = np.flatnonzero((hu[middle] > BODY_ABOVE_HU).sum(axis=0) * grid.spacing_mm[1] > 60.0)
+    if columns.size == 0:
+        return True
+    width = float(columns[-1] - columns[0]) * grid.spacing_mm[2]
+    centre = 0.5 * float(columns[0] + columns[-1])
+    off = abs(0.5 * (box.start[2] + box.stop[2]) - centre) * grid.spacing_mm[2]
+    return width < TRUNK_FROM_MM or off < OFF_MIDDLE * width
+
+
+def _is_in_vertebra(hu: HuArray, grid: Grid, box: Box, where: BoolArray) -> bool:
     """Tell whether bone surrounds a mass and a canal lies behind it on some of its slices."""
     slices = np.flatnonzero(where.any(axis=(1, 2)))
     tried = slices[np.linspace(0, len(slices) - 1, min(CANAL_SLICES, len(slices))).astype(int)]
     bony = 0
     canal = 0
-    for z in np.unique(tried):
+    for z in sorted({int(i) for i in tried}):
         plane = np.asarray(hu[box.start[0] + z], dtype=np.float32)
         rows, columns = np.nonzero(where[z])
         middle = (box.start[1] + float(rows.mean()), box.start[2] + float(columns.mean()))
         bony += _bone_around(plane, grid, middle, where[z], box)
         canal += _canal_behind(plane, grid, middle)
-    needed = max(1, len(np.unique(tried)) // 3)
+    needed = max(1, len(set(tried.tolist())) // 3)
     return bony >= needed and canal >= needed
 
 
@@ -185,7 +211,7 @@ def _bone_around(
 
 
 def _canal_behind(plane: Float32Array, grid: Grid, middle: tuple[float, float]) -> bool:
-    """Tell whether a hole of a canal's size, filled with soft tissue and ringed by bone, lies behind a mass."""
+    """Tell whether a canal, a hole of soft tissue in a ring of bone, lies behind a mass."""
     from scipy import ndimage
 
     reach = [int(CANAL_WITHIN_MM / s) for s in grid.spacing_mm[1:]]
@@ -224,10 +250,10 @@ def _describe(grid: Grid, box: Box, where: BoolArray) -> tuple[CementMass, tuple
     return mass, (float(points[:, 2].min()), float(points[:, 2].max()))
 
 
-def _shows_needle(hu: NDArray[np.generic], grid: Grid) -> bool:
+def _shows_needle(hu: HuArray, grid: Grid) -> bool:
     """Tell whether a thin straight shaft comes in from behind."""
     # Contrast, implants and hardware fill more than a needle can; then a needle is not looked for.
     if np.count_nonzero(hu > LEVELS_HU[0]) * grid.voxel_ml > 3 * MOST_ML:
         return False
-    shafts = find_straight_metal(np.asarray(hu), grid, grid.box)
+    shafts = find_straight_metal(hu, grid, grid.box)
     return any(s.kind in {ForeignKind.NEEDLE, ForeignKind.WIRE} for s in shafts)

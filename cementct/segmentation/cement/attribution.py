@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.anatomy.model import Compartment, Spine
+from cementct.anatomy.model import Compartment, Spine, Vertebra
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.scene import Scene
@@ -76,7 +76,9 @@ def _flooded(support: BoolArray, markers: np.ndarray, labels: np.ndarray) -> np.
         return np.where(joined, numbers[0], 0)
     # Flooding is free inside the cement and dear outside, so it follows the cement.
     cost = np.where(support, 0, 255).astype(np.uint8)
-    flooded = ndimage.watershed_ift(cost, markers.astype(np.int16), structure=np.ones((3, 3, 3)))
+    flooded = ndimage.watershed_ift(
+        cost, markers.astype(np.int16), structure=np.ones((3, 3, 3), dtype=np.int8)
+    )
     return np.where(joined, flooded, 0).astype(np.int32)
 
 
@@ -104,44 +106,26 @@ def _sources(
                 continue
             if volume[number] > min(FLOWED_SHARE * volume[other], FLOWED_ML):
                 continue
-            reached = reached or _flowed_from(
-                scene,
-                around,
-                share > 0,
-                number=number,
-                height_mm=vertebra.height_mm,
-                toward=1 if neighbour.position < vertebra.position else -1,
-                axes=(np.asarray(vertebra.frame.superior), np.asarray(vertebra.frame.centre_lps_mm)),
-                place=min(vertebra.position, neighbour.position) + 1,
-            )
+            reached = reached or _flowed_from(scene, around, share > 0, into=vertebra, source=neighbour)
         if not reached:
             kept.append(number)
     return tuple(kept) if kept else treated
 
 
 def _flowed_from(
-    scene: Scene,
-    around: Surroundings,
-    support: BoolArray,
-    *,
-    number: int,
-    height_mm: float,
-    toward: int,
-    axes: tuple[np.ndarray, np.ndarray],
-    place: int,
+    scene: Scene, around: Surroundings, support: BoolArray, *, into: Vertebra, source: Vertebra
 ) -> bool:
     """Tell whether the cement in a body came through the disc from the neighbour it faces."""
-    mine = support & (around.owner == number) & around.is_in(Compartment.BODY)
+    mine = support & (around.owner == into.number) & around.is_in(Compartment.BODY)
     if not mine.any():
         return True
-    superior, centre = axes
-    height = (scene.grid.to_lps(np.argwhere(mine)) - centre) @ superior
-    from_endplate = 0.5 * height_mm - toward * float(height.mean())
-    if from_endplate > FLOWED_DEPTH * height_mm:
+    toward = 1.0 if source.position < into.position else -1.0
+    height = into.frame.to_local(scene.grid.to_lps(np.argwhere(mine)))[:, 2]
+    from_endplate = 0.5 * into.height_mm - toward * float(height.mean())
+    if from_endplate > FLOWED_DEPTH * into.height_mm:
         return False
+    place = min(into.position, source.position) + 1
     disc = support & around.is_in(Compartment.DISC) & (around.place == place)
-    if not disc.any():
-        return False
     return Nearness(disc, scene.spacing_mm).gap_mm(np.argwhere(mine)) <= JOINED_WITHIN_MM
 
 

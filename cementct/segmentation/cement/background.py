@@ -1,4 +1,4 @@
-"""What the image would show without the cement: bone by depth and kind of surface, soft tissue by neighbours."""
+"""What the image would show without the cement: what anatomy lets expect, corrected by the neighbours."""
 
 from __future__ import annotations
 

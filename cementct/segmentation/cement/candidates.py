@@ -27,7 +27,7 @@ SURFACE_MM = 1.5
 SHARE_OF_NEIGHBOUR_IN_BONE = 0.20
 SHARE_OF_NEIGHBOUR_OUTSIDE = 0.12
 NEIGHBOUR_REACH_MM = 3.0
-# Bone and vessels away from the vertebrae: at least this bright and large, and fainter than cement throughout.
+# Bone and vessels away from the vertebrae: this bright and large, and fainter than cement on the whole.
 OTHER_STRUCTURE_ABOVE_HU = 170.0
 OTHER_STRUCTURE_FROM_ML = 1.5
 OTHER_STRUCTURE_MEAN_HU = 700.0

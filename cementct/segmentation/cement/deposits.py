@@ -183,7 +183,8 @@ def _at_edge(scene: Scene, block: tuple[slice, ...], where: BoolArray) -> bool:
     from scipy import ndimage
 
     for axis, cut in enumerate(block):
-        lines = where.any(axis=tuple(a for a in range(3) if a != axis))
+        lines: BoolArray = np.asarray(where.any(axis=tuple(a for a in range(3) if a != axis)), dtype=np.bool_)
         if (cut.start == 0 and lines[0]) or (cut.stop == scene.hu.shape[axis] and lines[-1]):
             return True
-    return bool((ndimage.binary_dilation(where) & ~scene.measured[block]).any())
+    beside: BoolArray = np.asarray(ndimage.binary_dilation(where), dtype=np.bool_)
+    return bool((beside & ~scene.measured[block]).any())

@@ -9,7 +9,6 @@ import numpy as np
 from cementct.anatomy.model import Spine
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.segmentation.cement.attribution import Attribution
-from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.model import Deposit, ForeignBody, ForeignKind
 
 # A needle's tip within this distance of a vertebra's box lies in that vertebra.
@@ -19,7 +18,6 @@ CLIPPED_FROM_ML = 0.1
 
 
 def raise_doubts(
-    scene: Scene,
     spine: Spine,
     deposits: tuple[Deposit, ...],
     *,
@@ -36,7 +34,7 @@ def raise_doubts(
             for number in attribution.shared:
                 found[number].append(Flag.ATTRIBUTION_UNCERTAIN)
     for body in foreign:
-        number = _vertebra_of(scene, spine, body)
+        number = _vertebra_of(spine, body)
         if number == 0:
             continue
         if body.kind in {ForeignKind.NEEDLE, ForeignKind.WIRE}:
@@ -48,14 +46,22 @@ def raise_doubts(
     }
 
 
-def _vertebra_of(scene: Scene, spine: Spine, body: ForeignBody) -> int:
+def with_old_cement(
+    flags: dict[int, tuple[QualityFlag, ...]], old: tuple[int, ...]
+) -> dict[int, tuple[QualityFlag, ...]]:
+    """Return the flags with the note that some vertebrae held cement before."""
+    found = dict(flags)
+    for number in old:
+        found[number] = (*found.get(number, ()), raise_flag(Flag.OLD_CEMENT))
+    return found
+
+
+def _vertebra_of(spine: Spine, body: ForeignBody) -> int:
     """Return the vertebra that holds most of a foreign body's deep half, or 0."""
     if body.tip_lps_mm is None:
         return 0
     best, most = 0, 0
     for vertebra in spine.vertebrae:
-        box = scene.grid.box  # the body's region and the vertebra share the volume's grid
-        del box
         inside = int(np.count_nonzero(vertebra.whole.in_box(body.region.box) & body.region.voxels))
         if inside > most:
             best, most = vertebra.number, inside

@@ -81,7 +81,7 @@ def cement_from_mask(volume: Volume, spine: Spine, drawn: LabelMap) -> Cement:
         foreign=(),
         streaks=find_streaks(scene, around, cement=inside, metal=nothing),
         noise_hu=scene.noise_hu,
-        flags=raise_doubts(scene, spine, properties, foreign=(), attribution=sources),
+        flags=raise_doubts(spine, properties, foreign=(), attribution=sources),
     )
 
 

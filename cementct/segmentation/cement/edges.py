@@ -1,8 +1,8 @@
 """Edges of a dense deposit: how sharp the image is, and what plateau a clipped deposit hides.
 
-Across an edge that a Gaussian blurs, the intensities of two neighbouring voxels are tied to each other by the
-plateau and the sharpness alone, wherever the edge lies between them. Pairs of unclipped voxels on the flank of
-a deposit therefore tell both, without interpolation, though the plateau itself is cut off.
+Across an edge that a Gaussian blurs, the intensities of two neighbouring voxels are tied to each other by
+the plateau and the sharpness alone, wherever the edge lies between them. Pairs of unclipped voxels on the
+flank of a deposit therefore tell both, without interpolation, though the plateau itself is cut off.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which of the dense pieces near a treated vertebra are cement, and which are bone, vessel or calcification."""
+"""Which dense pieces near a treated vertebra are cement, and which are bone, vessel or calcification."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.arrays import BoolArray
 from cementct.segmentation.cement.candidates import Candidates
 from cementct.segmentation.cement.fields import Nearness, depth_inside
 from cementct.segmentation.cement.scene import Scene
@@ -46,6 +46,9 @@ SMALLEST_MASS_ML = 0.002
 USUAL_RISE_HU = 1500.0
 
 
+_NEURAL = [int(Compartment.CANAL), int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)]
+
+
 @dataclass(frozen=True)
 class PieceFeatures:
     """What decides about one piece."""
@@ -56,7 +59,7 @@ class PieceFeatures:
     mass_ml: float
     peak_excess_hu: float
     share_canal: float
-    share_foramen: float
+    share_neural: float
     share_disc: float
     share_bone: float
     share_treated_bone: float
@@ -109,6 +112,7 @@ def choose_cement(
     # A second look: a piece may hang on one that hangs on the seeds.
     for _ in range(LOOKS):
         cement = Nearness(anchors[candidates.labels], scene.spacing_mm)
+        judged = _Judged(cement, treated_bone, treated_core, treated, bright_hu)
         before = int(anchors.sum())
         for number in np.flatnonzero((counts >= FEWEST_VOXELS) & ~chosen):
             if number == 0:
@@ -118,13 +122,10 @@ def choose_cement(
             features = _describe(
                 scene,
                 around,
-                candidates.excess_hu,
+                candidates,
                 where,
                 block,
-                near=(cement, treated_bone, treated_core),
-                other=candidates.other[block],
-                treated=treated,
-                bright_hu=bright_hu,
+                judged=judged,
             )
             chosen[number] = is_cement(features)
             near = features.gap_to_seeds_mm <= FAINT_GAP_MM or features.bright_voxels >= FEWEST_BRIGHT_VOXELS
@@ -138,8 +139,7 @@ def is_cement(piece: PieceFeatures) -> bool:
     """Tell whether a piece apart from the seeds is cement."""
     if piece.mass_ml < SMALLEST_MASS_ML or piece.volume_ml > LARGEST_LOOSE_ML:
         return False
-    neural = piece.share_canal + piece.share_foramen
-    reach = CANAL_REACH_MM if neural > 0.5 else LEAK_REACH_MM
+    reach = CANAL_REACH_MM if piece.share_neural > 0.5 else LEAK_REACH_MM
     if min(piece.gap_to_treated_mm, piece.gap_to_seeds_mm) > reach:
         return False
     if piece.bright_voxels >= FEWEST_BRIGHT_VOXELS:
@@ -151,41 +151,54 @@ def is_cement(piece: PieceFeatures) -> bool:
             and piece.volume_ml >= SMALLEST_IN_BONE_ML
             and piece.mean_bone_depth_mm > 2.5
         )
-    if piece.share_free < LEAST_SHARE_FREE or piece.share_free * piece.mass_ml < SMALLEST_MASS_ML:
-        return False
+    free = piece.share_free >= LEAST_SHARE_FREE and piece.share_free * piece.mass_ml >= SMALLEST_MASS_ML
+    return free and _is_faint_leak(piece)
+
+
+def _is_faint_leak(piece: PieceFeatures) -> bool:
+    """Tell whether a piece outside bone that is no brighter than bone hangs on cement or treated bone."""
     if piece.gap_to_seeds_mm <= FAINT_GAP_MM:
         return piece.share_other < 0.5
-    if piece.share_canal > 0.5:
-        return piece.gap_to_treated_mm <= FAINT_CANAL_REACH_MM
-    if neural > 0.5:
-        return piece.gap_to_treated_mm <= FAINT_FORAMEN_REACH_MM
+    if piece.share_neural > 0.5:
+        canal = piece.share_canal > 0.5
+        return piece.gap_to_treated_mm <= (FAINT_CANAL_REACH_MM if canal else FAINT_FORAMEN_REACH_MM)
     if piece.share_disc > 0.5 or piece.share_other > 0.3:
         return False
-    if piece.gap_to_body_mm <= FAINT_GAP_TO_BODY_MM:
-        return piece.reach_away_mm >= REACH_AWAY_MM
-    return (
+    beside_body = piece.gap_to_body_mm <= FAINT_GAP_TO_BODY_MM and piece.reach_away_mm >= REACH_AWAY_MM
+    behind = (
         piece.is_behind
         and piece.gap_to_treated_mm <= FAINT_GAP_BEHIND_MM
         and piece.reach_away_mm >= REACH_AWAY_BEHIND_MM
         and piece.share_free >= SHARE_FREE_BEHIND
     )
+    return beside_body or behind
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What all pieces are compared with."""
+
+    cement: Nearness
+    treated_bone: Nearness
+    treated_core: Nearness
+    treated: tuple[int, ...]
+    bright_hu: float
 
 
 def _describe(
     scene: Scene,
     around: Surroundings,
-    excess: Float32Array,
+    candidates: Candidates,
     where: BoolArray,
     block: tuple[slice, ...],
     *,
-    near: tuple[Nearness, Nearness, Nearness],
-    other: BoolArray,
-    treated: tuple[int, ...],
-    bright_hu: float,
+    judged: _Judged,
 ) -> PieceFeatures:
     """Return what decides about the piece `where` of a block of the scene."""
     index = np.argwhere(where) + np.array([s.start for s in block])
-    to_cement, to_bone, to_core = (n.gap_mm(index) for n in near)
+    to_cement = judged.cement.gap_mm(index)
+    to_bone, to_core = judged.treated_bone.gap_mm(index), judged.treated_core.gap_mm(index)
+    excess, other, treated = candidates.excess_hu, candidates.other[block], judged.treated
     compartment = around.compartment[block][where]
     owner = around.owner[block][where]
     weight = np.maximum(excess[block][where], 0.0)
@@ -194,16 +207,12 @@ def _describe(
     bone = owner > 0
     return PieceFeatures(
         voxels=voxels,
-        bright_voxels=int(np.count_nonzero(scene.hu[block][where] > bright_hu)),
+        bright_voxels=int(np.count_nonzero(scene.hu[block][where] > judged.bright_hu)),
         volume_ml=voxels * scene.voxel_ml,
         mass_ml=float(excess[block][where].sum()) / USUAL_RISE_HU * scene.voxel_ml,
         peak_excess_hu=float(np.percentile(excess[block][where], 95)),
         share_canal=float(weight[compartment == int(Compartment.CANAL)].sum()),
-        share_foramen=float(
-            weight[
-                np.isin(compartment, [int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)])
-            ].sum()
-        ),
+        share_neural=float(weight[np.isin(compartment, _NEURAL)].sum()),
         share_disc=float(weight[compartment == int(Compartment.DISC)].sum()),
         share_bone=float(weight[bone].sum()),
         share_treated_bone=float(weight[np.isin(owner, treated)].sum()),

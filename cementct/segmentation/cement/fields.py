@@ -1,4 +1,4 @@
-"""Distances and averages over a block of voxels of any spacing, as the steps of cement detection need them."""
+"""Distances and averages over a block of voxels of any spacing, as the search for cement needs them."""
 
 from __future__ import annotations
 
@@ -123,11 +123,11 @@ def mean_over(
 
 def _signed_distance(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
     """Return ITK's signed distance to the voxels of the mask's border, positive inside."""
-    import SimpleITK as sitk
+    import SimpleITK
 
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
+    image = SimpleITK.GetImageFromArray(mask.astype(np.uint8))
     image.SetSpacing([float(s) for s in reversed(spacing_mm)])
-    distance = sitk.SignedMaurerDistanceMap(
+    distance = SimpleITK.SignedMaurerDistanceMap(
         image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
     )
-    return np.asarray(sitk.GetArrayFromImage(distance), dtype=np.float32)
+    return np.asarray(SimpleITK.GetArrayFromImage(distance), dtype=np.float32)

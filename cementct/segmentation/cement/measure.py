@@ -230,7 +230,7 @@ def _measure_thin(
     raw = np.where(near, excess / rise, 0.0)
     target = float(raw.sum(dtype=np.float64))
     share = rescaled(np.clip(raw, 0.0, 1.0).astype(np.float32), max(target, 0.0))
-    size = tuple(2 * max(1, int(round(PEAK_REACH_WIDTHS / w))) + 1 for w in scene.in_widths)
+    size = tuple(2 * max(1, round(PEAK_REACH_WIDTHS / w)) + 1 for w in scene.in_widths)
     peak = ndimage.maximum_filter(np.where(mask, excess, 0.0), size=size)
     drawn = near & (excess >= HALF_HEIGHT * peak) & (excess > DRAWN_SIGMAS * scene.noise_hu) & (peak > 0)
     volume = float(share.sum(dtype=np.float64)) * scene.voxel_ml

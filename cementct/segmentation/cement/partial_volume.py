@@ -40,7 +40,7 @@ class Levels:
     @property
     def rise_hu(self) -> Float32Array:
         """Plateau over background, never under 50 HU."""
-        return np.maximum(self.plateau_hu - self.background_hu, 50.0).astype(np.float32)
+        return np.asarray(np.maximum(self.plateau_hu - self.background_hu, 50.0), dtype=np.float32)
 
 
 def raw_share(scene: Scene, levels: Levels) -> Float32Array:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cementct.core.arrays import Float32Array
+from cementct.core.arrays import BoolArray, Float32Array, HuArray
 from cementct.core.grid import Box, Grid, Triple
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 
@@ -83,7 +82,7 @@ class Scene:
     box: Box
     grid: Grid
     hu: Float32Array
-    measured: NDArray[np.bool_]
+    measured: BoolArray
     noise_hu: float
     clip_hu: float | None
     resolution: Resolution
@@ -159,7 +158,7 @@ def measure_noise(hu: Float32Array) -> float:
     return float(np.clip(np.percentile(spread[soft], 35), 1.0, 80.0))
 
 
-def find_clip(hu: NDArray[np.generic]) -> float | None:
+def find_clip(hu: HuArray) -> float | None:
     """Return the highest number the image can hold where structures run into it, else None."""
     top = float(hu.max())
     if top < LOWEST_CLIP_HU:

@@ -17,7 +17,7 @@ _INSIDE = [int(Compartment.BODY), int(Compartment.PEDICLE_LEFT), int(Compartment
 
 
 def suspicious_vertebrae(volume: Volume, spine: Spine) -> tuple[int, ...]:
-    """Return the numbers of the vertebrae whose body or pedicles hold enough dense voxels for a closer look."""
+    """Return the vertebrae (numbers) with enough dense voxels in body or pedicles for a closer look."""
     found = []
     compartments = spine.compartments
     for vertebra in spine.vertebrae:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray
+from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.cement.fields import depth_inside
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -30,9 +30,17 @@ FAINT_DEPTH_MM = 2.4
 # hardly ever over 15 mm (1.8 ml); sclerotic metastases are large but seldom over 900 HU throughout (mean
 # 654 ± 176 HU). [AJR 2016; sizes: general knowledge, to check]
 FAINT_VOLUME_ML = (0.35, 0.45, 0.60, 0.75, 0.90, 1.20)
+# With an earlier scan, what is this much brighter than before is new, the rest as dull as ordinary bone;
+# and new masses may be smaller by this factor.
+NEW_FROM_HU = 300.0
+ORDINARY_BONE_HU = 150.0
+SHARE_WITH_EARLIER = 0.3
 # Share of a faint mass that has to lie deeper in the bone than cortex does.
 SHARE_OFF_SURFACE = 0.5
 CORTEX_MM = 2.0
+
+
+ComponentLabels = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
 
 
 @dataclass(frozen=True)
@@ -84,15 +92,14 @@ def find_seeds(scene: Scene, around: Surroundings, *, excluded: BoolArray) -> Se
 
     bright_hu = brightest_bone_hu(scene, around, excluded)
     inside = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT) & ~excluded
-    excess = scene.hu - np.where(around.known, around.expected_hu, 0.0)
+    excess = _new_brightness(scene, around)
     mask = np.zeros(scene.hu.shape, dtype=np.bool_)
     treated: set[int] = set()
     least = max(FEWEST_BRIGHT_VOXELS, round(SMALLEST_BRIGHT_SEED_ML / scene.voxel_ml))
     labels, _ = cc3d.connected_components((excess > bright_hu) & inside, connectivity=26, return_N=True)
-    for number, where in _large_components(labels, least):
+    for where in _large_components(labels, least):
         mask |= where
         treated |= _owners(around, where)
-        del number
     faint = _find_faint(scene, around, excess, inside, mask)
     found_faint: set[int] = set()
     for where in faint:
@@ -104,7 +111,7 @@ def find_seeds(scene: Scene, around: Surroundings, *, excluded: BoolArray) -> Se
 
 
 def _find_faint(
-    scene: Scene, around: Surroundings, excess: np.ndarray, inside: BoolArray, bright: BoolArray
+    scene: Scene, around: Surroundings, excess: Float32Array, inside: BoolArray, bright: BoolArray
 ) -> list[BoolArray]:
     """Return solid masses inside bodies that are no brighter than bone but no bone by shape and extent."""
     import cc3d
@@ -117,24 +124,48 @@ def _find_faint(
         labels, count = cc3d.connected_components((smooth > level) & body, connectivity=6, return_N=True)
         if count == 0:
             continue
-        for _, where in _large_components(labels, max(8, round(volume_ml / scene.voxel_ml))):
+        least_ml = SHARE_WITH_EARLIER * volume_ml
+        for where in _large_components(labels, max(8, round(least_ml / scene.voxel_ml))):
             if (where & bright).any():
+                continue
+            compared = float(np.mean(around.known[where])) > 0.7
+            if not compared and np.count_nonzero(where) * scene.voxel_ml < volume_ml:
                 continue
             depth = depth_inside(where, scene.spacing_mm)
             solid = depth >= min(FAINT_DEPTH_MM, depth.max())
             if depth.max() < FAINT_DEPTH_MM:
                 continue
             off_surface = float(np.mean(around.bone_depth_mm[where] > CORTEX_MM))
-            if off_surface >= SHARE_OFF_SURFACE and not any((where & other).any() for other in found):
+            if (compared or off_surface >= SHARE_OFF_SURFACE) and not any(
+                (where & other).any() for other in found
+            ):
                 found.append(where & (depth > 0) | solid)
     return found
 
 
-def _large_components(labels: np.ndarray, least_voxels: int) -> list[tuple[int, BoolArray]]:
-    """Return number and mask of the components of at least so many voxels."""
+def find_old_cement(
+    scene: Scene, around: Surroundings, *, excluded: BoolArray, new: Seeds
+) -> tuple[int, ...]:
+    """Return the vertebrae that show cement which an earlier scan showed as well."""
+    if not around.known.any():
+        return ()
+    before = replace(scene, hu=np.where(around.known, around.expected_hu, -1000.0).astype(np.float32))
+    unknown = replace(around, known=np.zeros_like(around.known))
+    old = find_seeds(before, unknown, excluded=excluded)
+    return tuple(n for n in old.treated if n in new.treated or n not in new.faint)
+
+
+def _new_brightness(scene: Scene, around: Surroundings) -> Float32Array:
+    """Return intensities in which whatever was as bright in an earlier scan is ordinary bone."""
+    unchanged = around.known & (scene.hu - around.expected_hu < NEW_FROM_HU)
+    return np.where(unchanged, np.minimum(scene.hu, ORDINARY_BONE_HU), scene.hu).astype(np.float32)
+
+
+def _large_components(labels: ComponentLabels, least_voxels: int) -> list[BoolArray]:
+    """Return the components of at least so many voxels."""
     counts = np.bincount(labels.ravel())
     counts[0] = 0
-    return [(int(n), np.asarray(labels == n)) for n in np.flatnonzero(counts >= least_voxels)]
+    return [np.asarray(labels == n) for n in np.flatnonzero(counts >= least_voxels)]
 
 
 def _owners(around: Surroundings, where: BoolArray) -> set[int]:

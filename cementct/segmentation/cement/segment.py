@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,13 +13,13 @@ from cementct.core.image import Volume
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.candidates import find_candidates
 from cementct.segmentation.cement.deposits import describe_deposits
-from cementct.segmentation.cement.doubts import raise_doubts
+from cementct.segmentation.cement.doubts import raise_doubts, with_old_cement
 from cementct.segmentation.cement.exclusion import choose_cement
 from cementct.segmentation.cement.fields import distance_outside, within
 from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
 from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene
 from cementct.segmentation.cement.screening import suspicious_vertebrae
-from cementct.segmentation.cement.seeds import Seeds, find_seeds
+from cementct.segmentation.cement.seeds import Seeds, find_old_cement, find_seeds
 from cementct.segmentation.cement.streaks import find_streaks
 from cementct.segmentation.cement.surroundings import Surroundings, describe_surroundings, learn_bone
 from cementct.segmentation.metal import find_straight_metal
@@ -62,10 +62,12 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
     foreign = find_straight_metal(scene.hu, scene.grid, scene.box)
     metal = _metal_mask(scene, foreign)
     seeds = find_seeds(scene, around, excluded=metal)
+    old = find_old_cement(scene, around, excluded=metal, new=seeds)
     if not seeds.treated:
-        return _no_cement(volume, spine, foreign=foreign)
+        return _no_cement(volume, spine, foreign=foreign, old=old)
     around = learn_bone(scene, around, dense=seeds.mask | metal)
-    return _measure_all(scene, spine, around, seeds, foreign=foreign, metal=metal)
+    cement = _measure_all(scene, spine, around, seeds, foreign=foreign, metal=metal)
+    return replace(cement, flags=with_old_cement(cement.flags, old))
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _measure_all(
         scene, around, share=total.share, owner=source, pieces=total.pieces, metal=metal, shared=first.shared
     )
     foreign = tuple(_touching(scene, body, total.share > 0) for body in foreign)
-    flags = raise_doubts(scene, spine, properties, foreign=foreign, attribution=first)
+    flags = raise_doubts(spine, properties, foreign=foreign, attribution=first)
     return Cement(
         box=scene.box,
         fraction=total.share,
@@ -206,7 +208,9 @@ def _work_box(spine: Spine, numbers: tuple[int, ...]) -> Box:
     return spine.grid.expand(box, MARGIN_MM)
 
 
-def _no_cement(volume: Volume, spine: Spine, *, foreign: tuple[ForeignBody, ...] = ()) -> Cement:
+def _no_cement(
+    volume: Volume, spine: Spine, *, foreign: tuple[ForeignBody, ...] = (), old: tuple[int, ...] = ()
+) -> Cement:
     """Return the result for a volume without cement; its arrays cover the compartments."""
     box = spine.compartments.box
     if box.is_empty:
@@ -223,4 +227,5 @@ def _no_cement(volume: Volume, spine: Spine, *, foreign: tuple[ForeignBody, ...]
         foreign=foreign,
         streaks=np.zeros(shape, dtype=np.bool_),
         noise_hu=noise,
+        flags=with_old_cement({}, old),
     )

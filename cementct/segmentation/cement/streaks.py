@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, FloatArray
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -43,10 +43,10 @@ def find_streaks(scene: Scene, around: Surroundings, *, cement: BoolArray, metal
     if slices.size == 0:
         return unreadable
     soft = (around.bone_depth_mm < -CLEAR_OF_DENSE_MM) & ~cement
-    calm = np.array([max(1, round(WINDOW_MM / s)) for s in scene.spacing_mm[1:]])
+    calm = tuple(max(1, round(WINDOW_MM / s)) for s in scene.spacing_mm[1:])
     limit = max(ROUGHER_THAN_NOISE * scene.noise_hu, ROUGHEST_CALM_HU)
     for z in slices:
-        plane = scene.hu[z]
+        plane: Float32Array = np.asarray(scene.hu[z])
         source = dense[z]
         gap = ndimage.distance_transform_edt(~(source | cement[z]), sampling=scene.spacing_mm[1:])
         candidate = soft[z] & (gap > CLEAR_OF_DENSE_MM) & (gap < REACH_MM)

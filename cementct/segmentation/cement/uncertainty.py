@@ -15,7 +15,7 @@ OUTLINE_SD_PER_SLICE = 0.02
 # Error of the surroundings' level under a thin deposit, in soft tissue and in bone.
 BACKGROUND_SD_SOFT_HU = 8.0
 BACKGROUND_SD_BONE_HU = 45.0
-# Noise of neighbouring voxels is correlated: the sum over n voxels varies as that of n / 4 free ones, doubled.
+# Noise of neighbouring voxels is correlated: their sum varies this many times as much as that of free ones.
 NOISE_CORRELATION = 2.0
 # What no term above knows of.
 FLOOR_ML = 0.001
