@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from cementct.core.findings import LeakType, StudyReport, VertebraReport
+from cementct.core.findings import StudyReport, VertebraReport
 from cementct.core.flags import QualityFlag
 from cementct.report import tables, wording, words
 from cementct.report.material import ReportMaterial
@@ -99,8 +99,8 @@ def render_html(report: StudyReport, material: ReportMaterial | None, *, study: 
 
 def _overview_kinds(material: ReportMaterial) -> list[Drawn]:
     """Return what the overview draws, for its legend."""
-    leaks = [LEAK_DRAWN[kind] for kind in LeakType if (material.leak_numbers == kind.number).any()]
-    cement = [Drawn.CEMENT] if material.cement.region.any() else []
+    leaks = [LEAK_DRAWN[kind] for kind in material.leak_regions]
+    cement = [] if material.cement_region.is_empty else [Drawn.CEMENT]
     return [Drawn.BODY, *cement, *leaks]
 
 

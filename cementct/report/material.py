@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.arrays import read_only
+from cementct.core.findings import LeakType
 from cementct.core.grid import Box, Triple
 from cementct.core.image import Region, Volume
 from cementct.segmentation.model import Cement, Lesion, Registration
@@ -91,6 +93,31 @@ class ReportMaterial:
                 return vertebra
         raise KeyError(number)
 
-    def leak_region(self, leak_number: int) -> Region:
-        """Return all voxels of one leak type."""
-        return Region(self.leak_box, np.asarray(self.leak_numbers == leak_number))
+    @cached_property
+    def leak_regions(self) -> Mapping[LeakType, Region]:
+        """The voxels of each leak type that there is, each in its own block of the volume's grid."""
+        from scipy import ndimage
+
+        found: dict[LeakType, Region] = {}
+        blocks = dict(enumerate(ndimage.find_objects(self.leak_numbers), start=1))
+        for kind in LeakType:
+            block = blocks.get(kind.number)
+            if block is not None:
+                voxels = np.asarray(self.leak_numbers[block] == kind.number)
+                found[kind] = Region(_shifted(block, self.leak_box), voxels)
+        return found
+
+    @cached_property
+    def cement_region(self) -> Region:
+        """Where cement is drawn, in its own block of the volume's grid."""
+        inside = Region.of(self.cement.region)
+        return Region(_shifted(inside.box.slices, self.cement.box), inside.voxels)
+
+
+def _shifted(block: tuple[slice, ...], box: Box) -> Box:
+    """Return a block of an array that covers `box` as a block of the grid that `box` belongs to."""
+    (z, z_stop), (y, y_stop), (x, x_stop) = (
+        (int(part.start) + first, int(part.stop) + first)
+        for part, first in zip(block, box.start, strict=True)
+    )
+    return Box((z, y, x), (z_stop, y_stop, x_stop))

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Vertebra
-from cementct.core.arrays import BoolArray, FloatArray, as_floats
-from cementct.core.findings import LeakType, LevelSource, VertebraReport
-from cementct.core.grid import Box
+from cementct.core.arrays import Float32Array, FloatArray, as_floats
+from cementct.core.findings import LevelSource, VertebraReport
+from cementct.core.grid import Grid
+from cementct.core.image import Region
 from cementct.report.material import ReportMaterial
 from cementct.report.pictures.palette import LEAK_DRAWN, Drawn
 from cementct.report.pictures.picture import Note, Outline, Picture
@@ -115,23 +116,20 @@ def _bodies(material: ReportMaterial, sampler: Sampler) -> Outline:
 
 def _projections(material: ReportMaterial, course: _Course, surface: Surface) -> list[Outline]:
     """Return cement and leaks of every depth near the column, laid onto the surface."""
-    parts = [(Drawn.CEMENT, material.cement.region, material.cement.box)]
-    parts += [(LEAK_DRAWN[k], material.leak_numbers == k.number, material.leak_box) for k in LeakType]
+    parts = [(Drawn.CEMENT, material.cement_region)]
+    parts += [(LEAK_DRAWN[kind], region) for kind, region in material.leak_regions.items()]
     return [
-        Outline(drawn, trace_outlines(_project(material, course, surface, voxels, box)), filled=True)
-        for drawn, voxels, box in parts
-        if voxels.any()
+        Outline(drawn, trace_outlines(_project(material.post.grid, course, surface, region)), filled=True)
+        for drawn, region in parts
+        if not region.is_empty
     ]
 
 
-def _project(
-    material: ReportMaterial, course: _Course, surface: Surface, voxels: BoolArray, box: Box
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+def _project(grid: Grid, course: _Course, surface: Surface, region: Region) -> Float32Array:
     """Return where voxels fall on the surface, each as large as it is."""
     from scipy import ndimage
 
-    grid = material.post.grid
-    points = grid.to_lps(np.argwhere(voxels) + np.asarray(box.start))
+    points = grid.to_lps(region.indices())
     row = np.rint(course.row(points)).astype(int)
     column = np.rint(course.column(points)).astype(int)
     rows, columns = surface.shape
@@ -142,8 +140,7 @@ def _project(
     flat[row[inside][near], column[inside][near]] = 1.0
     step_mm = (grid.spacing_mm[0], grid.spacing_mm[2 - _ACROSS[course.view]])
     footprint = [max(1, int(np.ceil(step / PIXEL_MM))) for step in step_mm]
-    grown: np.ndarray[tuple[int, ...], np.dtype[np.float32]] = ndimage.maximum_filter(flat, size=footprint)
-    return grown
+    return np.asarray(ndimage.maximum_filter(flat, size=footprint), dtype=np.float32)
 
 
 def _names(material: ReportMaterial, found: Sequence[VertebraReport], course: _Course) -> list[Note]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import FloatArray
-from cementct.core.findings import LeakType
 from cementct.report.material import ReportMaterial
 from cementct.report.pictures.palette import LEAK_DRAWN, Drawn
 from cementct.report.pictures.picture import Outline, Picture
@@ -109,13 +108,12 @@ def _lesions(material: ReportMaterial, sampler: Sampler) -> list[Outline]:
 
 
 def _cement(material: ReportMaterial, sampler: Sampler) -> list[Outline]:
-    share = sampler.share(material.cement.region, material.cement.box)
+    share = sampler.share(material.cement_region.voxels, material.cement_region.box)
     return [Outline(Drawn.CEMENT, trace_outlines(share))]
 
 
 def _leaks(material: ReportMaterial, sampler: Sampler) -> list[Outline]:
-    numbers, box = material.leak_numbers, material.leak_box
     return [
-        Outline(LEAK_DRAWN[kind], trace_outlines(sampler.numbers(numbers, [kind.number], box)))
-        for kind in LeakType
+        Outline(LEAK_DRAWN[kind], trace_outlines(sampler.share(region.voxels, region.box)))
+        for kind, region in material.leak_regions.items()
     ]

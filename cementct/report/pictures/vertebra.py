@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Vertebra
-from cementct.core.arrays import BoolArray, FloatArray, as_floats
+from cementct.core.arrays import FloatArray, as_floats
 from cementct.core.findings import Leak, LeakType, VertebraReport
-from cementct.core.grid import Triple
+from cementct.core.grid import Box, Triple
 from cementct.report.material import ReportMaterial
 from cementct.report.pictures.picture import Picture
 from cementct.report.pictures.planes import Plane, View
 from cementct.report.pictures.section import section_post, section_pre
 from cementct.report.words import leak_title
+from cementct.segmentation.model import DepositArray
 
 # Size of a picture: wide enough for a lumbar body with canal, facets and what lies beside them.
 WIDTH_MM, HEIGHT_MM = 84.0, 70.0
@@ -124,18 +125,18 @@ def leak_points_lps_mm(material: ReportMaterial, vertebra: Vertebra, leak: Leak)
     """
     from scipy import ndimage
 
-    numbers = material.leak_numbers == leak.type.number
-    owned = _owned(material, vertebra.number)
-    inside = numbers & owned if (numbers & owned).any() else numbers
-    if not inside.any():
+    region = material.leak_regions.get(leak.type)
+    if region is None:
         return as_floats([leak.centroid_lps_mm])
+    owned = region.voxels & (_owners(material, region.box) == vertebra.number)
+    inside = owned if owned.any() else region.voxels
     grid = material.post.grid
     reach = [int(_PIECES_MM / 2 / step) for step in grid.spacing_mm]
     joined = ndimage.maximum_filter(inside, size=[2 * n + 1 for n in reach])
     pieces, count = ndimage.label(joined, structure=np.ones((3, 3, 3)))
     index = np.argwhere(inside)
     piece = pieces[tuple(index.T)]
-    points = grid.to_lps(index + np.asarray(material.leak_box.start))
+    points = grid.to_lps(index + np.asarray(region.box.start))
     centres = as_floats([points[piece == n].mean(axis=0) for n in range(1, count + 1)])
     distance_mm = np.linalg.norm(centres - leak.centroid_lps_mm, axis=1)
     return as_floats(points[piece == 1 + int(distance_mm.argmin())])
@@ -196,25 +197,24 @@ def _plane(of: Vertebra | Plane, view: View, centre_local_mm: Triple) -> Plane:
 
 def _rearmost_cement_mm(material: ReportMaterial, vertebra: Vertebra) -> FloatArray | None:
     """Return where this vertebra's cement in the body reaches furthest back, in its own frame."""
-    inside = vertebra.body.in_box(material.cement.box) & material.cement.region
-    index = np.argwhere(inside & (material.cement.owner == vertebra.number))
+    region = material.cement_region
+    inside = vertebra.body.in_box(region.box) & region.voxels
+    index = np.argwhere(inside & (_owners(material, region.box) == vertebra.number))
     if not len(index):
         return None
-    points = material.post.grid.to_lps(index + np.asarray(material.cement.box.start))
+    points = material.post.grid.to_lps(index + np.asarray(region.box.start))
     local = vertebra.frame.to_local(points)
     wall_mm = vertebra.posterior_wall.at(local[:, 0], local[:, 2])
     depth = np.where(np.isfinite(wall_mm), local[:, 1] - wall_mm, local[:, 1] - vertebra.depth_mm)
     return as_floats(local[int(depth.argmax())])
 
 
-def _owned(material: ReportMaterial, number: int) -> BoolArray:
-    """Return which voxels of the leak map hold cement of one vertebra."""
-    out = np.zeros(material.leak_box.shape, dtype=np.bool_)
-    common = material.leak_box.intersection(material.cement.box)
+def _owners(material: ReportMaterial, box: Box) -> DepositArray:
+    """Return the numbers of the vertebrae that cement in a block came from."""
+    out = np.zeros(box.shape, dtype=np.uint16)
+    common = box.intersection(material.cement.box)
     if not common.is_empty:
-        out[common.within(material.leak_box)] = (
-            material.cement.owner[common.within(material.cement.box)] == number
-        )
+        out[common.within(box)] = material.cement.owner[common.within(material.cement.box)]
     return out
 
 
