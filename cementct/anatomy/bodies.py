@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import ndimage
 
-from cementct.anatomy.fields import extended_at, largest_patch
+from cementct.anatomy.fields import largest_patch, wall_at
 from cementct.anatomy.model import HeightField
 from cementct.anatomy.sampling import SURFACE, Block, local_coordinates
-from cementct.core.arrays import BoolArray
+from cementct.core.arrays import BoolArray, FloatArray
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Region
@@ -27,6 +29,9 @@ OUTSIDE_RIMS_MM = 2.5
 LEAST_PROCESS_MM3 = 150.0
 # Tongues of a rim thinner than twice this are processes or osteophytes, mm.
 TONGUE_RADIUS_MM = 5.0
+# What lies deeper than this within both rims is body whether or not the mask has it, mm; the waist of a sound
+# body is less deep.
+CORE_DEPTH_MM = 6.0
 # Rims that enclose less than this share of the body's silhouette are not trusted to limit it.
 LEAST_RIM_SHARE = 0.55
 
@@ -54,6 +59,73 @@ def _opened(mask: BoolArray, radius: float) -> BoolArray:
     return np.asarray((ndimage.distance_transform_edt(~inner) <= radius)[1:-1, 1:-1])
 
 
+def fill_core(
+    grid: Grid,
+    body: Region,
+    block: Block,
+    faces: tuple[HeightField, HeightField],
+    *,
+    rebuilt_wall: HeightField | None = None,
+) -> tuple[Region, Block]:
+    """Fill what lies between both faces well within their rims: a body that is open to one side.
+
+    Where much was missing, every axial section is filled up to its convex outline too; a sound section is
+    convex but for its posterior wall, in front of which this stays. A wall that had to be rebuilt is joined
+    to what is left of the body.
+    """
+    rims = [_on_block(block, face) for face in faces]
+    within = np.isfinite(rims[0]) & np.isfinite(rims[1])
+    core = ndimage.distance_transform_edt(np.pad(within, 1))[1:-1, 1:-1] * block.step_mm > CORE_DEPTH_MM
+    heights = block.superior_mm[None, None, :]
+    solid = core[:, :, None] & (heights <= rims[0][:, :, None]) & (heights >= rims[1][:, :, None])
+    if rebuilt_wall is not None:
+        solid |= _shell_of_wall(block, rebuilt_wall)
+    inside = block.bone >= SURFACE
+    missing = np.count_nonzero(solid & ~inside)
+    if missing <= (HOLLOW_SHARE if rebuilt_wall is None else 0.0) * np.count_nonzero(inside):
+        return body, block
+    rear = block.posterior_mm[np.flatnonzero((inside | solid).any(axis=(0, 2)))[-1]]
+    filled = _convex_sections(inside | solid) & (block.posterior_mm <= rear)[None, :, None]
+    bone = np.where(filled & ~inside, np.float32(1.0), block.bone)
+    return _with_added(grid, body, block, filled), replace(block, bone=bone)
+
+
+def _shell_of_wall(block: Block, wall: HeightField) -> BoolArray:
+    """Return a thin layer of samples in front of a wall, between its ends."""
+    first, second = np.meshgrid(block.left_mm, block.superior_mm, indexing="ij")
+    depth = wall.at(first, second)[:, None, :] - block.posterior_mm[None, :, None]
+    return np.asarray((depth >= 0) & (depth <= 1.5 * block.step_mm))
+
+
+def _on_block(block: Block, face: HeightField) -> FloatArray:
+    """Return a face's heights on the columns of a block."""
+    first, second = np.meshgrid(block.left_mm, block.posterior_mm, indexing="ij")
+    return face.at(first, second)
+
+
+def _convex_sections(solid: BoolArray) -> BoolArray:
+    from skimage.morphology import convex_hull_image
+
+    out = solid.copy()
+    for k in np.flatnonzero(solid.any(axis=(0, 1))):
+        if np.count_nonzero(solid[:, :, k]) >= 4:
+            out[:, :, k] |= convex_hull_image(solid[:, :, k])
+    return out
+
+
+def _with_added(grid: Grid, body: Region, block: Block, filled: BoolArray) -> Region:
+    box = grid.expand(body.box, 2.0)
+    axes = (block.left_mm, block.posterior_mm, block.superior_mm)
+    index = []
+    known = np.ones(box.shape, dtype=np.bool_)
+    for coordinate, positions in zip(local_coordinates(grid, box, block.frame), axes, strict=True):
+        nearest = np.rint((coordinate - positions[0]) / block.step_mm).astype(np.int32)
+        known &= (nearest >= 0) & (nearest < positions.size)
+        index.append(nearest.clip(0, positions.size - 1))
+    added = filled[index[0], index[1], index[2]] & known
+    return _trimmed(Region(box, added), body.in_box(box) | added)
+
+
 def within_outline(grid: Grid, body: Region, block: Block, limit: BoolArray) -> Region:
     """Return what of a body lies within an outline over (left, posterior)."""
     left, posterior, _ = local_coordinates(grid, body.box, block.frame)
@@ -75,20 +147,25 @@ def cut_body(grid: Grid, whole: Region, frame: Frame, wall: HeightField) -> Regi
     frame
         The vertebra's frame.
     wall
-        Posterior coordinate over (left, superior); beside and beyond it, its edges go on level.
+        Posterior coordinate over (left, superior); beside it, its plane goes on.
     """
     left, posterior, superior = local_coordinates(grid, whole.box, frame)
     lowest, highest = float(wall.second_mm[0]), float(wall.second_mm[-1])
-    front = posterior <= float(np.nanmin(wall.height_mm))
-    near = ~front & (posterior <= float(np.nanmax(wall.height_mm)))
-    front[near] = posterior[near] <= extended_at(wall, left[near], superior[near])
+    surface = wall_at(wall, left[whole.voxels], superior[whole.voxels])
+    front = posterior <= float(np.median(wall.height_mm))
+    front[whole.voxels] = posterior[whole.voxels] <= surface
     front &= (superior >= lowest - BEYOND_FACES_MM) & (superior <= highest + BEYOND_FACES_MM)
     body = largest_patch(whole.voxels & front)
-    return _trimmed(whole, fill_body(body) & front)
+    canal = ~front & (left >= float(wall.first_mm[0])) & (left <= float(wall.first_mm[-1]))
+    canal &= (superior >= lowest) & (superior <= highest)
+    return _trimmed(whole, fill_body(body | canal) & front)
 
 
 def fill_body(body: BoolArray) -> BoolArray:
-    """Fill cavities: holes in axial slices, and in a hollow body those seen from the front and side too."""
+    """Fill cavities: holes in axial slices, and in a hollow body those seen from the front and side too.
+
+    What lies behind the posterior wall may stand in `body`, so that cavities open to the canal are closed.
+    """
     filled = _fill_slices(body, 0)
     before = max(int(np.count_nonzero(body)), 1)
     if np.count_nonzero(filled) - before > HOLLOW_SHARE * before:

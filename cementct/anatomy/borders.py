@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from cementct.anatomy.fields import bridge_gaps, crop_field
+from cementct.anatomy.fields import bridge_gaps, crop_field, wall_at
 from cementct.anatomy.model import HeightField, Pedicle, Vertebra
 from cementct.anatomy.sampling import SURFACE, Block, Extent, box_of_extent, first_surface, sample_block
 from cementct.core.arrays import BoolArray, FloatArray
@@ -132,13 +132,6 @@ def _usual_pedicle(vertebra: Vertebra, sign: float) -> Pedicle:
     )
 
 
-def wall_at(borders: Borders, left_mm: FloatArray, superior_mm: FloatArray) -> FloatArray:
-    """Return the posterior wall at any place: beside and beyond it, its edges go on level."""
-    from cementct.anatomy.fields import extended_at
-
-    return extended_at(borders.wall, left_mm, superior_mm)
-
-
 def _find_back(grid: Grid, borders: Borders, bone: BoolArray, box: Box) -> HeightField:
     """March backwards from canal and foramina to laminae and facets; straight across where none is."""
     middle = float(np.nanmean(borders.wall.height_mm))
@@ -152,7 +145,7 @@ def _find_back(grid: Grid, borders: Borders, bone: BoolArray, box: Box) -> Heigh
         return HeightField(*_corners(reach, middle + USUAL_CANAL_DEPTH_MM))
     block = sample_block(bone, box, grid, borders.frame, extent=reach, step_mm=STEP_MM)
     first, second = np.meshgrid(block.left_mm, block.superior_mm, indexing="ij")
-    wall = wall_at(borders, first, second)
+    wall = wall_at(borders.wall, first, second)
     in_canal = (block.left_mm > borders.right.medial_mm) & (block.left_mm < borders.left.medial_mm)
     heights = np.where(in_canal[:, None], _laminae(block, wall, in_canal), np.nan)
     usual_mm = float(np.nanmedian(heights - wall)) if in_canal.any() else USUAL_CANAL_DEPTH_MM

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.anatomy.borders import GREATEST_FORAMEN_DEPTH_MM, Borders, find_borders
-from cementct.anatomy.fields import extended_at
+from cementct.anatomy.fields import extended_at, wall_at
 from cementct.anatomy.model import Compartment, CompartmentMap, HeightField, Vertebra
 from cementct.anatomy.sampling import Extent, local_coordinates
 from cementct.anatomy.spaces import Neighbours
@@ -143,7 +143,7 @@ def _fill_interval(
     if chosen[0].size == 0:
         return
     where = _place(upper, lower, coords, chosen)
-    wall = where.mix(_at(upper.wall, where.upper), _at(lower.wall, where.lower))
+    wall = where.mix(_wall(upper, where.upper), _wall(lower, where.lower))
     back = where.mix(_at(upper.back, where.upper), _at(lower.back, where.lower))
     behind = (where.posterior > wall) & (where.posterior < back)
     kind = np.zeros(wall.shape, dtype=np.uint8)
@@ -187,6 +187,10 @@ def _place(
         (below[0], below[1], below[2]),
         _blend(upper, lower, above[2], below[2]),
     )
+
+
+def _wall(borders: Borders, at: Coordinates) -> Float32Array:
+    return wall_at(borders.wall, at[0], at[2]).astype(np.float32)
 
 
 def _at(field: HeightField, at: Coordinates) -> Float32Array:

@@ -37,8 +37,11 @@ __all__ = ["LevelHints", "describe_spine", "replace_bodies"]
 # and samples this far apart, mm.
 THINNED_SPACING_MM = 1.6
 FIRST_STEP_MM = 1.5
-# It is repeated until no frame moves, at most so often.
+# It is repeated for frames that still move, at most so often.
 FIRST_ROUNDS = 3
+# A canal deeper than its neighbours' by more than this has lost its front wall, mm; sound ones differ by
+# 1–2 mm from level to level.
+DEEPER_CANAL_MM = 3.5
 # Distance of samples in the measurement itself, mm.
 STEP_MM = 1.0
 
@@ -149,16 +152,19 @@ def _first_frames(labels: SpineLabels, order: Sequence[int]) -> dict[int, Frame]
     known = {n: frame for n, frame in frames.items() if frame is not None}
     bone = Bone(vertebrae.labels, vertebrae.grid)
     given = clean_regions(bodies) if bodies is not None else {}
+    outlines: dict[int, Outline] = {}
+    moving = set(known)
     for _ in range(FIRST_ROUNDS):
-        first = [
-            measure_outline(bone, regions[n], frame, number=n, step_mm=FIRST_STEP_MM, body=given.get(n))
-            for n, frame in known.items()
-        ]
-        first = with_body_in_view(first)
+        for n in moving:
+            outlines[n] = measure_outline(
+                bone, regions[n], known[n], number=n, step_mm=FIRST_STEP_MM, body=given.get(n)
+            )
+        first = with_body_in_view([outlines[n] for n in known])
         refined = agreed_axes([refined_frame(outline, bone.grid) for outline in first])
-        settled = all(is_near(o.frame, frame) for o, frame in zip(first, refined, strict=True))
-        known = {o.number: frame for o, frame in zip(first, refined, strict=True)}
-        if settled:
+        pairs = list(zip(first, refined, strict=True))
+        known = {outline.number: frame for outline, frame in pairs}
+        moving = {outline.number for outline, frame in pairs if not is_near(outline.frame, frame)}
+        if not moving:
             break
     return known
 
@@ -182,9 +188,26 @@ def _measure(labels: SpineLabels, regions: dict[int, Region], frames: dict[int, 
     numbers = [n for n in frames if n in regions]
     outlines = [measure(n, None) for n in numbers]
     for i, n in enumerate(numbers):
+        expected = _expectation(outlines, i)
+        deeper = _beyond_neighbours_mm(outlines, i)
         if not outlines[i].canal.found or outlines[i].wall.intact_share < LEAST_INTACT_SHARE:
-            outlines[i] = measure(n, _expectation(outlines, i))
+            outlines[i] = measure(n, expected)
+        elif deeper is not None and deeper > DEEPER_CANAL_MM:
+            own = outlines[i].canal_depth_mm
+            depth = None if own is None else own - deeper
+            outlines[i] = measure(n, replace(expected, canal=None, canal_depth_mm=depth))
     return [recentred(outline, bone.grid) for outline in outlines]
+
+
+def _beyond_neighbours_mm(outlines: Sequence[Outline], index: int) -> float | None:
+    """Return by how much a canal is deeper than its neighbours'; None where that cannot be told."""
+    own = outlines[index].canal_depth_mm
+    others = [
+        depth
+        for j in sorted(range(len(outlines)), key=lambda j: abs(j - index))
+        if j != index and (depth := outlines[j].canal_depth_mm) is not None
+    ][:2]
+    return own - float(np.mean(others)) if own is not None and others else None
 
 
 def _expectation(outlines: Sequence[Outline], index: int) -> Expectation:

@@ -128,6 +128,20 @@ def extended_at(field: HeightField, first_mm: ArrayLike, second_mm: ArrayLike) -
     return np.asarray(ndimage.map_coordinates(filled, [rows, columns], order=1, mode="nearest"))
 
 
+def wall_at(wall: HeightField, left_mm: ArrayLike, superior_mm: ArrayLike) -> FloatArray:
+    """Return a posterior wall at any place: itself between its borders, beside them its plane.
+
+    Above and below its ends it goes on level.
+    """
+    low, high = float(wall.second_mm[0]), float(wall.second_mm[-1])
+    left, superior = np.broadcast_arrays(as_floats(left_mm), as_floats(superior_mm))
+    level = np.clip(superior, low, high)
+    plane = plane_of(wall)
+    beside = (left < wall.first_mm[0]) | (left > wall.first_mm[-1])
+    on_plane = plane[0] + plane[1] * left + plane[2] * level
+    return np.where(beside, on_plane, extended_at(wall, left, level))
+
+
 def _filled(field: HeightField) -> FloatArray:
     known = np.isfinite(field.height_mm)
     if known.all() or not known.any():

@@ -6,7 +6,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cementct.anatomy.bodies import LEAST_PROCESS_MM3, body_as_given, cut_body, rim_limit, within_outline
+from cementct.anatomy.bodies import (
+    LEAST_PROCESS_MM3,
+    body_as_given,
+    cut_body,
+    fill_core,
+    rim_limit,
+    within_outline,
+)
 from cementct.anatomy.canal import CanalSection, find_canal, usual_canal
 from cementct.anatomy.endplates import face_normal, find_endplates
 from cementct.anatomy.fields import fit_surface, shifted
@@ -21,7 +28,14 @@ from cementct.anatomy.sampling import (
     sample_block,
     sample_region,
 )
-from cementct.anatomy.walls import Wall, fit_posterior_wall, wall_in_middle
+from cementct.anatomy.walls import (
+    FAR_FROM_WALL_MM,
+    NEAR_WALL_MM,
+    Wall,
+    fit_posterior_wall,
+    lamina_in_middle,
+    wall_in_middle,
+)
 from cementct.core.arrays import BoolArray, FloatArray, LabelArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
@@ -81,6 +95,8 @@ class Outline:
         Its pedicles, where found.
     size_mm
         Width, depth and height of the body.
+    canal_depth_mm
+        From the lamina to the mean of the wall; None where no lamina is in view.
     """
 
     number: int
@@ -94,6 +110,7 @@ class Outline:
     left_pedicle: Pedicle | None
     right_pedicle: Pedicle | None
     size_mm: tuple[float, float, float]
+    canal_depth_mm: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,10 +123,14 @@ class Expectation:
         Where its canal lies.
     canal_to_wall_mm
         From the canal's middle forwards to the posterior wall.
+    canal_depth_mm
+        From the lamina forwards to the posterior wall; given where this vertebra's own wall is not to be
+        believed.
     """
 
     canal: CanalSection | None = None
     canal_to_wall_mm: float = 8.0
+    canal_depth_mm: float | None = None
 
 
 def measure_outline(
@@ -146,12 +167,17 @@ def measure_outline(
     low, high = _face_planes(sample_region(shown, bone.grid, frame, extent=MIDDLE, step_mm=step_mm))
     around = _between_faces(bone.around(frame, step_mm=step_mm), low, high)
     canal = find_canal(around) or expected.canal or usual_canal(around)
-    middle = wall_in_middle(around, canal)
+    facing = around if body is None else sample_region(body, bone.grid, frame, extent=EXTENT, step_mm=step_mm)
+    middle = wall_in_middle(facing, canal)
     if middle is None:
         middle = canal.posterior_mm - expected.canal_to_wall_mm
+    lamina = lamina_in_middle(around, canal)
+    tolerance = FAR_FROM_WALL_MM
+    if expected.canal_depth_mm is not None and lamina is not None:
+        middle, tolerance = lamina - expected.canal_depth_mm, NEAR_WALL_MM
     left_pedicle, right_pedicle = find_pedicles(around, canal, middle)
     wall = fit_posterior_wall(
-        around,
+        facing,
         canal,
         borders_mm=(
             right_pedicle.medial_mm if right_pedicle else canal.right_edge_mm,
@@ -159,6 +185,7 @@ def measure_outline(
         ),
         heights_mm=(low[0] + low[2] * middle, high[0] + high[2] * middle),
         expected_mm=middle,
+        tolerance_mm=tolerance,
         voxel_mm=max(bone.grid.spacing_mm),
     )
     given = body is not None
@@ -170,6 +197,11 @@ def measure_outline(
     superior, inferior = find_endplates(block, voxel_mm=max(bone.grid.spacing_mm))
     if not given:
         cut, block = _without_processes(bone.grid, cut, block, (superior, inferior))
+        rebuilt = wall.field if wall.rebuilt else None
+        cut, whole_block = fill_core(bone.grid, cut, block, (superior, inferior), rebuilt_wall=rebuilt)
+        if whole_block is not block:
+            block = whole_block
+            superior, inferior = find_endplates(block, voxel_mm=max(bone.grid.spacing_mm))
     return Outline(
         number=number,
         whole=whole,
@@ -182,6 +214,7 @@ def measure_outline(
         left_pedicle=left_pedicle,
         right_pedicle=right_pedicle,
         size_mm=_size(block),
+        canal_depth_mm=None if lamina is None else lamina - float(np.mean(wall.field.height_mm)),
     )
 
 

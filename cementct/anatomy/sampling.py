@@ -118,6 +118,8 @@ def first_surface(bone: NDArray[np.float32], positions_mm: FloatArray) -> FloatA
     positions_mm
         Coordinate of each step, in the same order.
     """
+    if bone.shape[-1] == 0:
+        return np.full(bone.shape[:-1], np.nan)
     inside = bone >= SURFACE
     index = inside.argmax(axis=-1)
     before = np.maximum(index - 1, 0)

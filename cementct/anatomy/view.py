@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cementct.anatomy.orientation import PIECE_SHARE
 from cementct.anatomy.outline import Outline
 from cementct.anatomy.sampling import local_coordinates
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Region, Volume
@@ -18,13 +19,15 @@ def cut_by_scan(volume: Volume, outline: Outline) -> bool:
     """Tell whether the edge of the grid, or of what was measured, cuts the body or the pedicles."""
     if not _touches_edge(volume, outline.whole):
         return False
-    _, posterior, superior = local_coordinates(volume.grid, outline.whole.box, outline.frame)
+    left, posterior, superior = local_coordinates(volume.grid, outline.whole.box, outline.frame)
     wall = outline.wall.field
     behind = float(np.max(wall.height_mm)) + PEDICLE_DEPTH_MM
     near = outline.whole.voxels & (posterior <= behind)
     sides = [p for p in (outline.left_pedicle, outline.right_pedicle) if p is not None]
     top = max([p.superior_mm for p in sides], default=float(wall.second_mm[-1]))
     near &= (superior >= float(wall.second_mm[0])) & (superior <= top)
+    widest = max([abs(p.lateral_mm) for p in sides], default=0.5 * outline.size_mm[0])
+    near &= np.abs(left) <= widest
     return _touches_edge(volume, Region(outline.whole.box, near)) or _touches_edge(volume, outline.body)
 
 
@@ -42,7 +45,8 @@ def with_body_in_view(outlines: Sequence[Outline]) -> list[Outline]:
 
 def _is_arch_only(outline: Outline, neighbour: Outline) -> bool:
     wall = float(np.mean(neighbour.wall.field.height_mm))
-    return bool(neighbour.frame.to_local(outline.frame.centre_lps_mm)[1] > wall)
+    small = outline.whole.count < PIECE_SHARE * neighbour.whole.count
+    return small and bool(neighbour.frame.to_local(outline.frame.centre_lps_mm)[1] > wall)
 
 
 def _touches_edge(volume: Volume, region: Region) -> bool:

@@ -27,12 +27,21 @@ FORAMEN_HALF_HEIGHT_SHARE = 0.3
 REBUILT_SHARE = 0.15
 # Under this share of the wall intact, its course cannot be told from itself.
 LEAST_INTACT_SHARE = 0.3
+# Next to the pedicles, within this of their medial borders, bone that stands this far behind the wall's
+# course is the rounded root of the pedicle, mm.
+CORNER_MM = 3.0
+CORNER_RISE_MM = 0.8
 # Lips of the body reach past the plane of its faces; the wall is followed this far over it where most of its
 # width shows bone, mm.
 LIP_MM = 5.0
 LIP_SHARE = 0.5
-# Bone farther than this from where the wall is expected is not the wall, mm.
+# Bone farther than this from where the wall is expected is not the wall, mm: where the vertebra shows it
+# itself, and where neighbours tell its place because the vertebra's own is destroyed.
 FAR_FROM_WALL_MM = 9.0
+NEAR_WALL_MM = 3.0
+# The lamina is the foremost bone behind the canal; farther back lie only spinous processes. This percentile
+# of what is met near the midline, from the front, is taken for it.
+LAMINA_PERCENTILE = 20
 # The wall is looked for from the canal's middle forwards over at most this distance, mm.
 GREATEST_CANAL_TO_WALL_MM = 26.0
 
@@ -69,6 +78,19 @@ def wall_in_middle(block: Block, canal: CanalSection) -> float | None:
     return None
 
 
+def lamina_in_middle(block: Block, canal: CanalSection) -> float | None:
+    """Return the posterior coordinate of the lamina behind the canal's middle; None where there is none."""
+    behind = block.posterior_mm >= canal.posterior_mm
+    if not behind.any():
+        return None
+    bone = np.moveaxis(block.bone[:, behind, :], 1, -1)
+    hits = first_surface(bone, block.posterior_mm[behind])
+    hits = np.where(bone[..., 0] >= SURFACE, np.nan, hits)
+    seen = hits[np.abs(block.left_mm - canal.left_mm) <= 4.0]
+    seen = seen[np.isfinite(seen)]
+    return float(np.percentile(seen, LAMINA_PERCENTILE)) if seen.size >= 3 else None
+
+
 def fit_posterior_wall(
     block: Block,
     canal: CanalSection,
@@ -76,6 +98,7 @@ def fit_posterior_wall(
     borders_mm: tuple[float, float],
     heights_mm: tuple[float, float],
     expected_mm: float,
+    tolerance_mm: float,
     voxel_mm: float,
 ) -> Wall:
     """Measure the posterior wall between the medial borders of the pedicles.
@@ -92,19 +115,28 @@ def fit_posterior_wall(
         Superior coordinates of the wall's lower and upper end.
     expected_mm
         Where the wall lies if this vertebra does not show it (from its neighbours).
+    tolerance_mm
+        Bone farther than this from there is not the wall.
     voxel_mm
         Largest spacing of the mask; steps of its voxels are no dents.
     """
     left = _inside(block.left_mm, borders_mm)
     seen = _hits(block, canal)
-    seen = np.where(np.abs(seen - expected_mm) > FAR_FROM_WALL_MM, np.nan, seen)
-    superior = _with_lips(block.superior_mm, heights_mm, np.isfinite(seen[left]).mean(axis=0))
+    seen = np.where(np.abs(seen - expected_mm) > tolerance_mm, np.nan, seen)
+    shown = np.isfinite(seen[left]).mean(axis=0)
+    if tolerance_mm < FAR_FROM_WALL_MM:
+        superior = _inside(block.superior_mm, heights_mm)
+    else:
+        superior = _with_lips(block.superior_mm, heights_mm, shown)
     left_mm, superior_mm = block.left_mm[left], block.superior_mm[superior]
     hits = seen[np.ix_(left, superior)]
     looked = ~_blocked(block, canal)[np.ix_(left, superior)]
     first, second = np.meshgrid(left_mm, superior_mm, indexing="ij")
     course = fit_surface(first, second, hits, curved=True, scale_mm=COURSE_SCALE_MM)
     smooth = basis(first, second, curved=True) @ course
+    corner = np.minimum(first - borders_mm[0], borders_mm[1] - first) <= CORNER_MM
+    looked &= ~(corner & (hits > smooth + CORNER_RISE_MM))
+    hits = np.where(looked, hits, np.nan)
     intact = np.isfinite(hits) & (hits > smooth - DENT_MM - STEP_SHARE * voxel_mm)
     intact_share = float(intact[looked].mean()) if looked.any() else 0.0
     if intact_share < LEAST_INTACT_SHARE:

@@ -124,8 +124,8 @@ def draw(
 ) -> ExactSpine:
     """Draw vertebrae on a grid that holds them with a margin above the first and below the last centre."""
     centres = np.array([v.frame.centre_lps_mm for v in vertebrae])
-    low = centres.min(axis=0) - (42.0, 32.0, margin_mm[1])
-    high = centres.max(axis=0) + (42.0, 62.0, margin_mm[0])
+    low = centres.min(axis=0) - (42.0, 44.0, margin_mm[1])
+    high = centres.max(axis=0) + np.array([42.0, 62.0, margin_mm[0]])
     shape = tuple(
         int(np.ceil((high - low)[axis] / s)) + 1 for axis, s in zip((2, 1, 0), spacing_mm, strict=True)
     )
@@ -153,7 +153,7 @@ def draw(
 
 @pytest.fixture(scope="session")
 def exact() -> Callable[..., ExactSpine]:
-    """Return the function that draws exact vertebrae: `exact(count, bend_deg=…, turn_deg=…, edit=…, **lengths)`."""
+    """Return the function that draws exact vertebrae; see `column` and `ExactVertebra` for its arguments."""
 
     def build(
         count: int = 3,
