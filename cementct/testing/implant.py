@@ -286,6 +286,9 @@ def _stored(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int16]]:
     top = scanner.clip_hu if scanner.clip_hu is not None else 32767
     stored = np.clip(np.round(image), -1024, top).astype(np.int16)
+    # What the implants do not reach stays as it was stored, also beyond the clipping value.
+    untouched = np.abs(image - volume.hu) < 0.5
+    stored[untouched] = np.asarray(volume.hu)[untouched]
     stored[~volume.measured()] = PADDING_HU
     return stored
 

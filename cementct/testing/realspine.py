@@ -23,6 +23,8 @@ CORE_SHARE = 0.6
 STRIP_MM = 4.0
 # A mask is entered or left where this share of a strip's cross-section is inside.
 HALF = 0.5
+# A mask ends where it stays empty for this long; shorter gaps are hollows in it.
+GAP_MM = 6.0
 # Discs are gaps between two bodies of at most this height.
 HIGHEST_DISC_MM = 18.0
 # Farthest lateral border of a pedicle from its medial border.
@@ -132,8 +134,11 @@ def _reach(values: FloatArray, sign: int) -> float:
     density = np.convolve(counts, np.ones(width) / width, mode="same")
     start = int(np.searchsorted(edges, 0.0))
     full = float(np.median(density[start - 6 : start + 6]))
-    low = np.flatnonzero(density[start:] < HALF * full)
-    return float(edges[start + int(low[0])]) if low.size else float(edges[-1])
+    low = density[start:] < HALF * full
+    # A hollow in the mask (a vein, thin labels) is no border: beyond a border it stays empty.
+    stays = np.lib.stride_tricks.sliding_window_view(low, int(GAP_MM / 0.5)).all(axis=1)
+    first = np.flatnonzero(stays)
+    return float(edges[start + int(first[0])]) if first.size else float(edges[-1])
 
 
 def _canal_depth(wall: float, everything: FloatArray) -> float:
@@ -146,16 +151,20 @@ def _canal_depth(wall: float, everything: FloatArray) -> float:
 
 def _pedicle(left: FloatArray, up: FloatArray) -> tuple[float, float, float]:
     """Return the medial and lateral border and the superior middle of a pedicle's voxels on one side."""
-    side = (left > 4) & (left < 4 + 2 * WIDEST_PEDICLE_MM)
+    side = (left > 5) & (left < 4 + 2 * WIDEST_PEDICLE_MM)
     if not side.any():
         return 11.0, 19.0, 3.0
-    medial = float(np.percentile(left[side], 2))
-    inside = side & (left < medial + WIDEST_PEDICLE_MM)
-    counts, edges = np.histogram(left[inside], bins=np.arange(medial, medial + WIDEST_PEDICLE_MM + 1, 1.0))
-    thin = np.flatnonzero(counts < 0.5 * counts.max())
-    beyond = thin[thin > int(counts.argmax())]
+    counts, edges = np.histogram(left[side], bins=np.arange(5.0, 5.0 + 2 * WIDEST_PEDICLE_MM, 1.0))
+    # The pedicle is the first thick part from the midline; processes beyond it are thinner.
+    thick = counts[:16].max()
+    first = int(np.flatnonzero(counts >= 0.4 * thick)[0])
+    thin = np.flatnonzero(counts < 0.5 * thick)
+    beyond = thin[thin > max(first, int(counts[:16].argmax()))]
+    medial = float(edges[first])
     lateral = float(edges[int(beyond[0])]) if beyond.size else float(edges[-1])
-    return medial, max(lateral, medial + 3.0), float(np.median(up[inside]))
+    lateral = float(np.clip(lateral, medial + 3.0, medial + WIDEST_PEDICLE_MM))
+    inside = side & (left >= medial) & (left < lateral)
+    return medial, lateral, float(np.median(up[inside]))
 
 
 def real_bodies(vertebrae: LabelMap, measured: list[RealVertebra]) -> LabelMap:
