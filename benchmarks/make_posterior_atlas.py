@@ -2,8 +2,8 @@
 
 Usage: python benchmarks/make_posterior_atlas.py DATA_FOLDER
 
-For each vertebra that the engine places in the volumes of `make_vertebra_pattern.SOURCES`, the truth is looked
-up in the vertebra's own coordinates; the atlas is the share of vertebrae that have a place.
+For each vertebra that the engine places in the volumes of `make_vertebra_pattern.SOURCES`, the truth is
+looked up in the vertebra's own coordinates; the atlas is the share of vertebrae that have a place.
 """
 
 from __future__ import annotations

@@ -82,9 +82,10 @@ class VertebraBlock:
             (back_mm - self.back_mm[0]) / STEP_MM,
             (up_mm - self.up_mm[0]) / STEP_MM,
         ]
-        index = np.broadcast_arrays(*index)
         return np.asarray(
-            ndimage.map_coordinates(values, index, order=1, mode="nearest", output=np.float32),
+            ndimage.map_coordinates(
+                values, np.broadcast_arrays(*index), order=1, mode="nearest", output=np.float32
+            ),
         )
 
 

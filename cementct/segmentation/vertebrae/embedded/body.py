@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cementct.core.arrays import BoolArray, FloatArray
 from cementct.core.image import Volume
-from cementct.segmentation.vertebrae.embedded.block import VertebraBlock, sample_block
-from cementct.segmentation.vertebrae.embedded.edges import find_dense, smoothed_hu
+from cementct.segmentation.vertebrae.embedded.block import sample_block
+from cementct.segmentation.vertebrae.embedded.edges import BlockEdges, prepare_edges
 from cementct.segmentation.vertebrae.embedded.endplates import Endplates, find_endplates
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWall, find_posterior_wall
@@ -17,6 +18,10 @@ from cementct.segmentation.vertebrae.embedded.side_wall import SideWall, find_si
 
 BLOCK_MARGIN_MM = 8.0
 # The block reaches this far beyond the middles of the two discs.
+TREATED_SHARE = 0.01
+# Of the block: about 1.5 ml of cement with its blur hides part of the walls.
+FARTHEST_NEIGHBOUR = 3
+# Levels away: beyond them sizes differ too much.
 
 
 @dataclass(frozen=True)
@@ -27,17 +32,22 @@ class BodyOutline:
     ----------
     placed
         The first guess that it was outlined from.
-    block
-        Intensities around it.
+    edges
+        Intensities around it, and where cement hides its edges.
     side_wall, posterior_wall, endplates
         Its surfaces.
     """
 
     placed: PlacedVertebra
-    block: VertebraBlock
+    edges: BlockEdges
     side_wall: SideWall
     posterior_wall: PosteriorWall
     endplates: Endplates
+
+    @property
+    def dense_share(self) -> float:
+        """Share of its surroundings that is hidden by cement or metal."""
+        return self.edges.dense_share
 
     def contains(self, left_mm: FloatArray, back_mm: FloatArray, up_mm: FloatArray) -> BoolArray:
         """Tell which points lie within all surfaces."""
@@ -61,12 +71,50 @@ class BodyOutline:
         return float(left[inside].mean()), float(back[inside].mean()), float(up[inside].mean())
 
 
-def outline_body(volume: Volume, placed: PlacedVertebra) -> BodyOutline:
-    """Return the outline of the body of a placed vertebra."""
+def outline_bodies(volume: Volume, placed: Sequence[PlacedVertebra]) -> list[BodyOutline]:
+    """Return the outlines of all bodies; where cement hides one, its neighbours tell what to expect."""
+    first = [_outline(volume, one) for one in placed]
+    sound = [n for n, outline in enumerate(first) if outline.dense_share < TREATED_SHARE]
+    outlines = []
+    for number, outline in enumerate(first):
+        near = sorted((n for n in sound if n != number), key=lambda n: abs(n - number))[:2]
+        near = [n for n in near if abs(n - number) <= FARTHEST_NEIGHBOUR]
+        if outline.dense_share < TREATED_SHARE or not near:
+            outlines.append(outline)
+        else:
+            outlines.append(_outline_by_neighbours(outline, [first[n] for n in near]))
+    return outlines
+
+
+def _outline(volume: Volume, placed: PlacedVertebra) -> BodyOutline:
+    """Return the outline of the body of a placed vertebra from its own edges."""
     block = sample_block(volume, placed.placement, placed.spacing_mm / 2 + BLOCK_MARGIN_MM)
-    smoothed = smoothed_hu(block)
-    dense = find_dense(block)
-    wall = find_posterior_wall(block, smoothed, dense, placed)
-    side = find_side_wall(block, smoothed, dense, placed, wall)
-    endplates = find_endplates(block, smoothed, dense, placed, side, wall)
-    return BodyOutline(placed, block, side, wall, endplates)
+    edges = prepare_edges(block)
+    wall = find_posterior_wall(edges, placed)
+    side = find_side_wall(edges, placed, wall)
+    return BodyOutline(placed, edges, side, wall, find_endplates(edges, placed, side, wall))
+
+
+def _outline_by_neighbours(own: BodyOutline, neighbours: list[BodyOutline]) -> BodyOutline:
+    """Return the outline of a cemented body, with its neighbours' shape where its own edges are hidden."""
+    placed = own.placed
+    levels = own.side_wall.up_mm / placed.spacing_mm
+    angle = 2 * np.pi * np.arange(own.side_wall.radius_mm.shape[0]) / own.side_wall.radius_mm.shape[0]
+    radii, shares = [], []
+    for other in neighbours:
+        up = levels * other.placed.spacing_mm
+        radii.append(other.side_wall.radius_at(angle[:, None], up[None]))
+        middle = np.array([other.side_wall.middle_back_mm])
+        zero = np.zeros(1)
+        shares.append(
+            (
+                float(other.endplates.superior_at(zero, middle)[0]) / other.placed.spacing_mm,
+                -float(other.endplates.inferior_at(zero, middle)[0]) / other.placed.spacing_mm,
+            )
+        )
+    expected = replace(own.side_wall, radius_mm=np.mean(radii, axis=0))
+    side = find_side_wall(own.edges, placed, own.posterior_wall, expected)
+    superior, inferior = np.mean(shares, axis=0)
+    usual = (float(superior), float(inferior))
+    endplates = find_endplates(own.edges, placed, side, own.posterior_wall, usual)
+    return replace(own, side_wall=side, endplates=endplates)

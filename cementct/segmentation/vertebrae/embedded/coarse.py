@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, HuArray, as_floats
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 
 TARGET_SPACING_MM = 2.0
-# Voxels are averaged to about this size: a canal (15 to 25 mm wide) is still eight voxels across, and noise of
-# thin slices is averaged away.
+# Voxels are averaged to about this size: a canal (15 to 25 mm wide) is still eight voxels across, and the
+# noise of thin slices is averaged away.
 
 LOWEST_HU = -1000.0
 HIGHEST_HU = 1500.0
@@ -50,7 +50,7 @@ def average_blocks(volume: Volume, target_spacing_mm: float = TARGET_SPACING_MM)
     spacing = as_floats(volume.grid.spacing_mm)
     factor = np.maximum(1, np.round(target_spacing_mm / spacing)).astype(int)
     factor = np.minimum(factor, volume.grid.shape)
-    averages = np.asarray(volume.hu)
+    averages: HuArray = volume.hu
     for axis in (0, 1, 2):
         averages = _average_along(averages, int(factor[axis]), axis)
     measured = np.asarray(averages > NOT_MEASURED_BELOW_HU)
@@ -59,15 +59,16 @@ def average_blocks(volume: Volume, target_spacing_mm: float = TARGET_SPACING_MM)
     return CoarseVolume(hu, measured, spacing * factor, (z, y, x))
 
 
-def _average_along(values: np.ndarray, factor: int, axis: int) -> np.ndarray:  # type: ignore[type-arg]
+def _average_along(values: HuArray, factor: int, axis: int) -> HuArray:
     if factor == 1:
         return values
     whole = values.shape[axis] // factor * factor
-    total: np.ndarray | None = None  # type: ignore[type-arg]
+    parts = []
     for first in range(factor):
         steps = [slice(None)] * values.ndim
         steps[axis] = slice(first, whole, factor)
-        part = values[tuple(steps)]
-        total = part.astype(np.float32) if total is None else total + part
-    assert total is not None  # noqa: S101 - a factor is at least 1
-    return np.asarray(total / np.float32(factor))
+        parts.append(values[tuple(steps)])
+    total = parts[0].astype(np.float32)
+    for part in parts[1:]:
+        total += part
+    return np.asarray(total / np.float32(factor), dtype=np.float32)

@@ -18,7 +18,7 @@ SOFT_TISSUE_HU = 20.0
 FULL_BONE_HU = 140.0
 # Between the two an average over the column counts as more and more bone.
 DISTANCE_COST_PER_MM = 0.35
-# What each millimetre of depth has to earn in bone: between the share of soft tissue and that of sparse marrow.
+# What each millimetre of depth has to earn in bone: between the share of soft tissue and of sparse marrow.
 WINDOW_ALONG_MM = 25
 # Averaging along the spine, so that discs do not interrupt the column.
 SMOOTH_DEPTH_MM = 12.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array
@@ -23,6 +25,35 @@ SMOOTHING_MM = 0.8
 SMOOTHING_PER_SLICE = 0.45
 # Standard deviation of the smoothing; along thick slices in shares of their distance, or the steepest place
 # between two slices would be anywhere between them.
+
+
+@dataclass(frozen=True)
+class BlockEdges:
+    """What the search for surfaces needs of a vertebra's block.
+
+    Attributes
+    ----------
+    block
+        Intensities.
+    smoothed
+        Clipped and slightly smoothed intensities.
+    dense
+        What lies at or next to cement or metal.
+    """
+
+    block: VertebraBlock
+    smoothed: Float32Array
+    dense: BoolArray
+
+    @property
+    def dense_share(self) -> float:
+        """Share of the block that is dense."""
+        return float(self.dense.mean())
+
+
+def prepare_edges(block: VertebraBlock) -> BlockEdges:
+    """Return the block with what the search for surfaces needs."""
+    return BlockEdges(block, smoothed_hu(block), find_dense(block))
 
 
 def smoothed_hu(block: VertebraBlock) -> Float32Array:

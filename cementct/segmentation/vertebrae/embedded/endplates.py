@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray
-from cementct.segmentation.vertebrae.embedded.block import VertebraBlock
-from cementct.segmentation.vertebrae.embedded.edges import edge_gain
+from cementct.core.arrays import Float32Array, FloatArray
+from cementct.segmentation.vertebrae.embedded.edges import BlockEdges, edge_gain
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWall
 from cementct.segmentation.vertebrae.embedded.side_wall import SideWall
@@ -20,14 +19,18 @@ USUAL_SHARE = 0.41
 PRIOR = 0.25
 PRIOR_SPREAD = 0.15
 # Cost of an endplate so far (share of the spacing) from `USUAL_SHARE`; it grows with the square.
+EXPECTED_SPREAD = 0.10
+# The same where neighbours tell what to expect.
+DISTANCE_STEP_MM = 0.5
+# Resolution of the search.
 SAMPLE_MM = 2.0
 # Spacing of the columns: endplates bend gently.
 STEP_COST = 0.3
 JUMP_COST = 0.9
 DRAWN_IN_MM = 0.55
 # Steepest descent lies this far outside the half height of a thin endplate.
-CUT_EDGE_MM = 0.5
-# Where the scan ends the body is taken to end this far before it.
+RADIUS_REACH_MM = 32.0
+# Half the side of the square over which heights are kept.
 
 
 @dataclass(frozen=True)
@@ -67,41 +70,65 @@ class Endplates:
 
 
 def find_endplates(
-    block: VertebraBlock,
-    smoothed: Float32Array,
-    dense: BoolArray,
+    edges: BlockEdges,
     placed: PlacedVertebra,
     side: SideWall,
     wall: PosteriorWall,
+    usual_shares: tuple[float, float] | None = None,
 ) -> Endplates:
-    """Return both endplates of a body."""
-    reach = RADIUS_REACH_MM
-    left = np.arange(-reach, reach + 0.1, SAMPLE_MM)
-    back = np.arange(side.middle_back_mm - reach, side.middle_back_mm + reach + 0.1, SAMPLE_MM)
+    """Return both endplates of a body.
+
+    Parameters
+    ----------
+    edges
+        Of the vertebra's block.
+    placed, side, wall
+        First guess, side wall and posterior wall of the vertebra.
+    usual_shares
+        Distance of the superior and the inferior endplate from the middle, in shares of the spacing, that the
+        neighbours let expect where cement hides the vertebra's own.
+    """
+    left = np.arange(-RADIUS_REACH_MM, RADIUS_REACH_MM + 0.1, SAMPLE_MM)
+    back = side.middle_back_mm + left
     weight = _inside(left, back, side, wall)
-    found = {}
-    for sign in (1.0, -1.0):
-        distance = np.arange(SEARCH_SHARE[0], SEARCH_SHARE[1], 0.5 / placed.spacing_mm) * placed.spacing_mm
-        grid = np.meshgrid(left, back, distance, indexing="ij")
-
-        def sampled(values: Float32Array, shift_mm: float = 0.0, sign: float = sign, grid=grid) -> FloatArray:  # type: ignore[no-untyped-def]
-            return block.at(grid[0], grid[1], sign * (grid[2] + shift_mm), values)
-
-        gain = edge_gain(np.asarray(sampled(smoothed, -1.0) - sampled(smoothed, 1.0), dtype=np.float32))
-        gain[sampled(dense.astype(np.float32)) > 0.5] = 0
-        prior = PRIOR * ((distance / placed.spacing_mm - USUAL_SHARE) / PRIOR_SPREAD) ** 2
-        cost = ((prior - gain) * weight[..., None]).astype(np.float32)
-        place = find_surface(cost, step_cost=STEP_COST, jump_cost=JUMP_COST)
-        nearest = np.clip(np.round(place).astype(int), 0, len(distance) - 1)
-        edge = float((np.take_along_axis(gain, nearest[..., None], 2)[..., 0] * weight).sum() / weight.sum())
-        height = _smoothed(distance[0] + place * 0.5, weight) - DRAWN_IN_MM
-        found[sign] = sign * height, edge
-    edges = (found[1.0][1], found[-1.0][1])
-    return Endplates(found[1.0][0], found[-1.0][0], left, back, edges)
+    shares = usual_shares or (USUAL_SHARE, USUAL_SHARE)
+    spread = PRIOR_SPREAD if usual_shares is None else EXPECTED_SPREAD
+    superior, upper_edge = _find_one(edges, placed, (left, back, weight), (1.0, shares[0], spread))
+    inferior, lower_edge = _find_one(edges, placed, (left, back, weight), (-1.0, shares[1], spread))
+    return Endplates(superior, inferior, left, back, (upper_edge, lower_edge))
 
 
-RADIUS_REACH_MM = 32.0
-# Half the side of the square over which heights are kept.
+def _find_one(
+    edges: BlockEdges,
+    placed: PlacedVertebra,
+    lattice: tuple[FloatArray, FloatArray, FloatArray],
+    prior: tuple[float, float, float],
+) -> tuple[FloatArray, float]:
+    """Return the heights of one endplate and its mean edge.
+
+    `lattice` is left, back and weight; `prior` is +1 for the superior or -1 for the inferior endplate, its
+    usual distance from the middle, and the spread of that, in shares of the spacing.
+    """
+    left, back, weight = lattice
+    sign, usual_share, spread = prior
+    distance = np.arange(SEARCH_SHARE[0], SEARCH_SHARE[1], DISTANCE_STEP_MM / placed.spacing_mm)
+    distance = distance * placed.spacing_mm
+    across, along, away = np.meshgrid(left, back, distance, indexing="ij")
+
+    def sampled(values: Float32Array, shift_mm: float = 0.0) -> FloatArray:
+        return edges.block.at(across, along, sign * (away + shift_mm), values)
+
+    drop = sampled(edges.smoothed, -1.0) - sampled(edges.smoothed, 1.0)
+    gain = edge_gain(np.asarray(drop, dtype=np.float32))
+    if edges.dense.any():
+        gain[sampled(edges.dense.astype(np.float32)) > 0.5] = 0
+    unusual = PRIOR * ((distance / placed.spacing_mm - usual_share) / spread) ** 2
+    cost = ((unusual - gain) * weight[..., None]).astype(np.float32)
+    place = find_surface(cost, step_cost=STEP_COST, jump_cost=JUMP_COST)
+    nearest = np.clip(np.round(place).astype(int), 0, len(distance) - 1)
+    edge = np.take_along_axis(gain, nearest[..., None], axis=2)[..., 0]
+    height = _smoothed(distance[0] + place * DISTANCE_STEP_MM, weight) - DRAWN_IN_MM
+    return sign * height, float((edge * weight).sum() / weight.sum())
 
 
 def _inside(left: FloatArray, back: FloatArray, side: SideWall, wall: PosteriorWall) -> FloatArray:

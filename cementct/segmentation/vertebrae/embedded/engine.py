@@ -11,7 +11,7 @@ from cementct.core.arrays import FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Mask, Volume
-from cementct.segmentation.vertebrae.embedded.body import BodyOutline, outline_body
+from cementct.segmentation.vertebrae.embedded.body import BodyOutline, outline_bodies
 from cementct.segmentation.vertebrae.embedded.canal_tube import draw_canal, outline_canal
 from cementct.segmentation.vertebrae.embedded.column import BodyColumn
 from cementct.segmentation.vertebrae.embedded.confidence import measure_confidence
@@ -28,7 +28,7 @@ LEAST_BODY_ML = 1.0
 # Smaller than any body in view worth speaking of: a sliver at the edge of the scan.
 CANAL_BEYOND_MM = 30.0
 # The canal is drawn so far beyond the outermost discs.
-TURN_ROUND_GAIN = 0.5
+TURN_ROUND_GAIN = 0.6
 # A header that has front and back, or head and feet, exchanged is believed in unless the anatomy gains this
 # much by exchanging them: more than chance differences between the two directions.
 
@@ -63,7 +63,7 @@ def segment_vertebrae(volume: Volume) -> SpineLabels:
     below = judge_below(found.spine, found.levels)
     on_sacrum = below is Below.SACRUM
     placed = place_vertebrae(found.spine, found.column, found.levels, ends_below=below is not Below.VERTEBRA)
-    outlines = [outline_body(volume, one) for one in placed]
+    outlines = outline_bodies(volume, placed)
     bodies, outlines = _drawn(volume.grid, outlines)
     numbers = range(1, len(outlines) + 1)
     return SpineLabels(
@@ -111,8 +111,8 @@ def find_spine(volume: Volume, spine: StraightSpine) -> FoundSpine | None:
         others += [turned, turned.upside_down()]
     for other in others:
         found = _with_levels(other)
-        gain = TURN_ROUND_GAIN if best is not None else 0.0
-        if found is not None and (best is None or found.levels.score > best.levels.score + gain):
+        to_beat = 0.0 if best is None else best.levels.score
+        if found is not None and found.levels.score > to_beat + TURN_ROUND_GAIN:
             best = found
     return best
 

@@ -31,7 +31,7 @@ WEIGHT_SPACING = 0.08
 CHANGE_SPREAD = 0.15
 WEIGHT_CHANGE = 0.5
 # The same for the change of spacing from one vertebra to the next.
-LEAST_CHAIN_SCORE = 0.2
+LEAST_CHAIN_SCORE = 0.1
 # Sums below this were reached on volumes without a spine.
 
 

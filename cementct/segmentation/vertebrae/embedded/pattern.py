@@ -26,12 +26,15 @@ BACK_BANDS_MM = ((-7, -3), (-3, 1), (1, 5), (5, 9), (9, 14), (14, 20), (20, 28))
 ASIDE_BANDS_MM = ((0, 5), (6, 9), (10, 13), (14, 18), (19, 24), (25, 34))
 # Bands left and right of the midline, averaged over both sides.
 BONE_HU = (60.0, 240.0)
-# Intensities count as bone from 0 to 1 between these: cortex wholly, marrow partly, cement no more than cortex.
+# Intensities count as bone from 0 to 1 between these: cortex wholly, marrow partly, cement as cortex.
 TREND_MM = 12.0
 # Standard deviation of the window whose average is taken away: half a vertebra.
 STRENGTH_MM = 20.0
 WEAKEST = 0.25
 # The change along the spine is scaled to unit strength, but noise is not scaled up beyond this.
+
+LEAST_STRENGTH = 0.8
+# A stretch of which less than this share of the usual change is in view cannot match fully.
 
 
 def describe_bands(spine: StraightSpine, column: BodyColumn) -> tuple[FloatArray, BoolArray]:
@@ -85,7 +88,7 @@ def _changes(bands: FloatArray, present: BoolArray) -> FloatArray:
     return np.asarray(change / np.maximum(strength, WEAKEST))
 
 
-def match_pattern(changes: FloatArray, spacings: np.ndarray) -> FloatArray:  # type: ignore[type-arg]
+def match_pattern(changes: FloatArray, spacings: np.ndarray) -> FloatArray:
     """Return how well a vertebra fits that begins at each step and is as long as each spacing.
 
     Returns
@@ -96,10 +99,11 @@ def match_pattern(changes: FloatArray, spacings: np.ndarray) -> FloatArray:  # t
     return np.asarray(np.max([_correlate(changes, pattern, spacings) for pattern in _patterns()], axis=0))
 
 
-def _correlate(changes: FloatArray, pattern: FloatArray, spacings: np.ndarray) -> FloatArray:  # type: ignore[type-arg]
+def _correlate(changes: FloatArray, pattern: FloatArray, spacings: np.ndarray) -> FloatArray:
     response = changes @ (pattern / np.linalg.norm(pattern)).T
     energy = (changes**2).sum(axis=1)
-    floor = 0.6 * np.sqrt(len(PHASES) * max(float(np.median(energy)), 1e-6))
+    seen = energy[energy > 0]
+    floor = LEAST_STRENGTH * np.sqrt(len(PHASES) * float(np.median(seen) if seen.size else 1.0))
     length = len(changes)
     phase = np.arange(len(PHASES))
     scores = np.empty((length, len(spacings)))

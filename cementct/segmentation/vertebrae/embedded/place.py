@@ -70,7 +70,7 @@ def place_vertebrae(
 
 
 def _with_likely_depths(placed: list[PlacedVertebra]) -> list[PlacedVertebra]:
-    """Return the vertebrae, with depths that vessels in front have drawn out brought back to their neighbours'."""
+    """Return the vertebrae, depths that vessels in front have drawn out brought back to the usual."""
     usual = float(np.median([one.depth_mm / one.spacing_mm for one in placed]))
     return [
         replace(one, depth_mm=min(one.depth_mm, DEEPEST_AGAINST_USUAL * usual * one.spacing_mm))

@@ -1,4 +1,4 @@
-"""Pedicles, laminae, facets and processes: bone behind the bodies, shared out by where each vertebra has its own.
+"""Pedicles, laminae, facets and processes: bone behind the bodies, shared out by where vertebrae have it.
 
 How often a place behind a body belongs to that body's vertebra was counted on measured vertebrae
 (`posterior_atlas.npz`, made by benchmarks/make_posterior_atlas.py). Each voxel of bone goes to the vertebra

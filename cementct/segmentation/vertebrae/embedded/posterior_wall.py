@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray
-from cementct.segmentation.vertebrae.embedded.block import VertebraBlock
-from cementct.segmentation.vertebrae.embedded.edges import edge_gain
+from cementct.core.arrays import Float32Array, FloatArray
+from cementct.segmentation.vertebrae.embedded.edges import BlockEdges, edge_gain
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 
 HALF_WIDTH_MM = 8.0
@@ -50,17 +49,16 @@ class PosteriorWall:
         return np.asarray(a + b * left_mm + c * left**2 + d * up_mm + e * up**2)
 
 
-def find_posterior_wall(
-    block: VertebraBlock, smoothed: Float32Array, dense: BoolArray, placed: PlacedVertebra
-) -> PosteriorWall:
+def find_posterior_wall(edges: BlockEdges, placed: PlacedVertebra) -> PosteriorWall:
     """Return the wall between a body and the canal."""
+    block = edges.block
     columns = np.abs(block.left_mm) <= HALF_WIDTH_MM
     levels = np.abs(block.up_mm) <= ENDS_SHARE * placed.spacing_mm
     rows = (block.back_mm >= placed.canal_back_mm + SEARCH_MM[0]) & (
         block.back_mm <= placed.canal_back_mm + SEARCH_MM[1]
     )
-    gain = edge_gain(-np.gradient(smoothed, axis=1) * 2)
-    gain = np.where(dense, 0, gain)[columns][:, rows][:, :, levels]
+    gain = edge_gain(-np.gradient(edges.smoothed, axis=1) * 2)
+    gain = np.where(edges.dense, np.float32(0), gain)[columns][:, rows][:, :, levels]
     back = block.back_mm[rows]
     first = _straight_line(gain, back)
     left, up = np.meshgrid(block.left_mm[columns], block.up_mm[levels], indexing="ij")
@@ -89,7 +87,7 @@ def _straight_line(gain: Float32Array, back: FloatArray) -> FloatArray:
     return np.asarray(line)
 
 
-def _refined(near: Float32Array, best: np.ndarray, back: FloatArray) -> FloatArray:  # type: ignore[type-arg]
+def _refined(near: Float32Array, best: np.ndarray, back: FloatArray) -> FloatArray:
     inner = np.clip(best, 1, near.shape[1] - 2)[:, None]
     below, at, above = (np.take_along_axis(near, inner + d, axis=1)[:, 0] for d in (-1, 0, 1))
     curve = below - 2 * at + above
@@ -98,7 +96,7 @@ def _refined(near: Float32Array, best: np.ndarray, back: FloatArray) -> FloatArr
 
 
 def _fit(
-    left: FloatArray, up: FloatArray, edge: FloatArray, strength: FloatArray, start: float
+    left: FloatArray, up: FloatArray, edge: FloatArray, strength: Float32Array, start: float
 ) -> tuple[FloatArray, float]:
     """Return the robust sheet through the edges, and the share of columns that lie on it."""
     terms = np.stack(

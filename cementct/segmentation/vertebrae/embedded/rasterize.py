@@ -39,7 +39,7 @@ def block_box(grid: Grid, outline: BodyOutline) -> Box:
 
 def local_coordinates(
     grid: Grid, box: Box, outline: BodyOutline
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (left, back, up) of the voxels of a box, as float32 arrays of its shape."""
     placement = outline.placed.placement
     axes = [
@@ -50,7 +50,7 @@ def local_coordinates(
     ]
     z, y, x = axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]
 
-    def along(vector: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
+    def along(vector: np.ndarray) -> np.ndarray:
         return np.asarray(z * np.float32(vector[0]) + y * np.float32(vector[1]) + x * np.float32(vector[2]))
 
     return along(placement.left), along(placement.back), along(placement.up)

@@ -23,6 +23,10 @@ BEHIND_MM = 46.0
 RIB_HU = 130.0
 # Ribs of 2 mm voxels; thinner cortex is averaged with marrow.
 SMALLEST_MM3 = 300.0
+LARGEST_MM3 = 7000.0
+# Within the strip; kidneys with contrast medium, iliac wings and the sacrum are larger.
+ROOT_BACK_MM = (-16.0, 24.0)
+# Where the root lies from the middle of the canal: kidneys lie in front of it.
 LARGEST_ROOT_MM = 45.0
 # The root of a rib spans less than this along the spine: an iliac wing or the sacrum spans more.
 
@@ -111,19 +115,21 @@ def _rib_roots(bone: BoolArray) -> list[float]:
     pieces = cc3d.connected_components(np.ascontiguousarray(bone), connectivity=26)
     aside = np.arange(INNER_MM, FARTHEST_MM, STEP_MM)
     roots = []
-    for number in np.flatnonzero(np.bincount(pieces.ravel()) * STEP_MM**3 >= SMALLEST_MM3):
-        if number == 0:
-            continue
+    volume_mm3 = np.bincount(pieces.ravel()) * STEP_MM**3
+    volume_mm3[0] = 0
+    for number in np.flatnonzero((volume_mm3 >= SMALLEST_MM3) & (volume_mm3 <= LARGEST_MM3)):
         where = np.argwhere(pieces == number)
         reach = aside[where[:, 2]]
         if reach.min() > ROOT_MM or reach.max() < OUTER_MM:
             continue
-        root = _spread(where[reach <= reach.min() + 8, 0])
-        if root[1] - root[0] <= LARGEST_ROOT_MM:
-            roots.append(float(np.median(where[reach <= reach.min() + 8, 0]) * STEP_MM))
+        root = where[reach <= reach.min() + 8]
+        low, high = _spread(root[:, 0])
+        back = float(np.median(root[:, 1])) * STEP_MM - IN_FRONT_MM
+        if high - low <= LARGEST_ROOT_MM and ROOT_BACK_MM[0] <= back <= ROOT_BACK_MM[1]:
+            roots.append(float(np.median(root[:, 0]) * STEP_MM))
     return roots
 
 
-def _spread(values: np.ndarray) -> tuple[float, float]:  # type: ignore[type-arg]
+def _spread(values: np.ndarray) -> tuple[float, float]:
     low, high = np.percentile(values, [5, 95]) * STEP_MM
     return float(low), float(high)

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
-from cementct.segmentation.vertebrae.embedded.block import VertebraBlock
-from cementct.segmentation.vertebrae.embedded.edges import edge_gain
+from cementct.segmentation.vertebrae.embedded.edges import BlockEdges, edge_gain
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWall
 from cementct.segmentation.vertebrae.embedded.surfaces import find_surface
@@ -23,6 +22,8 @@ WIDTH_PER_DEPTH = 1.3
 # Bodies are wider than deep.
 PRIOR_PER_MM2 = 0.0012
 # Cost of a square millimetre from the ellipse of usual shape: it decides where there is no edge at all.
+EXPECTED_PER_MM2 = 0.03
+# The same for a shape that two neighbours let expect: known to about 2 mm.
 STEP_COST = 0.25
 JUMP_COST = 0.8
 DRAWN_IN_MM = 0.75
@@ -62,19 +63,27 @@ class SideWall:
         wrapped = np.concatenate([self.radius_mm, self.radius_mm[:1]])
         place = (np.asarray(angle) / (2 * np.pi) * DIRECTIONS) % DIRECTIONS
         level = (np.asarray(up_mm) - self.up_mm[0]) / LEVEL_STEP_MM
-        return np.asarray(ndimage.map_coordinates(wrapped, [place, level], order=1, mode="nearest"))
+        index = np.broadcast_arrays(place, level)
+        return np.asarray(ndimage.map_coordinates(wrapped, index, order=1, mode="nearest"))
 
 
 def find_side_wall(
-    block: VertebraBlock,
-    smoothed: Float32Array,
-    dense: BoolArray,
-    placed: PlacedVertebra,
-    wall: PosteriorWall,
+    edges: BlockEdges, placed: PlacedVertebra, wall: PosteriorWall, expected: SideWall | None = None
 ) -> SideWall:
-    """Return the wall around the body."""
+    """Return the wall around the body.
+
+    Parameters
+    ----------
+    edges
+        Of the vertebra's block.
+    placed, wall
+        First guess and posterior wall of the vertebra.
+    expected
+        The wall that the neighbours let expect, where cement hides the vertebra's own.
+    """
     from scipy import ndimage
 
+    block = edges.block
     middle_back = float(wall.at(np.zeros(1), np.zeros(1))[0]) - placed.depth_mm / 2
     half = ENDS_SHARE * placed.spacing_mm
     up = np.arange(-half, half + 0.01, LEVEL_STEP_MM)
@@ -85,10 +94,15 @@ def find_side_wall(
         radius = RADII_MM[None, None] + shift_mm
         return block.at(left * radius, middle_back + back * radius, up[None, :, None], values)
 
-    gain = edge_gain(np.asarray(along_rays(smoothed, -1.0) - along_rays(smoothed, 1.0), dtype=np.float32))
-    gain[along_rays(dense.astype(np.float32)) > 0.5] = 0
-    usual = _ellipse(angle, placed.depth_mm)
-    cost = (PRIOR_PER_MM2 * (RADII_MM[None, None] - usual[:, None, None]) ** 2 - gain).astype(np.float32)
+    gain = edge_gain(
+        np.asarray(along_rays(edges.smoothed, -1.0) - along_rays(edges.smoothed, 1.0), dtype=np.float32)
+    )
+    gain[along_rays(edges.dense.astype(np.float32)) > 0.5] = 0
+    if expected is None:
+        usual, trust = _ellipse(angle, placed.depth_mm)[:, None], PRIOR_PER_MM2
+    else:
+        usual, trust = expected.radius_at(angle[:, None], up[None]) + DRAWN_IN_MM, EXPECTED_PER_MM2
+    cost = (trust * (RADII_MM[None, None] - usual[..., None]) ** 2 - gain).astype(np.float32)
     reach = middle_back + back * RADII_MM[None, None] - wall.at(left * RADII_MM, up[None, :, None])
     cost += np.where(reach > 1.5, np.float32(0.6), np.float32(0))
     place = find_surface(cost, step_cost=STEP_COST, jump_cost=JUMP_COST, first_axis_closed=True)

@@ -18,10 +18,10 @@ STEP_MM = 1.0
 FRONT_MM = 62
 BACK_MM = 45
 ASIDE_MM = 40
-# Extent of the straightened block around the canal: a lumbar body is 40 mm deep and 55 mm wide at most, spinous
-# processes end 40 mm behind the canal.
+# Extent of the straightened block around the canal: a lumbar body is 40 mm deep and 55 mm wide at most,
+# spinous processes end 40 mm behind the canal.
 SMOOTH_TRACK_MM = 10.0
-# Standard deviation of the smoothing of the track: bends of the spine are gentler, errors of the track sharper.
+# Standard deviation of the smoothing of the track: bends of the spine are gentler, its errors are sharper.
 LARGEST_TURN_DEG = 24.0
 TURN_STEP_DEG = 3.0
 # Axial rotation of vertebrae that is looked for: scoliosis and lying askew give up to 15 to 20 degrees.
@@ -103,10 +103,6 @@ class StraightSpine:
         """Return the same spine with head and feet exchanged."""
         return replace(self, hu=self.hu[::-1, :, ::-1], curve=self.curve.reversed())
 
-    def back_to_front(self) -> tuple[Float32Array, CanalCurve]:
-        """Return what a search with front and back exchanged needs: the curve turned round."""
-        return self.hu, self.curve.turned_round()
-
 
 def straighten(volume: Volume, track: CanalTrack) -> StraightSpine:
     """Return the spine along a track, axial rotation of the vertebrae undone."""
@@ -150,8 +146,8 @@ def sample_along(volume: Volume, curve: CanalCurve) -> StraightSpine:
         curve.centre_mm[:, None, None]
         + curve.back[:, None, None] * back_mm[None, :, None, None]
         + curve.left[:, None, None] * left_mm[None, None, :, None]
-    ).astype(np.float32)
-    index = np.moveaxis(points / np.float32(volume.grid.spacing_mm), -1, 0)
+    )
+    index = np.moveaxis((points / as_floats(volume.grid.spacing_mm)).astype(np.float32), -1, 0)
     hu = ndimage.map_coordinates(
         volume.hu, index, order=1, output=np.float32, mode="constant", cval=PADDING_HU
     )
@@ -180,14 +176,14 @@ def estimate_axial_rotation(spine: StraightSpine) -> FloatArray:
 
 
 def _mirror_likeness(one: Float32Array, other: Float32Array) -> FloatArray:
-    """Return minus the relative squared difference of both sides, where both are seen; 0 where too little is."""
+    """Return minus the relative squared difference of both sides where seen; 0 where too little is."""
     seen = ((one > NOT_SEEN / 4) & (other > NOT_SEEN / 4)).astype(np.float64)
     count = np.maximum(seen.sum(axis=(1, 2)), 1)
 
-    def mean(values: FloatArray) -> FloatArray:
-        return np.asarray((values * seen).sum(axis=(1, 2)) / count)
+    def mean(values: Float32Array) -> FloatArray:
+        return np.asarray((values * seen).sum(axis=(1, 2)) / count, dtype=np.float64)
 
-    spread = mean(one**2) - mean(one) ** 2 + mean(other**2) - mean(other) ** 2
+    spread: FloatArray = mean(one**2) - mean(one) ** 2 + mean(other**2) - mean(other) ** 2
     likeness = -mean((one - other) ** 2) / (spread + 30.0**2)
     return np.where(seen.mean(axis=(1, 2)) > LEAST_SEEN_SHARE, likeness, 0.0)
 

@@ -81,10 +81,10 @@ def find_best_chain(likeness: Float32Array, spacing_mm: FloatArray) -> tuple[flo
     score, row, column = ends[last]
     path = [(last, row, column)]
     for z in range(last, 0, -1):
-        step = int(came_from[z - 1][row, column])
-        if step < 0:
+        move = int(came_from[z - 1][row, column])
+        if move < 0:
             break
-        row, column = row + steps[step][0], column + steps[step][1]
+        row, column = row + steps[move][0], column + steps[move][1]
         path.append((z - 1, row, column))
     return score, np.asarray(path[::-1], dtype=np.intp)
 
@@ -104,7 +104,7 @@ def _allowed_steps(spacing_mm: FloatArray) -> list[tuple[int, int, float]]:
 
 def _best_predecessor(
     total: Float32Array, steps: list[tuple[int, int, float]]
-) -> tuple[Float32Array, np.ndarray]:  # type: ignore[type-arg]
+) -> tuple[Float32Array, np.ndarray]:
     """Return the best sum so far that reaches each place, and by which step; -1 starts a new chain."""
     height, width = total.shape
     reach = max(max(abs(r), abs(c)) for r, c, _ in steps)
