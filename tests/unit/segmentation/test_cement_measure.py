@@ -1,0 +1,86 @@
+"""Shares and volumes of deposits of exactly known size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from cementct.core.grid import Grid, Triple
+from cementct.core.image import Volume
+from cementct.segmentation.cement.edges import fit_edges
+from cementct.segmentation.cement.measure import Measured, measure_shares
+from cementct.segmentation.cement.scene import Scene, view_scene
+
+FINE = 5
+BLUR_MM = 0.5
+BACKGROUND_HU = 60.0
+Inside = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+def image_of(
+    inside: Inside, spacing: Triple, plateau_hu: float, *, clip_hu: float = 30000.0
+) -> tuple[Scene, float]:
+    """Return a noisy blurred image of a solid in soft tissue, and the solid's volume in millilitres."""
+    rng = np.random.default_rng(5)
+    shape = tuple(int(36.0 / s) for s in spacing)
+    axes = [
+        (np.arange(n * FINE) + 0.5) / FINE * s - 0.5 * n * s + rng.uniform(-s, s) / 2
+        for n, s in zip(shape, spacing, strict=True)
+    ]
+    solid = np.broadcast_to(inside(*np.meshgrid(*axes, indexing="ij", sparse=True)), [a.size for a in axes])
+    volume_ml = np.count_nonzero(solid) * float(np.prod(spacing)) / FINE**3 / 1000.0
+    blur = [max(BLUR_MM, 0.3 * spacing[0]) * FINE / spacing[0], *(BLUR_MM * FINE / s for s in spacing[1:])]
+    share = ndimage.gaussian_filter(solid.astype(np.float32), blur)[2::FINE, 2::FINE, 2::FINE]
+    hu = BACKGROUND_HU + share * (plateau_hu - BACKGROUND_HU) + rng.normal(0.0, 15.0, share.shape)
+    grid = Grid(share.shape, spacing, (0.0, 0.0, 0.0))
+    volume = Volume(np.minimum(hu, clip_hu).round().astype(np.int16), grid)
+    return view_scene(volume, grid.box), volume_ml
+
+
+def measured(scene: Scene) -> tuple[Measured, float]:
+    rough = scene.hu > BACKGROUND_HU + 250.0
+    nothing = np.zeros(rough.shape, dtype=np.bool_)
+    expected = np.full(rough.shape, BACKGROUND_HU, dtype=np.float32)
+    found = measure_shares(scene, rough, expected, in_bone=nothing, excluded=nothing)
+    return found, float(found.share.sum(dtype=np.float64)) * scene.voxel_ml
+
+
+@pytest.mark.parametrize("spacing", [(0.8, 0.5, 0.5), (1.5, 0.7, 0.7), (3.0, 0.8, 0.8)])
+@pytest.mark.parametrize("plateau_hu", [900.0, 2500.0])
+def test_a_sphere_of_known_radius_has_its_volume(spacing: Triple, plateau_hu: float) -> None:
+    scene, truth_ml = image_of(lambda z, y, x: z**2 + y**2 + x**2 < 10.0**2, spacing, plateau_hu)
+    assert measured(scene)[1] == pytest.approx(truth_ml, rel=0.03)
+
+
+def test_a_small_sphere_of_50_microlitres_has_its_volume() -> None:
+    scene, truth_ml = image_of(lambda z, y, x: z**2 + y**2 + x**2 < 2.3**2, (0.8, 0.5, 0.5), 1800.0)
+    assert measured(scene)[1] == pytest.approx(truth_ml, rel=0.10)
+
+
+def test_a_thin_cord_is_measured_though_it_never_reaches_its_plateau() -> None:
+    scene, truth_ml = image_of(lambda z, y, x: (y**2 + x**2 < 1.0) & (abs(z) < 8.0), (0.8, 0.5, 0.5), 2200.0)
+    assert scene.hu.max() < 2200.0
+    assert measured(scene)[1] == pytest.approx(truth_ml, rel=0.12)
+
+
+@pytest.mark.parametrize("plateau_hu", [3500.0, 5000.0])
+def test_edges_tell_the_plateau_that_the_clip_hides(plateau_hu: float) -> None:
+    scene, _ = image_of(
+        lambda z, y, x: z**2 + y**2 + x**2 < 9.0**2, (0.8, 0.5, 0.5), plateau_hu, clip_hu=3071.0
+    )
+    background = np.full(scene.hu.shape, BACKGROUND_HU, dtype=np.float32)
+    assert scene.clip_hu == 3071.0
+    fit = fit_edges(scene, scene.hu > 1600.0, background, plateau_hu=3071.0, clipped=True)
+    assert fit is not None
+    assert fit.plateau_hu == pytest.approx(plateau_hu, rel=0.08)
+    assert fit.sigma_mm == pytest.approx(BLUR_MM, rel=0.10)
+
+
+def test_shares_lie_between_nothing_and_everything() -> None:
+    scene, _ = image_of(lambda z, y, x: z**2 + y**2 + x**2 < 6.0**2, (1.5, 0.7, 0.7), 2500.0)
+    found, _ = measured(scene)
+    assert found.share.min() == 0.0
+    assert found.share.max() == 1.0
