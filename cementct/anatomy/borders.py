@@ -22,6 +22,8 @@ USUAL_CANAL_DEPTH_MM = 16.0
 # its middle (it springs from the upper half).
 USUAL_PEDICLE_WIDTH_MM = 8.0
 USUAL_PEDICLE_SHARES = (-0.12, 0.42)
+# A pedicle that is not in view is taken over from a neighbour no farther away than this many levels.
+GREATEST_LOAN_LEVELS = 3
 # Laminae lie at most this far behind the posterior wall; bone farther back is the neighbour's, mm.
 GREATEST_CANAL_DEPTH_MM = 27.0
 # A place this far behind where the laminae usually stand lies between two spinous processes, mm.
@@ -107,13 +109,24 @@ def _all_pedicles(vertebrae: Sequence[Vertebra]) -> list[tuple[Pedicle, Pedicle]
         for side in (0, 1):
             own = sides[i][side]
             near = sorted((abs(i - j), j) for j in range(len(sides)) if sides[j][side] is not None)
-            if own is None and near and near[0][0] <= 3:
-                own = sides[near[0][1]][side]
+            lender = sides[near[0][1]][side] if near and near[0][0] <= GREATEST_LOAN_LEVELS else None
+            if own is None and lender is not None:
+                own = _lent(lender, vertebrae[near[0][1]], vertebra)
             if own is None:
                 own = _usual_pedicle(vertebra, 1.0 if side == 0 else -1.0)
             pair.append(own)
         out.append((pair[0], pair[1]))
     return out
+
+
+def _lent(pedicle: Pedicle, lender: Vertebra, borrower: Vertebra) -> Pedicle:
+    """Return a neighbour's pedicle at the height it has over the end of the wall that faces the neighbour.
+
+    That end is in view even where the scan cuts the borrower.
+    """
+    end = 0 if borrower.position < lender.position else -1
+    shift = float(borrower.posterior_wall.second_mm[end] - lender.posterior_wall.second_mm[end])
+    return replace(pedicle, superior_mm=pedicle.superior_mm + shift, inferior_mm=pedicle.inferior_mm + shift)
 
 
 def _or_mirrored(own: Pedicle | None, other: Pedicle | None) -> Pedicle | None:

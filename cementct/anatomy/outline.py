@@ -175,7 +175,10 @@ def measure_outline(
     tolerance = FAR_FROM_WALL_MM
     if expected.canal_depth_mm is not None and lamina is not None:
         middle, tolerance = lamina - expected.canal_depth_mm, NEAR_WALL_MM
-    left_pedicle, right_pedicle = find_pedicles(around, canal, middle)
+    left_pedicle, right_pedicle = (
+        pedicle if pedicle is not None and low[0] <= _middle(pedicle) <= high[0] else None
+        for pedicle in find_pedicles(around, canal, middle)
+    )
     wall = fit_posterior_wall(
         facing,
         canal,
@@ -258,6 +261,11 @@ def recentred(outline: Outline, grid: Grid) -> Outline:
         left_pedicle=_shifted_pedicle(outline.left_pedicle, left, superior),
         right_pedicle=_shifted_pedicle(outline.right_pedicle, left, superior),
     )
+
+
+def _middle(pedicle: Pedicle) -> float:
+    """Return the height of a pedicle's middle; that of a neighbour lies above or below this body's faces."""
+    return 0.5 * (pedicle.superior_mm + pedicle.inferior_mm)
 
 
 def _shifted_pedicle(pedicle: Pedicle | None, left: float, superior: float) -> Pedicle | None:
