@@ -58,5 +58,6 @@ def segment_lytic_rest(bone: Bone, normal: NormalMarrow, cement_share: Float32Ar
         if big and away[piece].min() <= TOUCHING_MM and float(np.mean(bone.vein[piece])) <= 0.5:
             kept |= piece
     share = share_below(smooth, threshold, bone.grid)
-    support = grown(kept, LEAST_RADIUS_MM, bone.grid) & bone.outline
+    reach_mm = max(LEAST_RADIUS_MM, 1.05 * max(bone.grid.spacing_mm))
+    support = grown(kept, reach_mm, bone.grid) & bone.outline & ~bone.vein
     return np.where(support, share, nothing).astype(np.float32)
