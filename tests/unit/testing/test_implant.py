@@ -89,3 +89,15 @@ def test_a_disc_is_the_gap_between_two_bodies() -> None:
     discs = real_discs(bodies, bodies, 1.0)
     assert discs[8:12].all()
     assert discs.sum() == 4 * 25
+
+
+def test_a_ct_simulated_from_masks_shows_their_bones(lumbar: tuple[Volume, LabelMap]) -> None:
+    from cementct.testing.from_masks import simulate_from_masks
+    from cementct.testing.spec import Scanner
+
+    labels = to_verse(lumbar[1], LabelScheme.TOTALSEGMENTATOR)
+    scanner = Scanner(1.5, 3.0, 3.0, noise_hu=8.0)
+    volume, masks = simulate_from_masks(labels, scanner=scanner)
+    assert volume.grid == masks.grid
+    inside, outside = volume.hu[masks.labels == 22], volume.hu[masks.labels == 0]
+    assert inside.mean() > outside.mean() + 150
