@@ -15,6 +15,10 @@ from cementct.segmentation.model import Deposit, ForeignBody, ForeignKind
 TIP_WITHIN_MM = 2.0
 # Clipped deposits smaller than this do not change what a volume is worth.
 CLIPPED_FROM_ML = 0.1
+FAINT_CEMENT_SAYS = (
+    "This cement is no brighter than sclerotic bone can be; without an earlier scan the two cannot be told "
+    "apart with certainty."
+)
 
 
 def raise_doubts(
@@ -53,6 +57,16 @@ def with_old_cement(
     found = dict(flags)
     for number in old:
         found[number] = (*found.get(number, ()), raise_flag(Flag.OLD_CEMENT))
+    return found
+
+
+def with_faint_cement(
+    flags: dict[int, tuple[QualityFlag, ...]], faint: tuple[int, ...]
+) -> dict[int, tuple[QualityFlag, ...]]:
+    """Return the flags with the note that some cement is no brighter than dense bone can be."""
+    found = dict(flags)
+    for number in faint:
+        found[number] = (*found.get(number, ()), raise_flag(Flag.VOLUME_UNCERTAIN, FAINT_CEMENT_SAYS))
     return found
 
 

@@ -23,13 +23,16 @@ SMALLEST_BRIGHT_SEED_ML = 0.03
 FEWEST_BRIGHT_VOXELS = 4
 
 # Fainter cement is told from bone by thickness: it is a solid mass, cortex a shell. Levels tried, …
-FAINT_LEVELS_HU = (1500.0, 1300.0, 1100.0, 950.0, 800.0, 680.0)
+FAINT_LEVELS_HU = (1500.0, 1300.0, 1100.0, 950.0, 780.0)
 # … the depth of its middle below its own surface, …
 FAINT_DEPTH_MM = 2.4
 # … its volume at that level: by level, the fainter the larger. Bone islands are mostly under 10 mm (0.5 ml),
 # hardly ever over 15 mm (1.8 ml); sclerotic metastases are large but seldom over 900 HU throughout (mean
 # 654 ± 176 HU). [AJR 2016; sizes: general knowledge, to check]
-FAINT_VOLUME_ML = (0.35, 0.45, 0.60, 0.75, 0.90, 1.20)
+FAINT_VOLUME_ML = (0.35, 0.45, 0.60, 0.75, 0.90)
+# … and the mean of its middle (depths over this share of the largest): sclerotic metastases are below.
+MIDDLE_DEPTH = 0.55
+FAINTEST_CEMENT_HU = 840.0
 # With an earlier scan, what is this much brighter than before is new, the rest as dull as ordinary bone;
 # and new masses may be smaller by this factor.
 NEW_FROM_HU = 300.0
@@ -133,7 +136,9 @@ def _find_faint(
                 continue
             depth = depth_inside(where, scene.spacing_mm)
             solid = depth >= min(FAINT_DEPTH_MM, depth.max())
-            if depth.max() < FAINT_DEPTH_MM:
+            middle = depth >= MIDDLE_DEPTH * depth.max()
+            too_dull = not compared and float(smooth[middle].mean()) < FAINTEST_CEMENT_HU
+            if depth.max() < FAINT_DEPTH_MM or too_dull:
                 continue
             off_surface = float(np.mean(around.bone_depth_mm[where] > CORTEX_MM))
             if (compared or off_surface >= SHARE_OFF_SURFACE) and not any(

@@ -13,7 +13,7 @@ from cementct.core.image import Volume
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.candidates import find_candidates
 from cementct.segmentation.cement.deposits import describe_deposits
-from cementct.segmentation.cement.doubts import raise_doubts, with_old_cement
+from cementct.segmentation.cement.doubts import raise_doubts, with_faint_cement, with_old_cement
 from cementct.segmentation.cement.exclusion import choose_cement
 from cementct.segmentation.cement.fields import distance_outside, within
 from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
@@ -67,7 +67,8 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
         return _no_cement(volume, spine, foreign=foreign, old=old)
     around = learn_bone(scene, around, dense=seeds.mask | metal)
     cement = _measure_all(scene, spine, around, seeds, foreign=foreign, metal=metal)
-    return replace(cement, flags=with_old_cement(cement.flags, old))
+    faint = () if earlier is not None else tuple(n for n in seeds.faint if (cement.owner == n).any())
+    return replace(cement, flags=with_faint_cement(with_old_cement(cement.flags, old), faint))
 
 
 @dataclass(frozen=True)
