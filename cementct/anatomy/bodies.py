@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
-from cementct.anatomy.fields import largest_patch, wall_at
+from cementct.anatomy.fields import extended_at, largest_patch, wall_at
 from cementct.anatomy.model import HeightField
 from cementct.anatomy.sampling import SURFACE, Block, local_coordinates
 from cementct.core.arrays import BoolArray, FloatArray
@@ -86,6 +86,7 @@ def fill_core(
         return body, block
     rear = block.posterior_mm[np.flatnonzero((inside | solid).any(axis=(0, 2)))[-1]]
     filled = _convex_sections(inside | solid) & (block.posterior_mm <= rear)[None, :, None]
+    filled &= _between(block, faces) | inside
     bone = np.where(filled & ~inside, np.float32(1.0), block.bone)
     return _with_added(grid, body, block, filled), replace(block, bone=bone)
 
@@ -95,6 +96,14 @@ def _shell_of_wall(block: Block, wall: HeightField) -> BoolArray:
     first, second = np.meshgrid(block.left_mm, block.superior_mm, indexing="ij")
     depth = wall.at(first, second)[:, None, :] - block.posterior_mm[None, :, None]
     return np.asarray((depth >= 0) & (depth <= 1.5 * block.step_mm))
+
+
+def _between(block: Block, faces: tuple[HeightField, HeightField]) -> BoolArray:
+    """Return the samples between both faces, which beyond their rims go on level."""
+    first, second = np.meshgrid(block.left_mm, block.posterior_mm, indexing="ij")
+    upper, lower = (extended_at(face, first, second)[:, :, None] for face in faces)
+    heights = block.superior_mm[None, None, :]
+    return np.asarray((heights <= upper) & (heights >= lower))
 
 
 def _on_block(block: Block, face: HeightField) -> FloatArray:
@@ -166,12 +175,17 @@ def fill_body(body: BoolArray) -> BoolArray:
 
     What lies behind the posterior wall may stand in `body`, so that cavities open to the canal are closed.
     """
-    filled = _fill_slices(body, 0)
+    filled = _fill_axial(body)
     before = max(int(np.count_nonzero(body)), 1)
     if np.count_nonzero(filled) - before > HOLLOW_SHARE * before:
-        filled = _fill_slices(_fill_slices(filled, 1), 2)
-        filled = _fill_slices(filled, 0)
+        filled = _fill_axial(_fill_slices(_fill_slices(filled, 1), 2))
     return filled
+
+
+def _fill_axial(body: BoolArray) -> BoolArray:
+    """Fill holes in axial slices that have bone above and below: a dished endplate is open to its disc."""
+    covered = np.logical_or.accumulate(body[::-1], axis=0)[::-1] & np.logical_or.accumulate(body, axis=0)
+    return body | (_fill_slices(body, 0) & covered)
 
 
 def _fill_slices(mask: BoolArray, axis: int) -> BoolArray:

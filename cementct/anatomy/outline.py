@@ -47,6 +47,9 @@ EXTENT = Extent((-36.0, 36.0), (-26.0, 52.0), (-30.0, 30.0))
 # The faces are first looked for over this radius around the body's middle, mm.
 FACE_RADIUS_MM = 9.0
 MIDDLE = Extent((-9.0, 9.0), (-9.0, 9.0), EXTENT.superior)
+# A body is joined to a rebuilt wall only where at least this much of its height is in view; of a sliver at the
+# scan's edge too little is seen to rebuild, mm.
+LEAST_REBUILT_HEIGHT_MM = 13.0
 # Rings of neighbours reach this far past the faces; beyond it no canal is looked for, mm.
 RING_BEYOND_FACES_MM = 4.0
 
@@ -200,7 +203,8 @@ def measure_outline(
     superior, inferior = find_endplates(block, voxel_mm=max(bone.grid.spacing_mm))
     if not given:
         cut, block = _without_processes(bone.grid, cut, block, (superior, inferior))
-        rebuilt = wall.field if wall.rebuilt else None
+        tall = float(np.ptp(wall.field.second_mm)) >= LEAST_REBUILT_HEIGHT_MM
+        rebuilt = wall.field if wall.rebuilt and tall else None
         cut, whole_block = fill_core(bone.grid, cut, block, (superior, inferior), rebuilt_wall=rebuilt)
         if whole_block is not block:
             block = whole_block

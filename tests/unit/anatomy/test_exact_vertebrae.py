@@ -151,6 +151,14 @@ def test_a_hollow_body_is_filled(exact):
     assert dice(vertebra.body.in_box(case.volume.grid.box), true_body(case, 1)) > 0.98
 
 
+def test_a_dent_in_an_endplate_lies_outside_the_body_and_in_the_disc(exact):
+    case = edited(exact, lambda u, v, w: (abs(u) < 10) & (abs(v) < 8) & (w > 8))
+    spine = describe_spine(case.volume, case.labels)
+    frame = case.vertebrae[1].frame
+    assert compartment_at(spine, frame, (0, 0, 10.5)) == (Compartment.DISC, 1)
+    assert compartment_at(spine, frame, (0, 0, 5))[0] is Compartment.BODY
+
+
 def test_a_destroyed_posterior_wall_is_rebuilt_with_a_flag(exact):
     case = edited(exact, lambda u, v, w: (abs(u) < 10) & (v > 4) & (v < 14) & (w < 7) & (w > -14))
     vertebra = describe_spine(case.volume, case.labels).vertebrae[1]
