@@ -47,8 +47,8 @@ EXTENT = Extent((-36.0, 36.0), (-26.0, 52.0), (-30.0, 30.0))
 # The faces are first looked for over this radius around the body's middle, mm.
 FACE_RADIUS_MM = 9.0
 MIDDLE = Extent((-9.0, 9.0), (-9.0, 9.0), EXTENT.superior)
-# A body is joined to a rebuilt wall only where at least this much of its height is in view; of a sliver at the
-# scan's edge too little is seen to rebuild, mm.
+# A body is joined to a rebuilt wall only where at least this much of its height is in view; of a sliver at
+# the scan's edge too little is seen to rebuild, mm.
 LEAST_REBUILT_HEIGHT_MM = 13.0
 # Rings of neighbours reach this far past the faces; beyond it no canal is looked for, mm.
 RING_BEYOND_FACES_MM = 4.0
