@@ -26,6 +26,8 @@ from cementct.segmentation.vertebrae.embedded.tracking import track_canal
 
 LEAST_BODY_ML = 1.0
 # Smaller than any body in view worth speaking of: a sliver at the edge of the scan.
+LEAST_BODY_SHARE = 0.2
+# Of the median body of the scan: the same, for the sizes of this patient.
 CANAL_BEYOND_MM = 30.0
 # The canal is drawn so far beyond the outermost discs.
 TURN_ROUND_GAIN = 0.6
@@ -84,7 +86,9 @@ def _drawn(
     """Return the label array of the bodies, slivers left out, and the outlines that stand in it."""
     labels = draw_bodies(grid, outlines)
     counts = np.bincount(labels.ravel(), minlength=len(outlines) + 1)
-    kept = [n for n in range(1, len(outlines) + 1) if counts[n] * grid.voxel_ml >= LEAST_BODY_ML]
+    volume_ml = counts[1:] * grid.voxel_ml
+    least_ml = max(LEAST_BODY_ML, LEAST_BODY_SHARE * float(np.median(volume_ml)))
+    kept = [n for n, size_ml in enumerate(volume_ml, start=1) if size_ml >= least_ml]
     if len(kept) == len(outlines):
         return labels, outlines
     renumbered = np.zeros(len(outlines) + 1, dtype=np.uint8)

@@ -31,6 +31,11 @@ WEIGHT_SPACING = 0.08
 CHANGE_SPREAD = 0.15
 WEIGHT_CHANGE = 0.5
 # The same for the change of spacing from one vertebra to the next.
+FARTHEST_SETTLING_MM = 8
+SETTLING_COST = 0.8
+# A disc moves up to so far from where the pattern has it, and what the farthest move has to earn in evidence.
+CLEAR_DISC = 0.6
+# Evidence for a disc that a disc is moved for: thick slices show thin discs too faintly.
 LEAST_CHAIN_SCORE = 0.1
 # Sums below this were reached on volumes without a spine.
 
@@ -80,10 +85,26 @@ def find_levels(spine: StraightSpine) -> tuple[Levels | None, BodyColumn]:
     score, places = _best_chain(match, evidence.score, column.depth_mm)
     if score < LEAST_CHAIN_SCORE:
         return None, column
-    discs = tuple(_plane(evidence, int(place)) for place in places)
+    discs = tuple(_plane(evidence, place) for place in _settled(places, evidence.score))
     first = int(SPACINGS_MM[0])
     matches = tuple(float(match[low, high - low - first]) for low, high in itertools.pairwise(places))
     return Levels(discs, matches, score), column
+
+
+def _settled(places: FloatArray, disc: FloatArray) -> list[int]:
+    """Return the places of the discs, each moved to where the plates show it.
+
+    The pattern is that of sound vertebrae: beside a collapsed body it places the disc a few millimetres off.
+    """
+    settled = []
+    for place in places:
+        near = np.arange(
+            max(0, int(place) - FARTHEST_SETTLING_MM), min(len(disc), int(place) + FARTHEST_SETTLING_MM + 1)
+        )
+        gain = disc[near] - SETTLING_COST * ((near - int(place)) / FARTHEST_SETTLING_MM) ** 2
+        best = int(near[int(gain.argmax())])
+        settled.append(best if disc[best] >= CLEAR_DISC else int(place))
+    return settled
 
 
 def _plane(evidence: DiscEvidence, place: int) -> DiscPlane:

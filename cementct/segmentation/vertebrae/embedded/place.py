@@ -15,7 +15,7 @@ from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 END_REACH = 1.3
 # Beyond the last disc a vertebra is added where the scan ends within this many spacings: a longer stretch
 # without a further disc is no vertebra (sacrum, neck, or a spine that the chain has lost).
-LEAST_END_SHARE = 0.45
+LEAST_END_SHARE = 0.33
 # Of a vertebra's spacing that has to be in view beyond the last disc: less is a sliver.
 
 DEEPEST_AGAINST_USUAL = 1.08
