@@ -9,7 +9,7 @@ import numpy as np
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
-from cementct.core.image import LabelMap, Volume
+from cementct.core.image import LabelMap, Region, Volume
 from cementct.testing.bone import ARCH_CORTEX_MM, COARSE_TEXTURE, CORTEX_HU, FINE_TEXTURE
 from cementct.testing.column import ColumnCoordinates, local_coordinates
 from cementct.testing.noise import smooth_noise
@@ -22,6 +22,8 @@ from cementct.testing.tissue import CORD_HU, CSF_HU, DISC_HU, EPIDURAL_FAT_HU, F
 
 # Smoothing of the masks' steps before their surface is taken.
 SMOOTHING_MM = 0.8
+# Tissue around the masks that is scanned as well.
+MARGIN_MM = 25.0
 
 
 def simulate_from_masks(
@@ -33,6 +35,8 @@ def simulate_from_masks(
     cortex_mm: float = 0.6,
 ) -> tuple[Volume, LabelMap]:
     """Return a CT of the masks' vertebrae in soft tissue, and the masks on its grid.
+
+    The scan covers the masks with a margin.
 
     Parameters
     ----------
@@ -50,6 +54,7 @@ def simulate_from_masks(
     ValueError
         Where fewer than two vertebrae can be measured.
     """
+    vertebrae = _cropped(vertebrae)
     measured = measure_real_vertebrae(vertebrae)
     if len(measured) < 2:
         raise ValueError(f"two or more whole vertebrae are needed, got {len(measured)}")
@@ -71,6 +76,14 @@ def simulate_from_masks(
     hu = doubled(soft, shape) * (1 - outer) + CORTEX_HU * (outer - inner) + doubled(marrow, shape) * inner
     image = scan_volume(np.asarray(hu, dtype=np.float32), lattices, scanner, seed=seed)
     return Volume(image, lattices.scan), LabelMap(_nearest(vertebrae, lattices.scan), lattices.scan)
+
+
+def _cropped(vertebrae: LabelMap) -> LabelMap:
+    region = Region.of(np.asarray(vertebrae.labels > 0))
+    if region.is_empty:
+        return vertebrae
+    box = vertebrae.grid.expand(region.box, MARGIN_MM)
+    return LabelMap(vertebrae.labels[box.slices], vertebrae.grid.crop(box))
 
 
 def _surface_distance(vertebrae: LabelMap) -> Float32Array:
