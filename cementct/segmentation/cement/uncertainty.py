@@ -9,9 +9,9 @@ from cementct.segmentation.cement.scene import Scene
 
 # Standard deviation of the place of a large deposit's outline: what is left after all corrections, in soft
 # tissue and in bone, and how it grows with the slice distance. [calibrated on simulations, benchmarks]
-OUTLINE_SD_SOFT_MM = 0.02
-OUTLINE_SD_BONE_MM = 0.05
-OUTLINE_SD_PER_SLICE = 0.02
+OUTLINE_SD_SOFT_MM = 0.018
+OUTLINE_SD_BONE_MM = 0.02
+OUTLINE_SD_PER_SLICE = 0.010
 # Error of the surroundings' level under a thin deposit, in soft tissue and in bone.
 BACKGROUND_SD_SOFT_HU = 8.0
 BACKGROUND_SD_BONE_HU = 45.0
