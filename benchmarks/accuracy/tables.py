@@ -20,7 +20,8 @@ def render(scores: Sequence[Score], facts: dict[str, object]) -> str:
         "",
         (
             f"Made by `make accuracy` on {facts['date']}, version {facts['version']}, "
-            f"Python {facts['python']}, {facts['machine']}. Phantoms: seeds {first} to {last}, which nothing was tuned on. "
+            f"Python {facts['python']}, {facts['machine']}. "
+            f"Phantoms: seeds {first} to {last}, which nothing was tuned on. "
             "The same figures for machines: [accuracy.json](accuracy.json)."
         ),
         "",

@@ -30,9 +30,9 @@ def engine_for_post(options: RunOptions, file_of_study: Path | None) -> FindVert
 def engine_for_pre(options: RunOptions) -> FindVertebrae:
     """Return what finds the vertebrae of the pre-injection scan, which no label file covers."""
     if options.engine is Engine.TOTALSEGMENTATOR:
-        from cementct.pipeline.engines import segment_with_totalsegmentator
+        from cementct.segmentation.vertebrae.totalsegmentator import segment_vertebrae as ask_totalsegmentator
 
-        return segment_with_totalsegmentator
+        return ask_totalsegmentator
     from cementct.segmentation.vertebrae.embedded import segment_vertebrae
 
     return segment_vertebrae
