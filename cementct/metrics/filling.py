@@ -93,7 +93,8 @@ def measure_filling(
         return None
     box = grid.expand(lesion.box, 2.0)
     block = grid.crop(box)
-    holes = _in_box(lesion.fraction, lesion.box, box)
+    # Carrying a lesion over blurs its border, and a blurred rim outside the cement would read as unfilled.
+    holes = sharpened(_in_box(lesion.fraction, lesion.box, box), block)
     filled = sharpened(_own_cement(cement, number, box), block)
     rate = _rate(filled, holes, block)
     sd = _standard_deviation(filled, holes, block, lesion=lesion, registration=registration)

@@ -25,7 +25,7 @@ from cementct.segmentation.registration.surface import SurfaceMatch, measure_sur
 COARSE_SCALES_MM = (6.4, 3.2)
 FINE_SCALE_MM = 1.6
 # From 6.4 mm a start 10 mm and 16 degrees off is caught; at 1.6 mm known movements of real lumbar CT are
-# recovered to 0.02–0.08 mm (benchmarks/lesion_filling.py).
+# recovered to 0.02–0.08 mm.
 SEARCH_MARGIN_MM = 12.0
 # The post-injection scan is prepared this far around the expected place.
 RAISED_BODY_MM = 0.5
