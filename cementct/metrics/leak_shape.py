@@ -12,8 +12,8 @@ from cementct.core.grid import Grid
 
 # Within this distance of the midsagittal plane a leak is called midline, in millimetres (contract).
 MIDLINE_MM = 3.0
-# A slice shows a leak where a voxel is filled to this share at least: the blurred rim that a bright edge throws
-# onto the next slice stays below it unless cement reaches into that slice.
+# A slice shows a leak where a voxel is filled to this share at least: the blurred rim that a bright edge
+# throws onto the next slice stays below it unless cement reaches into that slice.
 SEEN_SHARE = 0.35
 # Cement in a vein is a cord 1-3 mm thick (clinical notes); the estimate from volume and length adds its blur.
 MAX_CORD_DIAMETER_MM = 3.6

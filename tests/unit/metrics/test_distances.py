@@ -37,11 +37,11 @@ def test_the_distance_to_the_posterior_wall_is_that_of_the_surfaces(
 ) -> None:
     found = distances(block((-5, 4, -5), (5, 16 - gap_mm, 5)), spacing_mm)
 
-    assert found.posterior_wall_mm == pytest.approx(gap_mm, abs=0.25)
+    assert found.posterior_wall_mm == pytest.approx(gap_mm, abs=0.55)
 
 
 def test_a_ball_is_as_far_from_the_wall_as_its_nearest_point() -> None:
-    assert distances(ball((0, 0, 0), 9)).posterior_wall_mm == pytest.approx(7.0, abs=0.25)
+    assert distances(ball((0, 0, 0), 9)).posterior_wall_mm == pytest.approx(7.0, abs=0.55)
 
 
 def test_cement_that_touches_the_wall_or_leaks_epidurally_is_at_no_distance() -> None:
