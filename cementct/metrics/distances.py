@@ -21,9 +21,9 @@ TOUCHES_WALL_MM = 0.3
 # The paper's rule: smaller portions are injected where cement is nearer than this to wall or foramen.
 NEAR_NEURAL_MM = 5.0
 # Share of a voxel from which on cement counts as reaching there. Distances go to the outermost fingers
-# between trabeculae, which are thinner than the blur and stay below half height: on simulated interdigitated cement
-# the half-height surface lies 0.9 mm too far from the wall on average, this one 0.4 mm; on smooth faces it
-# lies 0.3 mm too near.
+# between trabeculae, which are thinner than the blur and stay below half height: on simulated interdigitated
+# cement the half-height surface lies 0.9 mm too far from the wall on average, this one 0.5 mm; on smooth
+# faces it lies 0.3 mm too near.
 OUTLINE = 0.25
 # A voxel that is more than half cement lies inside its outline.
 HALF_HEIGHT = 0.5
