@@ -18,8 +18,8 @@ MAX_RESIDUAL_MM = 0.8
 RESIDUAL_PER_SLICE_MM = 0.15
 # Added to that per millimetre of the thicker slices.
 LEAST_SIMILARITY = 0.65
-# Correlation at 1.6 mm; 0.77 to 0.99 on phantoms and moved real CT. It does not tell neighbours apart (they reach
-# 0.54 to 0.94 at 3.2 mm): that is the matching's task. Chosen, not fitted.
+# Correlation at 1.6 mm; 0.77 to 0.99 on phantoms and moved real CT. It does not tell neighbours apart
+# (they reach 0.54 to 0.94 at 3.2 mm): that is the matching's task. Chosen, not fitted.
 LEAST_MATCHING_SHARE = 0.4
 # Share of readable surface points found again; a raised body and a new fracture take up to half of them away.
 LEAST_READABLE = 100
