@@ -123,7 +123,8 @@ def _ramp(sinogram: FloatArray, step_mm: float) -> FloatArray:
     rays = sinogram.shape[1]
     padded = 2 ** int(np.ceil(np.log2(2 * rays)))
     frequency = np.fft.rfftfreq(padded, step_mm)
-    window = np.cos(np.pi / 2 * frequency / frequency[-1]) ** 0.7
+    # The cosine of a right angle can round to just below zero.
+    window = np.maximum(np.cos(np.pi / 2 * frequency / frequency[-1]), 0.0) ** 0.7
     spectrum = np.fft.rfft(sinogram, padded, axis=1) * (frequency * window)[None, :, None]
     return as_floats(np.fft.irfft(spectrum, padded, axis=1)[:, :rays])
 
