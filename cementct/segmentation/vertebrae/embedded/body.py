@@ -18,10 +18,20 @@ from cementct.segmentation.vertebrae.embedded.side_wall import SideWall, find_si
 
 BLOCK_MARGIN_MM = 8.0
 # The block reaches this far beyond the middles of the two discs.
-TREATED_SHARE = 0.01
-# Of the block: about 1.5 ml of cement with its blur hides part of the walls.
+TREATED_SHARE = 0.03
+# Of the body: about 0.8 ml of cement with its blur hides part of the walls. Cement of the next vertebra, in
+# the same block, does not count.
+BODY_RADIUS_PER_DEPTH = 0.6
+BODY_HEIGHT_SHARE = 0.85
+# A cylinder of this radius (of the body's depth) and height (of the spacing) covers the body.
 FARTHEST_NEIGHBOUR = 3
 # Levels away: beyond them sizes differ too much.
+CLEAR_EDGE = 0.5
+# Gain of an edge of the side wall that says how large a cemented body is against its neighbours.
+LEAST_CLEAR_EDGES = 40
+# Fewer such edges (of about 1000) say nothing of the size.
+SIZE_AGAINST_NEIGHBOURS = (0.85, 1.18)
+# Radius of a body against the mean of its neighbours': neighbours differ by 5 %, across a cut end by more.
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,17 @@ class BodyOutline:
 
     @property
     def dense_share(self) -> float:
-        """Share of its surroundings that is hidden by cement or metal."""
-        return self.edges.dense_share
+        """Share of the body and its borders that is hidden by cement or metal."""
+        block = self.edges.block
+        left, back, up = np.meshgrid(block.left_mm, block.back_mm, block.up_mm, indexing="ij", sparse=True)
+        inside = np.hypot(left, back) <= BODY_RADIUS_PER_DEPTH * self.placed.depth_mm
+        inside = inside & (np.abs(up) <= BODY_HEIGHT_SHARE * self.placed.spacing_mm / 2)
+        return float(self.edges.dense[inside].mean()) if inside.any() else 0.0
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the scan ends before one of its discs."""
+        return self.placed.cut_above or self.placed.cut_below
 
     def contains(self, left_mm: FloatArray, back_mm: FloatArray, up_mm: FloatArray) -> BoolArray:
         """Tell which points lie within all surfaces."""
@@ -74,12 +93,13 @@ class BodyOutline:
 def outline_bodies(volume: Volume, placed: Sequence[PlacedVertebra]) -> list[BodyOutline]:
     """Return the outlines of all bodies; where cement hides one, its neighbours tell what to expect."""
     first = [_outline(volume, one) for one in placed]
-    sound = [n for n, outline in enumerate(first) if outline.dense_share < TREATED_SHARE]
+    dense = [outline.dense_share >= TREATED_SHARE for outline in first]
+    sound = [n for n, outline in enumerate(first) if not dense[n] and not outline.is_cut]
     outlines = []
     for number, outline in enumerate(first):
         near = sorted((n for n in sound if n != number), key=lambda n: abs(n - number))[:2]
         near = [n for n in near if abs(n - number) <= FARTHEST_NEIGHBOUR]
-        if outline.dense_share < TREATED_SHARE or not near:
+        if not dense[number] or not near:
             outlines.append(outline)
         else:
             outlines.append(_outline_by_neighbours(outline, [first[n] for n in near]))
@@ -112,9 +132,19 @@ def _outline_by_neighbours(own: BodyOutline, neighbours: list[BodyOutline]) -> B
                 -float(other.endplates.inferior_at(zero, middle)[0]) / other.placed.spacing_mm,
             )
         )
-    expected = replace(own.side_wall, radius_mm=np.mean(radii, axis=0))
+    usual_radius = np.mean(radii, axis=0) * _size_against(own.side_wall, np.mean(radii, axis=0))
+    expected = replace(own.side_wall, radius_mm=usual_radius)
     side = find_side_wall(own.edges, placed, own.posterior_wall, expected)
     superior, inferior = np.mean(shares, axis=0)
     usual = (float(superior), float(inferior))
     endplates = find_endplates(own.edges, placed, side, own.posterior_wall, usual)
     return replace(own, side_wall=side, endplates=endplates)
+
+
+def _size_against(own: SideWall, usual_mm: FloatArray) -> float:
+    """Return how large a body is against its neighbours, by the edges that cement leaves in view."""
+    clear = own.edge >= CLEAR_EDGE
+    if np.count_nonzero(clear) < LEAST_CLEAR_EDGES:
+        return 1.0
+    ratio = float(np.median(own.radius_mm[clear] / usual_mm[clear]))
+    return float(np.clip(ratio, *SIZE_AGAINST_NEIGHBOURS))

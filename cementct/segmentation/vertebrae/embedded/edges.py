@@ -45,11 +45,6 @@ class BlockEdges:
     smoothed: Float32Array
     dense: BoolArray
 
-    @property
-    def dense_share(self) -> float:
-        """Share of the block that is dense."""
-        return float(self.dense.mean())
-
 
 def prepare_edges(block: VertebraBlock) -> BlockEdges:
     """Return the block with what the search for surfaces needs."""
