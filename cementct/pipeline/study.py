@@ -89,6 +89,8 @@ def analyze_volumes(study: StudyInput, subject: Subject, origin: ReportOrigin, *
         input_sha256=origin.input_sha256,
     )
     flags = [*study.post.flags, *study.flags, *found.spine.flags, *found.cement.flags.get(0, ())]
+    if subject.pre is None and not subject.levels and len(found.treated) > 1:
+        flags.append(raise_flag(Flag.OLD_CEMENT_NOT_SEPARABLE))
     if remote and not any(flag.flag is Flag.REMOTE_DENSE_DEPOSIT for flag in flags):
         flags.append(raise_flag(Flag.REMOTE_DENSE_DEPOSIT))
     report = StudyReport(
