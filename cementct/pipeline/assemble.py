@@ -151,6 +151,9 @@ def _treated(vertebra: Vertebra, found: Structures, measured: Measurements) -> V
         *(measured.distances[number].flags if number in measured.distances else ()),
         *(lesion.flags if lesion else ()),
     ]
+    registration = found.before.registrations.get(number) if found.before else None
+    if found.before is not None and (registration is None or not registration.ok):
+        flags.append(raise_flag(Flag.REGISTRATION_FAILED))
     entry = _described(vertebra, found, measured, flags)
     volumes, distances = measured.volumes.get(number), measured.distances.get(number)
     entry = msgspec.structs.replace(
@@ -207,8 +210,6 @@ def _described(
 ) -> VertebraReport:
     """Return what is known of any vertebra, treated or not."""
     registration = found.before.registrations.get(vertebra.number) if found.before else None
-    if found.before is not None and (registration is None or not registration.ok):
-        flags = [*flags, raise_flag(Flag.REGISTRATION_FAILED)]
     heights = measured.heights.get(vertebra.number)
     return VertebraReport(
         level=vertebra.level,
