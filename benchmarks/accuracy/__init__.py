@@ -1,0 +1,1 @@
+"""Accuracy on cases that nothing was tuned on."""
