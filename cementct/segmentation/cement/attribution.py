@@ -20,6 +20,9 @@ FLOWED_ML = 1.2
 FLOWED_DEPTH = 0.45
 # … and is joined to the source through the disc, or lies at most this far from cement in it.
 JOINED_WITHIN_MM = 2.0
+# Cement this deep in the bone of a vertebra came from it; a cord along the wall shares voxels with the bone,
+# and labels are wrong by as much. A source without any so deep counts with all of its cement in bone.
+SOURCE_DEPTH_MM = 2.0
 # A vertebra with less cement in its bone than this was reached, not treated.
 LEAST_TREATED_ML = 0.08
 
@@ -56,13 +59,23 @@ def attribute(
     support = share > 0
     in_bone = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
     sources = _sources(scene, spine, around, share, in_bone=in_bone, treated=treated)
-    markers = np.where(support & in_bone & np.isin(around.owner, sources), around.owner, 0).astype(np.int32)
+    markers = _markers(around, support & in_bone, sources)
     if not markers.any():
         return Attribution(np.zeros(support.shape, dtype=np.uint16), (), ())
     labels = cc3d.connected_components(support, connectivity=26)
     flooded = _flooded(support, markers, labels)
     owner = _with_loose_pieces(scene, flooded, labels, sources)
     return Attribution(owner.astype(np.uint16), sources, _meeting(owner, labels))
+
+
+def _markers(around: Surroundings, cement_in_bone: BoolArray, sources: tuple[int, ...]) -> np.ndarray:
+    """Return the number of the source in the cement that lies deep in its bone."""
+    markers = np.zeros(cement_in_bone.shape, dtype=np.int32)
+    deep = around.bone_depth_mm > SOURCE_DEPTH_MM
+    for number in sources:
+        own = cement_in_bone & (around.owner == number)
+        markers[own & deep if (own & deep).any() else own] = number
+    return markers
 
 
 def _flooded(support: BoolArray, markers: np.ndarray, labels: np.ndarray) -> np.ndarray:

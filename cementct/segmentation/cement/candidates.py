@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.segmentation.cement.explained import explained_level
+from cementct.segmentation.cement.other_bone import find_other_bone
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -27,10 +28,8 @@ SURFACE_MM = 1.5
 SHARE_OF_NEIGHBOUR_IN_BONE = 0.20
 SHARE_OF_NEIGHBOUR_OUTSIDE = 0.12
 NEIGHBOUR_REACH_MM = 3.0
-# Bone and vessels away from the vertebrae: this bright and large, and fainter than cement on the whole.
-OTHER_STRUCTURE_ABOVE_HU = 170.0
-OTHER_STRUCTURE_FROM_ML = 1.5
-OTHER_STRUCTURE_MEAN_HU = 700.0
+# Where labels are poor, bone's edge is found this far outside them.
+POOR_LABELS_MM = 3.0
 
 
 @dataclass(frozen=True)
@@ -78,46 +77,23 @@ def find_candidates(
 
     excess = (scene.hu - around.expected_hu).astype(np.float32)
     depth = around.bone_depth_mm
-    other = _other_structures(scene, around)
+    other = find_other_bone(scene, around, seeds=seeds, excluded=excluded, bright_hu=bright_hu)
+    unlabelled = other.where & ~around.known & ~other.brighter
     soft = max(IN_SOFT_TISSUE_HU, SOFT_TISSUE_SIGMAS * scene.noise_hu)
     level = np.full(scene.hu.shape, soft, dtype=np.float32)
+    fringe = depth > -POOR_LABELS_MM
+    level[fringe] = np.maximum(soft, AT_SURFACE_SPREADS * around.spread_hu[fringe])
     surface = depth > -SURFACE_MM
     level[surface] = np.maximum(AT_SURFACE_HU, AT_SURFACE_SPREADS * around.spread_hu[surface])
     bone = depth > 0.0
     level[bone] = np.maximum(IN_BONE_HU, IN_BONE_SPREADS * around.spread_hu[bone])
     level = np.where(around.known, np.minimum(level, max(KNOWN_HU, soft)), level)
-    level = np.where(other, np.maximum(level, bright_hu - around.expected_hu), level)
+    level = np.maximum(level, np.where(unlabelled, np.inf, level))
+    explained = explained_level(scene, around, seeds=seeds, excluded=excluded)
+    level = np.maximum(level, explained - around.expected_hu)
     size = [2 * max(1, round(NEIGHBOUR_REACH_MM / s)) + 1 for s in scene.spacing_mm]
     brightest = ndimage.maximum_filter(np.where(seeds, excess, 0.0).astype(np.float32), size=size)
     relative = np.where(bone, SHARE_OF_NEIGHBOUR_IN_BONE, SHARE_OF_NEIGHBOUR_OUTSIDE) * brightest
     stands_out = ((excess > np.maximum(level, relative)) | seeds) & ~excluded & scene.measured
     labels, count = cc3d.connected_components(stands_out, connectivity=18, return_N=True)
-    return Candidates(np.asarray(labels, dtype=np.uint32), int(count), excess, other)
-
-
-def _other_structures(scene: Scene, around: Surroundings) -> BoolArray:
-    """Return ribs, other bones and contrast-filled vessels outside the vertebrae."""
-    import cc3d
-    from scipy import ndimage
-
-    outside = (around.bone_depth_mm < -1.0) & ~around.is_in(
-        Compartment.CANAL, Compartment.DISC, Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT
-    )
-    smooth = ndimage.gaussian_filter(scene.hu, [0.5 / s for s in scene.spacing_mm])
-    labels, count = cc3d.connected_components(
-        (smooth > OTHER_STRUCTURE_ABOVE_HU) & outside, connectivity=6, return_N=True
-    )
-    if count == 0:
-        return np.zeros(scene.hu.shape, dtype=np.bool_)
-    sizes = np.bincount(labels.ravel()) * scene.voxel_ml
-    sizes[0] = 0
-    large = np.flatnonzero(sizes >= OTHER_STRUCTURE_FROM_ML)
-    totals = np.bincount(labels.ravel(), weights=scene.hu.ravel())
-    counts = np.bincount(labels.ravel())
-    keep = [n for n in large if totals[n] / counts[n] < OTHER_STRUCTURE_MEAN_HU]
-    chosen = np.zeros(count + 1, dtype=np.bool_)
-    chosen[keep] = True
-    found = chosen[labels]
-    # Cortex lies at the rim of what was found; the blur outside it belongs to the structure as well.
-    reach = [2 * max(1, round(1.5 / s)) + 1 for s in scene.spacing_mm]
-    return np.asarray(ndimage.maximum_filter(found, size=reach)) & outside
+    return Candidates(np.asarray(labels, dtype=np.uint32), int(count), excess, other.where & ~around.known)

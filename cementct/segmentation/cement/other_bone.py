@@ -1,0 +1,147 @@
+"""Bone that the labels miss, and other dense structures: told from the image itself.
+
+Ribs, joints, processes and the rim of a body whose label is too small are as bright as dilute cement. They
+are thick structures of cortex and marrow, where a leak is a cord or a sheet, or a solid mass brighter than
+any bone of the same scan over the same width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Compartment
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.segmentation.cement.fields import within
+from cementct.segmentation.cement.scene import Scene
+from cementct.segmentation.cement.surroundings import Surroundings
+
+# Bone, marrow included, and vessels with contrast are brighter than this in a smoothed image.
+DENSE_ABOVE_HU = 170.0
+SMOOTH_MM = 0.5
+# Bone outside the labels starts this far from them; nearer lies the blur of labelled bone.
+OUTSIDE_LABELS_MM = 1.0
+# Cords and sheets of leaked cement are thinner than this, blur included; bone is thicker.
+THICK_MM = 4.0
+# Marrow may be fainter than that; a hole so large in a slice of bone is filled, the canal is larger.
+LARGEST_HOLE_MM2 = 120.0
+# Darker holes hold air.
+LEAST_MARROW_HU = -120.0
+# The cortex of a thick structure lies within this distance of its thick part.
+RIM_MM = 1.5
+# Smaller thick structures are not taken for bone.
+SMALLEST_ML = 0.3
+# Outside canal, discs and foramina whatever is so large is bone or a vessel, thick or not.
+LARGE_ML = 1.5
+# Over this width cement is solid, where bone holds marrow or ends.
+SOLID_SIGMA_MM = 1.5
+# How bright bone is in this scan is learned from what exceeds this, so far from cement; the percentile leaves
+# out the brightest, which may be leaks. Bounds: what bone reaches in any scan.
+LEARNED_ABOVE_HU = 300.0
+CLEAR_OF_DENSE_MM = 6.0
+BRIGHTEST_PERCENTILE = 99.8
+SOLID_PERCENTILE = 99.8
+FEWEST_VOXELS = 500
+BOUNDS_HU = (700.0, 1750.0)
+SOLID_BOUNDS_HU = (450.0, 1200.0)
+MARGIN = 1.08
+
+
+@dataclass(frozen=True)
+class OtherBone:
+    """Dense structures outside the labelled vertebrae that are no cement.
+
+    Attributes
+    ----------
+    where
+        Their voxels, shape of the scene.
+    brighter
+        Where the image is brighter than bone is anywhere in this scan, by itself or over the width of a solid
+        mass.
+    """
+
+    where: BoolArray
+    brighter: BoolArray
+
+
+def find_other_bone(
+    scene: Scene, around: Surroundings, *, seeds: BoolArray, excluded: BoolArray, bright_hu: float
+) -> OtherBone:
+    """Return thick dense structures outside the labelled bone.
+
+    Parameters
+    ----------
+    scene, around
+        The block of CT and its anatomy.
+    seeds
+        Cement beyond doubt.
+    excluded
+        Metal.
+    bright_hu
+        Level over which nothing in this scan is bone.
+    """
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(scene.hu, [SMOOTH_MM / s for s in scene.spacing_mm])
+    wide = ndimage.gaussian_filter(
+        np.minimum(scene.hu, bright_hu), [SOLID_SIGMA_MM / s for s in scene.spacing_mm]
+    )
+    brighter = _brighter_than_bone(scene, wide, dense=seeds | excluded, bright_hu=bright_hu)
+    outside = around.bone_depth_mm < -OUTSIDE_LABELS_MM
+    dense = (smooth > DENSE_ABOVE_HU) & outside & ~seeds & ~excluded & ~brighter
+    apart = dense & ~around.is_in(
+        Compartment.CANAL, Compartment.DISC, Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT
+    )
+    dense |= _marrow(scene, smooth, dense | brighter | ~outside) & outside
+    found = _at_least(_thick(scene, dense), SMALLEST_ML, scene.voxel_ml)
+    found |= _at_least(apart, LARGE_ML, scene.voxel_ml)
+    size = [2 * max(1, round(RIM_MM / s)) + 1 for s in scene.spacing_mm]
+    found = np.asarray(ndimage.maximum_filter(found, size=size))
+    return OtherBone(found & outside, brighter)
+
+
+def _at_least(where: BoolArray, volume_ml: float, voxel_ml: float) -> BoolArray:
+    """Return the connected components of at least so large a volume."""
+    import cc3d
+
+    labels, count = cc3d.connected_components(where, connectivity=6, return_N=True)
+    keep = np.bincount(labels.ravel(), minlength=count + 1) * voxel_ml >= volume_ml
+    keep[0] = False
+    return np.asarray(keep[labels])
+
+
+def _thick(scene: Scene, dense: BoolArray) -> BoolArray:
+    """Return what of a mask is at least `THICK_MM` wide along every axis."""
+    from scipy import ndimage
+
+    size = [max(1, round(THICK_MM / s)) for s in scene.spacing_mm]
+    size = [n + 1 - n % 2 for n in size]
+    return np.asarray(ndimage.maximum_filter(ndimage.minimum_filter(dense, size=size), size=size))
+
+
+def _marrow(scene: Scene, smooth: Float32Array, bone: BoolArray) -> BoolArray:
+    """Return the small holes of bone in each slice that are no brighter than soft tissue."""
+    from scipy import ndimage
+
+    found = np.zeros(bone.shape, dtype=np.bool_)
+    pixel_mm2 = scene.spacing_mm[1] * scene.spacing_mm[2]
+    for z, plane in enumerate(bone):
+        labels, count = ndimage.label(~plane)
+        small = np.bincount(labels.ravel(), minlength=count + 1) * pixel_mm2 <= LARGEST_HOLE_MM2
+        small[0] = False
+        found[z] = small[labels] & (smooth[z] > LEAST_MARROW_HU)
+    return found
+
+
+def _brighter_than_bone(scene: Scene, wide: Float32Array, *, dense: BoolArray, bright_hu: float) -> BoolArray:
+    """Return where the image exceeds what bone far from cement shows in this scan."""
+    clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
+    bone = clear & (scene.hu > LEARNED_ABOVE_HU) & (scene.hu < bright_hu)
+    if np.count_nonzero(bone) < FEWEST_VOXELS:
+        return np.asarray(scene.hu > bright_hu)
+    own = MARGIN * float(np.percentile(scene.hu[bone], BRIGHTEST_PERCENTILE))
+    solid = MARGIN * float(np.percentile(wide[bone], SOLID_PERCENTILE))
+    own = min(float(np.clip(own, *BOUNDS_HU)), bright_hu)
+    solid = float(np.clip(solid, *SOLID_BOUNDS_HU))
+    return np.asarray((scene.hu > own) | ((wide > solid) & (scene.hu > solid)))
