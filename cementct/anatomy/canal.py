@@ -20,6 +20,14 @@ GREATEST_OFFSET_BEHIND_MM = 48.0
 # Where a ring is broken in the mask, slices are looked at this thick (mm) after closing gaps of twice this
 # radius (mm); the first that shows a hole is used.
 RING_ATTEMPTS_MM = ((0.0, 0.0), (4.0, 0.0), (8.0, 1.0), (16.0, 1.0), (24.0, 2.0))
+# A ring whose middle lies farther than this from the canal that an engine saw is another hole (a foramen, a
+# gap between arches); one this much wider or narrower has bone missing or cement in it, mm.
+OTHER_HOLE_MM = 3.0
+OTHER_WIDTH_MM = 5.0
+# Where pedicles are, as shares of the body's height over its middle: they spring from its upper half.
+PEDICLE_SHARES = (-0.1, 0.4)
+# Of a canal that is in view at all, at least this cross-section shows, mm².
+LEAST_TUBE_MM2 = 40.0
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,42 @@ def _section(block: Block, rings: list[tuple[int, BoolArray]]) -> CanalSection:
 
 def _at_depth(hole: FloatArray, posterior_mm: FloatArray, behind: float) -> FloatArray:
     return np.asarray(hole[:, int(np.abs(posterior_mm - behind).argmin())])
+
+
+def section_of_tube(tube: Block, low_mm: float, high_mm: float) -> CanalSection | None:
+    """Return the section of a canal that an engine saw, at the height of the pedicles.
+
+    Parameters
+    ----------
+    tube
+        The canal around a vertebra, in its frame.
+    low_mm, high_mm
+        Superior coordinates of the body's faces.
+    """
+    middle, height = 0.5 * (low_mm + high_mm), high_mm - low_mm
+    bottom, top = (middle + share * height for share in PEDICLE_SHARES)
+    rows = (tube.superior_mm >= bottom) & (tube.superior_mm <= top)
+    if not rows.any():
+        return None
+    share = tube.bone[:, :, rows].mean(axis=2)
+    if float((share >= SURFACE).sum()) * tube.step_mm**2 < LEAST_TUBE_MM2:
+        return None
+    total = float(share.sum())
+    left = float((share.sum(axis=1) * tube.left_mm).sum() / total)
+    behind = float((share.sum(axis=0) * tube.posterior_mm).sum() / total)
+    across = tube.left_mm[_at_depth(share, tube.posterior_mm, behind) >= SURFACE]
+    if across.size == 0:
+        return None
+    return CanalSection(left, behind, float(across[0]), float(across[-1]), top, bottom)
+
+
+def agreed_canal(ring: CanalSection | None, tube: CanalSection | None) -> CanalSection | None:
+    """Return the ring of bone where the canal that an engine saw runs through it, else that canal."""
+    if ring is None or tube is None:
+        return ring or tube
+    apart = np.hypot(ring.left_mm - tube.left_mm, ring.posterior_mm - tube.posterior_mm)
+    wider = (ring.left_edge_mm - ring.right_edge_mm) - (tube.left_edge_mm - tube.right_edge_mm)
+    return ring if apart <= OTHER_HOLE_MM and abs(wider) <= OTHER_WIDTH_MM else tube
 
 
 def usual_canal(block: Block) -> CanalSection:

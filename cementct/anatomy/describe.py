@@ -20,7 +20,8 @@ from cementct.anatomy.outline import (
     recentred,
     refined_frame,
 )
-from cementct.anatomy.parts import clean_regions, thinned
+from cementct.anatomy.parts import clean_regions, thinned, thinning_steps
+from cementct.anatomy.pedicles import agreed_pedicles
 from cementct.anatomy.spaces import Neighbours
 from cementct.anatomy.view import cut_by_scan, with_body_in_view
 from cementct.anatomy.walls import LEAST_INTACT_SHARE
@@ -98,7 +99,7 @@ def replace_bodies(
     rebuilt_walls
         Whether the walls of these bodies count as rebuilt.
     """
-    bone = Bone(labels.vertebrae.labels, volume.grid)
+    bone = Bone(labels.vertebrae.labels, volume.grid, _canal_of(labels))
     vertebrae = []
     for vertebra in spine.vertebrae:
         body = bodies.get(vertebra.position)
@@ -122,6 +123,10 @@ def replace_bodies(
             )
         )
     return replace(spine, vertebrae=tuple(vertebrae), compartments=_compartments(volume, labels, vertebrae))
+
+
+def _canal_of(labels: SpineLabels) -> BoolArray | None:
+    return None if labels.canal is None else labels.canal.voxels
 
 
 def _order(labels: SpineLabels, regions: dict[int, Region]) -> tuple[list[int], bool]:
@@ -150,7 +155,9 @@ def _first_frames(labels: SpineLabels, order: Sequence[int]) -> dict[int, Frame]
     rough = rough_frames(vertebrae.grid, [regions[n] for n in order])
     frames = {n: labels.frames.get(n) or frame for n, frame in zip(order, rough, strict=True)}
     known = {n: frame for n, frame in frames.items() if frame is not None}
-    bone = Bone(vertebrae.labels, vertebrae.grid)
+    steps = thinning_steps(labels.vertebrae.grid, THINNED_SPACING_MM)
+    canal = None if labels.canal is None else labels.canal.voxels[steps]
+    bone = Bone(vertebrae.labels, vertebrae.grid, canal)
     given = clean_regions(bodies) if bodies is not None else {}
     outlines: dict[int, Outline] = {}
     moving = set(known)
@@ -171,7 +178,7 @@ def _first_frames(labels: SpineLabels, order: Sequence[int]) -> dict[int, Frame]
 
 def _measure(labels: SpineLabels, regions: dict[int, Region], frames: dict[int, Frame]) -> list[Outline]:
     """Measure every vertebra in its frame, then those without a ring of bone with their neighbours' help."""
-    bone = Bone(labels.vertebrae.labels, labels.vertebrae.grid)
+    bone = Bone(labels.vertebrae.labels, labels.vertebrae.grid, _canal_of(labels))
     bodies = clean_regions(labels.bodies) if labels.bodies is not None else {}
 
     def measure(number: int, expectation: Expectation | None) -> Outline:
@@ -196,7 +203,16 @@ def _measure(labels: SpineLabels, regions: dict[int, Region], frames: dict[int, 
             own = outlines[i].canal_depth_mm
             depth = None if own is None else own - deeper
             outlines[i] = measure(n, replace(expected, canal=None, canal_depth_mm=depth))
-    return [recentred(outline, bone.grid) for outline in outlines]
+    centred = [recentred(outline, bone.grid) for outline in outlines]
+    return centred if labels.canal is None else _with_agreed_pedicles(centred)
+
+
+def _with_agreed_pedicles(outlines: Sequence[Outline]) -> list[Outline]:
+    pairs = agreed_pedicles([(o.left_pedicle, o.right_pedicle) for o in outlines])
+    return [
+        replace(outline, left_pedicle=left, right_pedicle=right)
+        for outline, (left, right) in zip(outlines, pairs, strict=True)
+    ]
 
 
 def _beyond_neighbours_mm(outlines: Sequence[Outline], index: int) -> float | None:

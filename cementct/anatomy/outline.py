@@ -14,7 +14,13 @@ from cementct.anatomy.bodies import (
     rim_limit,
     within_outline,
 )
-from cementct.anatomy.canal import CanalSection, find_canal, usual_canal
+from cementct.anatomy.canal import (
+    CanalSection,
+    agreed_canal,
+    find_canal,
+    section_of_tube,
+    usual_canal,
+)
 from cementct.anatomy.endplates import face_normal, find_endplates
 from cementct.anatomy.fields import fit_surface, shifted
 from cementct.anatomy.model import HeightField, Pedicle
@@ -64,10 +70,20 @@ class Bone:
         Whole vertebrae, shape of the grid; any number but 0 is bone.
     grid
         The grid of the volume.
+    canal
+        The canal, shape of the grid, where an engine found it in the scan itself.
     """
 
     labels: LabelArray
     grid: Grid
+    canal: BoolArray | None = None
+
+    def canal_around(self, frame: Frame, *, step_mm: float) -> Block | None:
+        """Return the engine's canal around a vertebra, sampled in its frame; None where it gave none."""
+        if self.canal is None:
+            return None
+        box = box_of_extent(self.grid, frame, EXTENT)
+        return sample_block(self.canal[box.slices], box, self.grid, frame, extent=EXTENT, step_mm=step_mm)
 
     def around(self, frame: Frame, *, step_mm: float) -> Block:
         """Return all bone around a vertebra, sampled in its frame."""
@@ -169,7 +185,9 @@ def measure_outline(
     shown = whole if body is None else body
     low, high = _face_planes(sample_region(shown, bone.grid, frame, extent=MIDDLE, step_mm=step_mm))
     around = _between_faces(bone.around(frame, step_mm=step_mm), low, high)
-    canal = find_canal(around) or expected.canal or usual_canal(around)
+    tube = bone.canal_around(frame, step_mm=step_mm)
+    shown_by_scan = None if tube is None else section_of_tube(tube, low[0], high[0])
+    canal = agreed_canal(find_canal(around), shown_by_scan) or expected.canal or usual_canal(around)
     facing = around if body is None else sample_region(body, bone.grid, frame, extent=EXTENT, step_mm=step_mm)
     middle = wall_in_middle(facing, canal)
     if middle is None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage
 
+from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Region
 
 # A separate piece under this share of a vertebra's largest piece is a crumb of the labelling.
@@ -38,9 +39,14 @@ def _without_crumbs(region: Region) -> Region:
 
 def thinned(labels: LabelMap, spacing_mm: float) -> LabelMap:
     """Return every so manieth voxel of a label map, as far apart as `spacing_mm` allows."""
-    steps = [max(1, int(spacing_mm // s)) for s in labels.grid.spacing_mm]
-    z, y, x = (slice(None, None, step) for step in steps)
+    z, y, x = thinning_steps(labels.grid, spacing_mm)
     part = labels.labels[z, y, x]
-    a, b, c = (s * step for s, step in zip(labels.grid.spacing_mm, steps, strict=True))
+    a, b, c = (s * step.step for s, step in zip(labels.grid.spacing_mm, (z, y, x), strict=True))
     grid = replace(labels.grid, shape=(part.shape[0], part.shape[1], part.shape[2]), spacing_mm=(a, b, c))
     return LabelMap(part, grid)
+
+
+def thinning_steps(grid: Grid, spacing_mm: float) -> tuple[slice, slice, slice]:
+    """Return every so manieth voxel along z, y, x, as far apart as `spacing_mm` allows."""
+    z, y, x = (slice(None, None, max(1, int(spacing_mm // s))) for s in grid.spacing_mm)
+    return z, y, x

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
@@ -25,6 +27,13 @@ PROCESS_HEIGHT_SHARE = 0.6
 GREATEST_WIDTH_MM = 22.0
 # A pedicle's medial border lies within this of the canal's edge as the hole shows it, mm.
 NEAR_CANAL_EDGE_MM = 7.0
+# Nor does it stand this far within the canal: what does is a lamina, mm.
+WITHIN_CANAL_MM = 4.0
+# Pedicles of this many levels up and down, both sides, say what a pedicle is like; a border farther than this
+# from their median, mm, is a rib's, a process's or a gap's in the labels.
+AGREEING_LEVELS = 2
+LEAST_AGREEING = 4
+FAR_FROM_AGREED_MM = 3.0
 
 
 def find_pedicles(block: Block, canal: CanalSection, wall_mm: float) -> tuple[Pedicle | None, Pedicle | None]:
@@ -43,6 +52,46 @@ def find_pedicles(block: Block, canal: CanalSection, wall_mm: float) -> tuple[Pe
     outward = (left > 0, left < 0)
     found = [_narrowest(block, canal, wall_mm, side) for side in outward]
     return found[0], found[1]
+
+
+def agreed_pedicles(
+    pairs: Sequence[tuple[Pedicle | None, Pedicle | None]],
+) -> list[tuple[Pedicle | None, Pedicle | None]]:
+    """Return left and right pedicles with borders that their neighbours contradict moved to the usual place.
+
+    For labels that an engine drew from the scan: ribs and processes that stick to a pedicle, and gaps where
+    its cortex is thin, are seldom the same two levels on.
+    """
+    borders = np.array([[_outward(p, sign) for p, sign in zip(pair, (1, -1), strict=True)] for pair in pairs])
+    agreed: list[tuple[Pedicle | None, Pedicle | None]] = []
+    for level, pair in enumerate(pairs):
+        near = borders[max(0, level - AGREEING_LEVELS) : level + AGREEING_LEVELS + 1].reshape(-1, 4)
+        near = near[np.isfinite(near[:, 0])]
+        usual = np.median(near, axis=0) if len(near) >= LEAST_AGREEING else None
+        left, right = (
+            p if p is None or usual is None else _moved(p, sign, usual)
+            for p, sign in zip(pair, (1, -1), strict=True)
+        )
+        agreed.append((left, right))
+    return agreed
+
+
+def _outward(pedicle: Pedicle | None, sign: int) -> tuple[float, float, float, float]:
+    """Return medial border outwards from the middle, width, upper and lower border."""
+    if pedicle is None:
+        return (np.nan, np.nan, np.nan, np.nan)
+    width = sign * (pedicle.lateral_mm - pedicle.medial_mm)
+    return sign * pedicle.medial_mm, width, pedicle.superior_mm, pedicle.inferior_mm
+
+
+def _moved(pedicle: Pedicle, sign: int, usual: FloatArray) -> Pedicle:
+    own = np.array(_outward(pedicle, sign))
+    medial, width, high, low = (
+        float(v) for v in np.where(np.abs(own - usual) > FAR_FROM_AGREED_MM, usual, own)
+    )
+    return Pedicle(
+        medial_mm=sign * medial, lateral_mm=sign * (medial + width), superior_mm=high, inferior_mm=low
+    )
 
 
 def _narrowest(
@@ -80,7 +129,9 @@ def _beside_canal(block: Block, canal: CanalSection, section: Float32Array) -> F
     rows = np.flatnonzero((labels == number).any(axis=1))
     near = np.abs(block.left_mm[rows] - canal.left_mm).min()
     half_width = max(canal.left_edge_mm - canal.left_mm, canal.left_mm - canal.right_edge_mm)
-    if near > half_width + NEAR_CANAL_EDGE_MM:
+    side = float(np.sign(np.median(block.left_mm[rows]) - canal.left_mm))
+    edge_mm = canal.left_edge_mm - canal.left_mm if side > 0 else canal.left_mm - canal.right_edge_mm
+    if near > half_width + NEAR_CANAL_EDGE_MM or near < edge_mm - WITHIN_CANAL_MM:
         return None
     around = ndimage.binary_dilation(labels == number)
     return np.where(around, section, 0.0).astype(np.float32)

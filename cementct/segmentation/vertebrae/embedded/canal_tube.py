@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, FloatArray, as_floats
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
 from cementct.core.grid import Grid
 from cementct.segmentation.vertebrae.embedded.straighten import CanalCurve, StraightSpine
 from cementct.segmentation.vertebrae.embedded.surfaces import find_surface
@@ -22,6 +22,10 @@ STEP_COST = 0.35
 JUMP_COST = 1.0
 STRONG_RISE_HU = 220.0
 BRIGHTEST_HU = 400.0
+CEMENT_HU = 900.0
+CEMENT_REACH_MM = 3
+# Walls next to what is this dense are not looked for: cement in the canal has edges of its own, which would
+# draw the canal in to one side of it.
 FINE_MM = 0.4
 # Sampling of the tube when it is drawn: finer than half a thin slice.
 
@@ -57,17 +61,20 @@ def outline_canal(spine: StraightSpine) -> CanalTube:
     along = np.arange(0, spine.length, STEP_MM)
     near = np.clip(spine.hu[:, 38:86, 16:66], -50, BRIGHTEST_HU)
     smoothed = ndimage.gaussian_filter(near, (2.0, 0.7, 0.7))
+    dense = ndimage.gaussian_filter(spine.hu[:, 38:86, 16:66], 0.7) > CEMENT_HU
+    plain = ~ndimage.maximum_filter(dense, 2 * CEMENT_REACH_MM + 1)
     angle = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
 
-    def at(shift_mm: float) -> FloatArray:
+    def at(shift_mm: float, values: Float32Array) -> FloatArray:
         radius = RADII_MM + shift_mm
         back = np.cos(angle)[:, None] * radius - spine.back_mm[38]
         left = np.sin(angle)[:, None] * radius - spine.left_mm[16]
         index = np.broadcast_arrays(along[:, None, None].astype(float), back, left)
-        return np.asarray(ndimage.map_coordinates(smoothed, index, order=1, mode="nearest"))
+        return np.asarray(ndimage.map_coordinates(values, index, order=1, mode="nearest"))
 
-    rise = np.clip((at(1.0) - at(-1.0)) / STRONG_RISE_HU, 0, 1)
-    inside_bone = np.maximum.accumulate(np.clip((at(0.0) - 200) / 200, 0, 1), axis=2)
+    trust = at(0.0, plain.astype(np.float32))
+    rise = np.clip((at(1.0, smoothed) - at(-1.0, smoothed)) / STRONG_RISE_HU, 0, 1) * trust
+    inside_bone = np.maximum.accumulate(np.clip((at(0.0, smoothed) - 200) / 200, 0, 1) * trust, axis=2)
     cost = PRIOR_PER_MM2 * (RADII_MM - USUAL_MM) ** 2 - rise + 1.2 * inside_bone
     place = find_surface(
         np.ascontiguousarray(np.moveaxis(cost, 0, 1), dtype=np.float32),

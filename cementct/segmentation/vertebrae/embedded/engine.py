@@ -68,11 +68,12 @@ def segment_vertebrae(volume: Volume) -> SpineLabels:
     outlines = outline_bodies(volume, placed)
     bodies, outlines = _drawn(volume.grid, outlines)
     numbers = range(1, len(outlines) + 1)
+    canal = _canal(volume, found)
     return SpineLabels(
-        vertebrae=LabelMap(add_posterior_elements(volume, outlines, bodies), volume.grid),
+        vertebrae=LabelMap(add_posterior_elements(volume, outlines, bodies, canal.voxels), volume.grid),
         bodies=LabelMap(bodies, volume.grid),
         frames={n: frame_of(volume.grid, o) for n, o in zip(numbers, outlines, strict=True)},
-        canal=_canal(volume, found),
+        canal=canal,
         sacrum=Mask(draw_sacrum(volume, found.spine, lowest_disc), volume.grid) if on_sacrum else None,
         rib_bearing=find_rib_bearing(volume, found.spine, [o.placed for o in outlines]),
         last_above_sacrum=len(outlines) if on_sacrum and outlines else None,

@@ -28,16 +28,39 @@ ASIDE_MM = (0.0, 50.0, 2.5)
 # body), towards the back from the middle of the canal, and to either side of the midline.
 LEAST_SHARE = 0.25
 # Bone that fewer than this share of vertebrae have there is rib, or the next vertebra's.
+FRINGE_SHARE = 0.08
+# The same behind the middle of the canal, where no rib lies: facets and processes differ from one vertebra to
+# the next more than pedicles do.
+DENSE_SHARE = 0.55
+# The same for what is as dense as cement, and for its blur: cement in a pedicle is within the vertebra,
+# cement in a foramen or behind the lamina is not bone.
+CEMENT_HU = 900.0
+CEMENT_SMOOTHING_MM = 1.0
+LEAST_CEMENT_MM3 = 4.0
+CEMENT_REACH_MM = 2.0
+# What stays brighter than this after smoothing, in pieces of this size, is thicker than cortex: cement or
+# metal; their blur reaches so far.
+CANAL_EDGE_MM = 1.0
+# The canal's outline is this good.
 BONE_HU = 150.0
 # Between muscle (60 HU) and thin cortex as slices of 1 to 3 mm show it.
+SPARSE_BONE_HU = 100.0
+SURE_SHARE = 0.6
+# Where at least this share of vertebrae has bone, sparse marrow of a pedicle and cortex thinned by thick
+# slices count as well.
 CLOSING_MM = 1.6
 # Marrow of processes is enclosed by cortex: gaps up to twice this are filled.
 LUMBAR_SPACING_MM = (24.0, 32.0)
 # Spacing over which the thoracic atlas gives way to the lumbar one.
 
 
-def add_posterior_elements(volume: Volume, outlines: Sequence[BodyOutline], bodies: LabelBytes) -> LabelBytes:
-    """Return whole vertebrae: the bodies and the bone behind them under the same numbers."""
+def add_posterior_elements(
+    volume: Volume, outlines: Sequence[BodyOutline], bodies: LabelBytes, canal: BoolArray
+) -> LabelBytes:
+    """Return whole vertebrae: the bodies and the bone behind them under the same numbers.
+
+    What lies well within the `canal` is no bone, however dense, nor is cement at its edge.
+    """
     grid = volume.grid
     whole = bodies.copy()
     if not outlines:
@@ -46,7 +69,10 @@ def add_posterior_elements(volume: Volume, outlines: Sequence[BodyOutline], bodi
     region = boxes[0]
     for box in boxes[1:]:
         region = region.union(box)
-    bone = _bone(volume, region) & (bodies[region.slices] == 0)
+    in_canal = canal[region.slices]
+    free = (bodies[region.slices] == 0) & ~_core(in_canal, grid)
+    certain = _bone(volume, region) & free
+    bone = certain | ((volume.hu[region.slices] > SPARSE_BONE_HU) & free)
     share = np.zeros(region.shape, dtype=np.uint8)
     owner = np.zeros(region.shape, dtype=np.uint8)
     for number, (outline, box) in enumerate(zip(outlines, boxes, strict=True), start=1):
@@ -55,12 +81,16 @@ def add_posterior_elements(volume: Volume, outlines: Sequence[BodyOutline], bodi
         likely = _looked_up(outline, left, back, up)
         behind = back > outline.posterior_wall.at(left, up)
         likely[~behind] = 0
+        fringe = (likely >= FRINGE_SHARE * 255) & (back > outline.placed.canal_back_mm)
+        likely = np.where(fringe, np.maximum(likely, np.uint8(LEAST_SHARE * 255 + 1)), likely)
+        likely[~certain[part][bone[part]] & (likely < SURE_SHARE * 255)] = 0
         now, owned = share[part][bone[part]], owner[part][bone[part]]
         better = likely > now
         now[better], owned[better] = likely[better], number
         share[part][bone[part]] = now
         owner[part][bone[part]] = owned
     owner[share < LEAST_SHARE * 255] = 0
+    owner[_near_cement(volume, region) & (in_canal | (share < DENSE_SHARE * 255))] = 0
     part_of_whole = whole[region.slices]
     part_of_whole[owner > 0] = owner[owner > 0]
     return _largest_pieces(whole, region, len(outlines))
@@ -89,6 +119,31 @@ def _bone(volume: Volume, box: Box) -> BoolArray:
     size = tuple(int(n) for n in 2 * reach + 1)
     grown = ndimage.maximum_filter(bone.view(np.uint8), size=size)
     return np.asarray(ndimage.minimum_filter(grown, size=size), dtype=np.bool_)
+
+
+def _core(canal: BoolArray, grid: Grid) -> BoolArray:
+    """Return the canal without its outermost millimetre, which may be the wall's."""
+    from scipy import ndimage
+
+    reach = [2 * max(1, round(CANAL_EDGE_MM / s)) + 1 for s in grid.spacing_mm[1:]]
+    return np.asarray(ndimage.minimum_filter(canal, size=(1, *reach)), dtype=np.bool_)
+
+
+def _near_cement(volume: Volume, box: Box) -> BoolArray:
+    """Tell what within a box is as dense as cement, or blurred by it."""
+    import cc3d
+    from scipy import ndimage
+
+    hu = volume.hu[box.slices].astype(np.float32)
+    if not (hu > CEMENT_HU).any():
+        return np.zeros(hu.shape, dtype=np.bool_)
+    width = [CEMENT_SMOOTHING_MM / s for s in volume.grid.spacing_mm]
+    dense = ndimage.gaussian_filter(hu, width, truncate=2.0) > CEMENT_HU
+    pieces = cc3d.connected_components(dense, connectivity=6)
+    large = np.bincount(pieces.ravel()) * volume.grid.voxel_ml * 1000.0 >= LEAST_CEMENT_MM3
+    large[0] = False
+    reach = [2 * round(CEMENT_REACH_MM / s) + 1 for s in volume.grid.spacing_mm]
+    return np.asarray(ndimage.maximum_filter(large[pieces], reach), dtype=np.bool_)
 
 
 def _looked_up(outline: BodyOutline, left: FloatArray, back: FloatArray, up: FloatArray) -> LabelBytes:
