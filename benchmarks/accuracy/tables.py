@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from benchmarks.accuracy.scoring import LEAK_TYPES, Score
+from benchmarks.accuracy.untouched import Untouched, render_untouched
 
 FAMILIES = {"implant": "Implants in real CT", "phantom": "Phantoms"}
 
 
-def render(scores: Sequence[Score], facts: dict[str, object]) -> str:
+def render(scores: Sequence[Score], untouched: list[Untouched], facts: dict[str, object]) -> str:
     """Return docs/accuracy.md."""
     first = int(str(facts["first_seed"]))
     last = first + int(str(facts["phantoms"])) - 1
@@ -38,6 +39,8 @@ def render(scores: Sequence[Score], facts: dict[str, object]) -> str:
     implants = [s for s in scores if s.case.startswith("implant")]
     if implants:
         lines += ["", "## Every implant, truth beside result", "", *_each(implants)]
+    if untouched:
+        lines += ["", "## Real CT without cement, embedded engine", "", *render_untouched(untouched)]
     return "\n".join(lines) + "\n"
 
 
