@@ -24,6 +24,9 @@ FEWEST_PAIRS = 40
 LOWEST_SHARE = 0.10
 # No cement is denser: 30 % BaSO4 or 45 % ZrO2 at 60 keV. [clinical.md, calc]
 DENSEST_CEMENT_HU = 7000.0
+# A plateau of more than twice the clip would have its half height, and with it its border, out of sight: a
+# little below that the search for it ends, whatever the edges say.
+MOST_OVER_CLIP = 1.9
 # In-plane sharpness of body CT kernels as a Gaussian's standard deviation: bounds and steps of the search.
 SIGMAS_MM = np.geomspace(0.22, 1.3, 30)
 # Errors of direction, curvature and background, as a share of the intensity.
@@ -95,7 +98,8 @@ def fit_edges(
     rise = plateau_hu - background
     rises = np.array([rise])
     if clipped:
-        rises = np.geomspace(rise, DENSEST_CEMENT_HU - background, 28)
+        densest = min(DENSEST_CEMENT_HU, MOST_OVER_CLIP * plateau_hu)
+        rises = np.geomspace(rise, densest - background, 28)
     cost = np.array([[_misfit(pairs, r, s, scene.noise_hu) for s in SIGMAS_MM] for r in rises])
     weight = np.exp(-(cost - cost.min()) * len(pairs.step_mm) / PAIRS_PER_OBSERVATION)
     weight /= weight.sum()

@@ -38,7 +38,7 @@ FAINTEST_CEMENT_HU = 840.0
 NEW_FROM_HU = 300.0
 ORDINARY_BONE_HU = 150.0
 SHARE_WITH_EARLIER = 0.3
-# Share of a faint mass that has to lie deeper in the bone than cortex does.
+# Share of the middle of a faint mass that has to lie deeper in the bone than cortex does.
 SHARE_OFF_SURFACE = 0.5
 CORTEX_MM = 2.0
 
@@ -140,7 +140,7 @@ def _find_faint(
             too_dull = not compared and float(smooth[middle].mean()) < FAINTEST_CEMENT_HU
             if depth.max() < FAINT_DEPTH_MM or too_dull:
                 continue
-            off_surface = float(np.mean(around.bone_depth_mm[where] > CORTEX_MM))
+            off_surface = float(np.mean(around.bone_depth_mm[middle] > CORTEX_MM))
             if (compared or off_surface >= SHARE_OFF_SURFACE) and not any(
                 (where & other).any() for other in found
             ):
