@@ -286,6 +286,8 @@ def _style(*, json_log: bool, quiet: bool) -> ProgressStyle:
 @contextmanager
 def _errors_in_words(*, debug: bool) -> Iterator[None]:
     """Turn what goes wrong into one line on standard error and the contract's exit status."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"  # reaches the children of a batch
     try:
         yield
     except KeyboardInterrupt:
@@ -301,7 +303,7 @@ def _errors_in_words(*, debug: bool) -> Iterator[None]:
         _complain(str(error))
         raise typer.Exit(ExitStatus.INTERNAL_ERROR) from None
     except Exception as error:  # noqa: BLE001 - the last resort: a user sees one line, not a traceback
-        if debug or os.environ.get(DEBUG_VARIABLE):
+        if os.environ.get(DEBUG_VARIABLE):
             traceback.print_exc()
         _complain(f"{describe_internal_error(error)}; run again with --debug for the traceback")
         raise typer.Exit(ExitStatus.INTERNAL_ERROR) from None

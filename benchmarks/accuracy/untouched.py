@@ -62,7 +62,7 @@ def look_at_untouched() -> list[Untouched]:
 def render_untouched(results: list[Untouched]) -> list[str]:
     """Return the table."""
     lines = [
-        "| scan | vertebrae found | whole ones: found / in mask | wrong names | invented | cement found, ml |",
+        "| scan | found | whole ones: found / in mask | wrong names | invented | cement found, ml |",
         "|---|---|---|---|---|---|",
     ]
     for r in results:
