@@ -179,12 +179,13 @@ def _is_calcification(
 
 
 def _at_edge(scene: Scene, block: tuple[slice, ...], where: BoolArray) -> bool:
-    """Tell whether a piece reaches the scene's first or last voxels or unmeasured ones."""
+    """Tell whether a piece reaches the volume's first or last voxels or unmeasured ones."""
     from scipy import ndimage
 
     for axis, cut in enumerate(block):
         lines: BoolArray = np.asarray(where.any(axis=tuple(a for a in range(3) if a != axis)), dtype=np.bool_)
-        if (cut.start == 0 and lines[0]) or (cut.stop == scene.hu.shape[axis] and lines[-1]):
+        first, last = cut.start + scene.box.start[axis], cut.stop + scene.box.start[axis]
+        if (first == 0 and lines[0]) or (last == scene.scanned[axis] and lines[-1]):
             return True
     beside: BoolArray = np.asarray(ndimage.binary_dilation(where), dtype=np.bool_)
     return bool((beside & ~scene.measured[block]).any())

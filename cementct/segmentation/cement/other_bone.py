@@ -23,7 +23,7 @@ SMOOTH_MM = 0.5
 # Bone outside the labels starts this far from them; nearer lies the blur of labelled bone.
 OUTSIDE_LABELS_MM = 1.0
 # Cords and sheets of leaked cement are thinner than this, blur included; bone is thicker.
-THICK_MM = 4.0
+THICK_MM = 3.0
 # Marrow may be fainter than that; a hole so large in a slice of bone is filled, the canal is larger.
 LARGEST_HOLE_MM2 = 120.0
 # Darker holes hold air.
@@ -31,7 +31,7 @@ LEAST_MARROW_HU = -120.0
 # The cortex of a thick structure lies within this distance of its thick part.
 RIM_MM = 1.5
 # Smaller thick structures are not taken for bone.
-SMALLEST_ML = 0.3
+SMALLEST_ML = 0.25
 # Outside canal, discs and foramina whatever is so large is bone or a vessel, thick or not.
 LARGE_ML = 1.5
 # Over this width cement is solid, where bone holds marrow or ends.

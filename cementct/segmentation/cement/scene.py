@@ -77,6 +77,8 @@ class Scene:
         The highest number the image can hold, or None where nothing is cut off.
     resolution
         Width of a point's image.
+    scanned
+        Shape of the whole volume.
     """
 
     box: Box
@@ -86,6 +88,7 @@ class Scene:
     noise_hu: float
     clip_hu: float | None
     resolution: Resolution
+    scanned: tuple[int, int, int]
 
     @property
     def spacing_mm(self) -> Triple:
@@ -115,6 +118,7 @@ class Scene:
             self.noise_hu,
             self.clip_hu,
             self.resolution,
+            self.scanned,
         )
 
 
@@ -125,7 +129,14 @@ def view_scene(volume: Volume, box: Box) -> Scene:
     hu = np.where(measured, raw, -1000).astype(np.float32)
     grid = volume.grid.crop(box)
     return Scene(
-        box, grid, hu, measured, measure_noise(hu), find_clip(volume.hu), usual_resolution(grid.spacing_mm)
+        box,
+        grid,
+        hu,
+        measured,
+        measure_noise(hu),
+        find_clip(volume.hu),
+        usual_resolution(grid.spacing_mm),
+        volume.grid.shape,
     )
 
 
