@@ -18,7 +18,7 @@ from cementct.segmentation.vertebrae.embedded.confidence import measure_confiden
 from cementct.segmentation.vertebrae.embedded.levels import Levels, find_levels
 from cementct.segmentation.vertebrae.embedded.place import place_vertebrae
 from cementct.segmentation.vertebrae.embedded.posterior_elements import add_posterior_elements
-from cementct.segmentation.vertebrae.embedded.rasterize import draw_bodies
+from cementct.segmentation.vertebrae.embedded.rasterize import block_box, draw_bodies
 from cementct.segmentation.vertebrae.embedded.ribs import find_rib_bearing
 from cementct.segmentation.vertebrae.embedded.sacrum import Below, draw_sacrum, judge_below
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine, sample_along, straighten
@@ -86,8 +86,11 @@ def _drawn(
 ) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], list[BodyOutline]]:
     """Return the label array of the bodies, slivers left out, and the outlines that stand in it."""
     labels = draw_bodies(grid, outlines)
-    counts = np.bincount(labels.ravel(), minlength=len(outlines) + 1)
-    volume_ml = counts[1:] * grid.voxel_ml
+    counts = [
+        np.count_nonzero(labels[block_box(grid, outline).slices] == number)
+        for number, outline in enumerate(outlines, start=1)
+    ]
+    volume_ml = np.asarray(counts) * grid.voxel_ml
     least_ml = max(LEAST_BODY_ML, LEAST_BODY_SHARE * float(np.median(volume_ml)))
     kept = [n for n, size_ml in enumerate(volume_ml, start=1) if size_ml >= least_ml]
     if len(kept) == len(outlines):

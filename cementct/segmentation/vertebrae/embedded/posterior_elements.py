@@ -13,11 +13,11 @@ from importlib.resources import files
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, FloatArray, as_floats
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
 from cementct.core.grid import Box, Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
-from cementct.segmentation.vertebrae.embedded.rasterize import local_coordinates
+from cementct.segmentation.vertebrae.embedded.rasterize import local_coordinates_at
 
 LabelBytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -28,14 +28,19 @@ ASIDE_MM = (0.0, 50.0, 2.5)
 # body), towards the back from the middle of the canal, and to either side of the midline.
 LEAST_SHARE = 0.25
 # Bone that fewer than this share of vertebrae have there is rib, or the next vertebra's.
-FRINGE_SHARE = 0.08
-# The same behind the middle of the canal, where no rib lies: facets and processes differ from one vertebra to
-# the next more than pedicles do.
+FRINGE_SHARE = 0.06
+FRINGE_SPACING_MM = (21.0, 25.0)
+FRINGE_FROM_MM = (0.0, -3.0)
+# The same behind the middle of a thoracic canal, and from just in front of it where spacings are those of T11
+# and below, where no rib's head lies: facets and processes differ more from one vertebra to the next than
+# pedicles do.
 DENSE_SHARE = 0.55
 # The same for what is as dense as cement, and for its blur: cement in a pedicle is within the vertebra,
 # cement in a foramen or behind the lamina is not bone.
 CEMENT_HU = 900.0
 CEMENT_SMOOTHING_MM = 1.0
+BRIGHTER_THAN_CORTEX_HU = 1300.0
+# Facets and laminae are as thick and dense as faint cement: there only what exceeds the second counts.
 LEAST_CEMENT_MM3 = 4.0
 CEMENT_REACH_MM = 2.0
 # What stays brighter than this after smoothing, in pieces of this size, is thicker than cortex: cement or
@@ -73,27 +78,39 @@ def add_posterior_elements(
     free = (bodies[region.slices] == 0) & ~_core(in_canal, grid)
     certain = _bone(volume, region) & free
     bone = certain | ((volume.hu[region.slices] > SPARSE_BONE_HU) & free)
-    share = np.zeros(region.shape, dtype=np.uint8)
-    owner = np.zeros(region.shape, dtype=np.uint8)
-    for number, (outline, box) in enumerate(zip(outlines, boxes, strict=True), start=1):
-        part = box.within(region)
-        left, back, up = (c[bone[part]] for c in local_coordinates(grid, box, outline))
-        likely = _looked_up(outline, left, back, up)
-        behind = back > outline.posterior_wall.at(left, up)
-        likely[~behind] = 0
-        fringe = (likely >= FRINGE_SHARE * 255) & (back > outline.placed.canal_back_mm)
-        likely = np.where(fringe, np.maximum(likely, np.uint8(LEAST_SHARE * 255 + 1)), likely)
-        likely[~certain[part][bone[part]] & (likely < SURE_SHARE * 255)] = 0
-        now, owned = share[part][bone[part]], owner[part][bone[part]]
-        better = likely > now
-        now[better], owned[better] = likely[better], number
-        share[part][bone[part]] = now
-        owner[part][bone[part]] = owned
+    share, owner, facets = _shared_out(grid, outlines, region, bone, certain)
     owner[share < LEAST_SHARE * 255] = 0
-    owner[_near_cement(volume, region) & (in_canal | (share < DENSE_SHARE * 255))] = 0
+    limit_hu = np.where(facets & ~in_canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU).astype(np.float32)
+    owner[_near_cement(volume, region, limit_hu) & (in_canal | (share < DENSE_SHARE * 255))] = 0
     part_of_whole = whole[region.slices]
     part_of_whole[owner > 0] = owner[owner > 0]
     return _largest_pieces(whole, region, len(outlines))
+
+
+def _shared_out(
+    grid: Grid, outlines: Sequence[BodyOutline], region: Box, bone: BoolArray, certain: BoolArray
+) -> tuple[LabelBytes, LabelBytes, BoolArray]:
+    """Return for bone in a region how often it is its owner's, the owner, and what lies where facets are."""
+    share = np.zeros(region.shape, dtype=np.uint8)
+    owner = np.zeros(region.shape, dtype=np.uint8)
+    facets = np.zeros(region.shape, dtype=np.bool_)
+    for number, outline in enumerate(outlines, start=1):
+        box = _reach(grid, outline)
+        part = box.within(region)
+        some = np.nonzero(bone[part])
+        left, back, up = local_coordinates_at(grid, box, outline, some)
+        likely = _looked_up(outline, left, back, up)
+        likely[back <= outline.posterior_wall.at(left, up)] = 0
+        from_mm = float(np.interp(outline.placed.spacing_mm, FRINGE_SPACING_MM, FRINGE_FROM_MM))
+        behind = back > outline.placed.canal_back_mm + from_mm
+        facets[part][some] |= behind & (likely > 0)
+        fringe = behind & (likely >= FRINGE_SHARE * 255) & (likely < LEAST_SHARE * 255)
+        likely[fringe] = np.uint8(LEAST_SHARE * 255 + 1)
+        likely[~certain[part][some] & (likely < SURE_SHARE * 255)] = 0
+        better = likely > share[part][some]
+        taken = tuple(axis[better] for axis in some)
+        share[part][taken], owner[part][taken] = likely[better], number
+    return share, owner, facets
 
 
 def _reach(grid: Grid, outline: BodyOutline) -> Box:
@@ -129,8 +146,8 @@ def _core(canal: BoolArray, grid: Grid) -> BoolArray:
     return np.asarray(ndimage.minimum_filter(canal, size=(1, *reach)), dtype=np.bool_)
 
 
-def _near_cement(volume: Volume, box: Box) -> BoolArray:
-    """Tell what within a box is as dense as cement, or blurred by it."""
+def _near_cement(volume: Volume, box: Box, limit_hu: Float32Array) -> BoolArray:
+    """Tell what within a box is denser than the limit over more than cortex's thickness, or blurred by it."""
     import cc3d
     from scipy import ndimage
 
@@ -138,7 +155,7 @@ def _near_cement(volume: Volume, box: Box) -> BoolArray:
     if not (hu > CEMENT_HU).any():
         return np.zeros(hu.shape, dtype=np.bool_)
     width = [CEMENT_SMOOTHING_MM / s for s in volume.grid.spacing_mm]
-    dense = ndimage.gaussian_filter(hu, width, truncate=2.0) > CEMENT_HU
+    dense = ndimage.gaussian_filter(hu, width, truncate=2.0) > limit_hu
     pieces = cc3d.connected_components(dense, connectivity=6)
     large = np.bincount(pieces.ravel()) * volume.grid.voxel_ml * 1000.0 >= LEAST_CEMENT_MM3
     large[0] = False

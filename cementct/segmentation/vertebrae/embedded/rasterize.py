@@ -54,3 +54,24 @@ def local_coordinates(
         return np.asarray(z * np.float32(vector[0]) + y * np.float32(vector[1]) + x * np.float32(vector[2]))
 
     return along(placement.left), along(placement.back), along(placement.up)
+
+
+def local_coordinates_at(
+    grid: Grid, box: Box, outline: BodyOutline, voxels: tuple[np.ndarray, ...]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (left, back, up) of some voxels of a box, given by their indices within it, as float32."""
+    placement = outline.placed.placement
+    start = as_floats(box.start)
+    relative = [
+        ((voxels[a] + start[a]) * grid.spacing_mm[a] - placement.centre_mm[a]).astype(np.float32)
+        for a in range(3)
+    ]
+
+    def along(vector: np.ndarray) -> np.ndarray:
+        return np.asarray(
+            relative[0] * np.float32(vector[0])
+            + relative[1] * np.float32(vector[1])
+            + relative[2] * np.float32(vector[2])
+        )
+
+    return along(placement.left), along(placement.back), along(placement.up)
