@@ -35,6 +35,13 @@ EDGE_OF_BONE_MM = 1.0
 LEAST_SHARE_FREE = 0.35
 # Largest piece that lies outside bone and apart from all seeds: more is a vessel with contrast or an implant.
 LARGEST_LOOSE_ML = 6.0
+# A faint piece at least so large that holds so large a share of gaps up to this width is the shell of a bone.
+SHELL_FROM_ML = 0.08
+SHELL_HOLLOW_SHARE = 0.35
+SHELL_GAP_MM = 6.0
+# Outside the canal fewer gaps do where the piece is, for its size, far too faint for cement of this source.
+FAINT_SHELL_HOLLOW_SHARE = 0.125
+FAINT_FOR_SOURCE = 0.45
 # In bone a piece apart from the seeds is cement only if solid: that deep below its own surface, that large.
 SOLID_DEPTH_MM = 1.3
 SMALLEST_IN_BONE_ML = 0.03
@@ -73,6 +80,8 @@ class PieceFeatures:
     is_behind: bool
     thickness_mm: float
     in_neighbour_body: float
+    hollow_share: float
+    share_of_source: float
 
 
 def choose_cement(
@@ -108,25 +117,19 @@ def choose_cement(
     treated_bone = Nearness(own, scene.spacing_mm)
     core = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
     treated_core = Nearness(own & core, scene.spacing_mm)
+    source_hu = max(float(np.median(scene.hu[seeds])), 1.0) if seeds.any() else bright_hu
     blocks = ndimage.find_objects(candidates.labels)
     # A second look: a piece may hang on one that hangs on the seeds.
     for _ in range(LOOKS):
         cement = Nearness(anchors[candidates.labels], scene.spacing_mm)
-        judged = _Judged(cement, treated_bone, treated_core, treated, bright_hu)
+        judged = _Judged(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
         before = int(anchors.sum())
         for number in np.flatnonzero((counts >= FEWEST_VOXELS) & ~chosen):
             if number == 0:
                 continue
             block = blocks[number - 1]
             where = candidates.labels[block] == number
-            features = _describe(
-                scene,
-                around,
-                candidates,
-                where,
-                block,
-                judged=judged,
-            )
+            features = _describe(scene, around, candidates, where, block, judged=judged)
             chosen[number] = is_cement(features)
             near = features.gap_to_seeds_mm <= FAINT_GAP_MM or features.bright_voxels >= FEWEST_BRIGHT_VOXELS
             anchors[number] = chosen[number] and near
@@ -151,8 +154,18 @@ def is_cement(piece: PieceFeatures) -> bool:
             and piece.volume_ml >= SMALLEST_IN_BONE_ML
             and piece.mean_bone_depth_mm > 2.5
         )
+    if _is_shell(piece):
+        return False
     free = piece.share_free >= LEAST_SHARE_FREE and piece.share_free * piece.mass_ml >= SMALLEST_MASS_ML
     return free and _is_faint_leak(piece)
+
+
+def _is_shell(piece: PieceFeatures) -> bool:
+    """Tell whether a piece no brighter than bone is the cortex of a bone around its marrow."""
+    if piece.volume_ml < SHELL_FROM_ML:
+        return False
+    too_faint = piece.share_of_source < FAINT_FOR_SOURCE and piece.share_canal <= 0.5
+    return piece.hollow_share > (FAINT_SHELL_HOLLOW_SHARE if too_faint else SHELL_HOLLOW_SHARE)
 
 
 def _is_faint_leak(piece: PieceFeatures) -> bool:
@@ -183,6 +196,7 @@ class _Judged:
     treated_core: Nearness
     treated: tuple[int, ...]
     bright_hu: float
+    source_hu: float
 
 
 def _describe(
@@ -228,4 +242,17 @@ def _describe(
         in_neighbour_body=float(
             weight[(compartment == int(Compartment.BODY)) & ~np.isin(owner, treated)].sum()
         ),
+        hollow_share=_hollow_share(scene, where),
+        share_of_source=float(np.percentile(excess[block][where], 95)) / judged.source_hu,
     )
+
+
+def _hollow_share(scene: Scene, where: BoolArray) -> float:
+    """Return the share of gaps in a piece once gaps up to `SHELL_GAP_MM` within its slices are closed."""
+    from scipy import ndimage
+
+    size = [1, *(max(1, round(SHELL_GAP_MM / s)) for s in scene.spacing_mm[1:])]
+    size = [n + 1 - n % 2 for n in size]
+    padded = np.pad(where, [(n, n) for n in size])
+    closed = ndimage.minimum_filter(ndimage.maximum_filter(padded, size=size), size=size)
+    return 1.0 - float(np.count_nonzero(where)) / max(float(np.count_nonzero(closed)), 1.0)

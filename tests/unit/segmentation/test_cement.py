@@ -107,6 +107,37 @@ def test_with_an_earlier_scan_even_faint_cement_is_found() -> None:
     assert total_ml(cement) == pytest.approx(blocks().volume_ml(shape), rel=0.05)
 
 
+def test_bone_that_an_earlier_scan_shows_a_little_softer_and_aside_is_no_cement() -> None:
+    source = ball((3.0, -2.0, 0.0), 7.0)
+    spur = cord([(30.0, 10.0, -6.0), (30.0, 10.0, 6.0)], 3.0)
+    before = cord([(30.4, 10.4, -6.0), (30.4, 10.4, 6.0)], 3.0)
+    grid = blocks().spine.grid
+    earlier = EarlierScan(grid.box, scan((before, 650.0), seed=1).hu.astype(np.float32))
+    cement = segment_cement(scan((source, 2000.0), (spur, 850.0), seed=2), blocks().spine, earlier=earlier)
+    assert total_ml(cement) == pytest.approx(blocks().volume_ml(source), rel=RELATIVE_TOLERANCE)
+
+
+def test_a_new_cord_in_soft_tissue_is_found_though_an_earlier_scan_is_known() -> None:
+    source = ball((3.0, -2.0, 0.0), 7.0)
+    leak = cord([(4.0, 19.0, -8.0), (4.0, 19.0, 8.0)], 2.0)
+    earlier = EarlierScan(blocks().spine.grid.box, scan(seed=1).hu.astype(np.float32))
+    cement = segment_cement(scan((join(source, leak), 2000.0), seed=2), blocks().spine, earlier=earlier)
+    small = min(cement.properties, key=lambda d: d.volume_ml)
+    assert len(cement.properties) == 2
+    assert small.volume_ml == pytest.approx(blocks().volume_ml(leak), rel=0.25)
+
+
+def test_a_deposit_far_from_the_edges_of_the_scan_does_not_reach_them() -> None:
+    cement = segment_cement(scan((ball((3.0, -2.0, 0.0), 7.0), 2000.0)), blocks().spine)
+    assert not any(d.at_scan_edge for d in cement.properties)
+
+
+def test_cement_far_denser_than_the_clip_keeps_its_border() -> None:
+    shape = ball((3.0, -2.0, 0.0), 8.0)
+    cement = segment_cement(scan((shape, 6800.0), clip_hu=3071.0), blocks().spine)
+    assert total_ml(cement) == pytest.approx(blocks().volume_ml(shape), rel=0.10)
+
+
 def test_the_same_volume_gives_the_same_cement() -> None:
     volume = scan((ball((3.0, -2.0, 0.0), 6.0), 2000.0))
     first, second = (segment_cement(volume, blocks().spine) for _ in range(2))
