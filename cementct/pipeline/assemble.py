@@ -77,21 +77,12 @@ def describe_vertebrae(found: Structures, measured: Measurements) -> tuple[Verte
     )
 
 
-def describe_remote(found: Structures, grid: Grid) -> tuple[RemoteDeposit, ...]:
-    """Return the cement-like deposits that belong to no vertebra, the largest first."""
-    import numpy as np
-
-    cement = found.cement
-    remote = []
-    for deposit in cement.properties:
-        if deposit.owner:
-            continue
-        index = np.argwhere((cement.deposits == deposit.number) & (cement.fraction > 0))
-        if not len(index):
-            continue
-        centre = grid.to_lps(index.mean(axis=0) + np.asarray(cement.box.start))
-        remote.append(RemoteDeposit(volume_ml=round(deposit.volume_ml, 3), centroid_lps_mm=_point(centre)))
-    return tuple(sorted(remote, key=lambda d: (-d.volume_ml, d.centroid_lps_mm)))
+def describe_remote(found: Structures) -> tuple[RemoteDeposit, ...]:
+    """Return the cement-like deposits away from the spine, the largest first."""
+    return tuple(
+        RemoteDeposit(volume_ml=piece.volume_ml, centroid_lps_mm=_point(piece.centroid_lps_mm))
+        for piece in found.cement.remote
+    )
 
 
 def _measure_fillings(found: Structures, grid: Grid) -> dict[int, Filling]:

@@ -119,6 +119,8 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
     if subject.pre is not None and spine.vertebrae:
         tell(Stage.PRE_INJECTION)
         before = _look_before(subject, subject.pre, spine)
+    from cementct.segmentation.cement.remote import find_remote_pieces
+
     tell(Stage.CEMENT)
     earlier = _carried(subject, before, spine)
     cement = _find_cement(subject, spine, earlier)
@@ -127,6 +129,7 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
         if carried:
             spine = replace_bodies(subject.post, labels, spine, carried)
             cement = _find_cement(subject, spine, earlier)
+    cement = replace(cement, remote=find_remote_pieces(subject.post, cement))
     spine, cement, before = _named_by_user(subject, spine, cement, before)
     tell(Stage.LESION)
     return Structures(spine, cement, _find_lesions(subject, spine, cement, before), before)

@@ -80,7 +80,7 @@ def analyze_volumes(study: StudyInput, subject: Subject, origin: ReportOrigin, *
     tell(Stage.LEAKS)
     measured = measure_structures(found, subject.post)
     tell(Stage.MEASURING)
-    remote = describe_remote(found, subject.post.grid)
+    remote = describe_remote(found)
     description = StudyDescription(
         post=study.post_report,
         pre=study.pre_report,

@@ -96,6 +96,22 @@ class Deposit:
 
 
 @dataclass(frozen=True)
+class RemotePiece:
+    """Something away from the spine that looks like cement.
+
+    Attributes
+    ----------
+    volume_ml
+        At half its height.
+    centroid_lps_mm
+        Its centre.
+    """
+
+    volume_ml: float
+    centroid_lps_mm: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
 class Cement:
     """All cement in a volume.
 
@@ -122,6 +138,8 @@ class Cement:
         Standard deviation of noise in soft tissue.
     flags
         Doubts, by number of the vertebra; 0 for the whole study.
+    remote
+        What looks like cement away from the spine.
     """
 
     box: Box
@@ -134,6 +152,7 @@ class Cement:
     streaks: BoolArray
     noise_hu: float
     flags: dict[int, tuple[QualityFlag, ...]] = field(default_factory=dict)
+    remote: tuple[RemotePiece, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("fraction", "region", "deposits", "owner", "streaks"):

@@ -1,0 +1,69 @@
+"""Cement-like deposits away from the spine: what veins can have carried to azygos, heart or lung.
+
+Nothing here is ever more than possible. A deposit counts where something small, as bright as the cement that
+was injected, lies in soft tissue or lung and hangs on no bone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cementct.core.image import Volume
+from cementct.segmentation.model import Cement, RemotePiece
+
+# As bright as this share of the injected cement's plateau; small deposits lose the rest to partial volume.
+PLATEAU_SHARE = 0.6
+# Never fainter than this: calcified arteries and lymph nodes reach 1300 HU (clinical.md: bone islands 1323).
+LEAST_HU = 1300.0
+# What hangs together above this is judged as one thing; ribs and vertebrae are far larger than a deposit.
+HANGS_TOGETHER_HU = 250.0
+# Volumes of such a thing, in millilitres: from the smallest leak that is listed to more than an embolus.
+LEAST_ML, MOST_ML = 0.02, 4.0
+# Cement of the spine and its blur reach this far, in millimetres; pieces nearer belong to it.
+NEAR_CEMENT_MM = 3.0
+# More pieces than this are no emboli but clips, wires or contrast; then nothing can be said.
+MOST_PIECES = 12
+
+
+def find_remote_pieces(volume: Volume, cement: Cement) -> tuple[RemotePiece, ...]:
+    """Return what looks like cement away from the spine, the largest first; nothing without cement in it.
+
+    Parameters
+    ----------
+    volume
+        The post-injection volume.
+    cement
+        The cement that came from its vertebrae.
+    """
+    plateaus = [deposit.plateau_hu for deposit in cement.properties if deposit.owner]
+    if not plateaus:
+        return ()
+    bright_hu = max(LEAST_HU, PLATEAU_SHARE * float(np.median(plateaus)))
+    if not (volume.hu >= bright_hu).any():
+        return ()
+    import cc3d
+
+    labels = cc3d.connected_components(volume.hu >= HANGS_TOGETHER_HU, connectivity=26)
+    sizes = np.bincount(labels.ravel()) * volume.grid.voxel_ml
+    bright = np.unique(labels[volume.hu >= bright_hu])
+    small = [int(n) for n in bright if n and LEAST_ML <= sizes[n] <= MOST_ML]
+    pieces = [
+        piece for n in small if (piece := _describe(volume, cement, np.argwhere(labels == n))) is not None
+    ]
+    if len(pieces) > MOST_PIECES:
+        return ()
+    return tuple(sorted(pieces, key=lambda piece: (-piece.volume_ml, piece.centroid_lps_mm)))
+
+
+def _describe(volume: Volume, cement: Cement, index_zyx: np.ndarray) -> RemotePiece | None:
+    """Return one piece, or None where it is cement of the spine or a needle."""
+    box = volume.grid.box_around(index_zyx, NEAR_CEMENT_MM)
+    common = box.intersection(cement.box)
+    if not common.is_empty and bool((cement.fraction[common.within(cement.box)] > 0).any()):
+        return None
+    if any(body.region.in_box(box).any() for body in cement.foreign):
+        return None
+    hu = volume.hu[tuple(index_zyx.T)].astype(np.float64)
+    half = index_zyx[hu >= 0.5 * hu.max()]
+    x, y, z = (float(value) for value in volume.grid.to_lps(half.mean(axis=0)))
+    return RemotePiece(volume_ml=len(half) * volume.grid.voxel_ml, centroid_lps_mm=(x, y, z))
