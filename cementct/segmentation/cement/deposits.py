@@ -134,7 +134,7 @@ def _describe(  # noqa: PLR0913 -- one deposit is described from all that is kno
         streak_like=_is_streak(scene, labels, number, block, where, metal=metal, plateau=plateau),
         calcification_like=_is_calcification(scene, around, labels, number, block, where),
         owner_certain=not (len(meeting) > 1 and main in shared),
-        at_scan_edge=_at_edge(scene, block, where),
+        at_scan_edge=touches_scan_edge(scene, block, where),
     )
 
 
@@ -178,7 +178,7 @@ def _is_calcification(
     return Nearness((labels > 0) & (labels != number), scene.spacing_mm).gap_mm(index) > LOOSE_FROM_MM
 
 
-def _at_edge(scene: Scene, block: tuple[slice, ...], where: BoolArray) -> bool:
+def touches_scan_edge(scene: Scene, block: tuple[slice, ...], where: BoolArray) -> bool:
     """Tell whether a piece reaches the volume's first or last voxels or unmeasured ones."""
     from scipy import ndimage
 

@@ -9,6 +9,7 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
 from cementct.segmentation.cement.candidates import Candidates
+from cementct.segmentation.cement.deposits import touches_scan_edge
 from cementct.segmentation.cement.fields import Nearness, depth_inside
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -82,6 +83,7 @@ class PieceFeatures:
     in_neighbour_body: float
     hollow_share: float
     share_of_source: float
+    at_scan_edge: bool
 
 
 def choose_cement(
@@ -172,6 +174,8 @@ def _is_faint_leak(piece: PieceFeatures) -> bool:
     """Tell whether a piece outside bone that is no brighter than bone hangs on cement or treated bone."""
     if piece.gap_to_seeds_mm <= FAINT_GAP_MM:
         return piece.share_other < 0.5
+    if piece.at_scan_edge:
+        return False  # the bone that it may belong to lies beyond the edge
     if piece.share_neural > 0.5:
         canal = piece.share_canal > 0.5
         return piece.gap_to_treated_mm <= (FAINT_CANAL_REACH_MM if canal else FAINT_FORAMEN_REACH_MM)
@@ -244,6 +248,7 @@ def _describe(
         ),
         hollow_share=_hollow_share(scene, where),
         share_of_source=float(np.percentile(excess[block][where], 95)) / judged.source_hu,
+        at_scan_edge=touches_scan_edge(scene, block, where),
     )
 
 
