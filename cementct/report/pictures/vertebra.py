@@ -147,8 +147,8 @@ def _plane_for(planes: list[Plane], vertebra: Vertebra, target_lps_mm: FloatArra
     local = vertebra.frame.to_local(target_lps_mm)
     axis = {View.SAGITTAL: 0, View.CORONAL: 1, View.AXIAL: 2}[view]
     offset_mm = _fullest(local[:, axis])
-    near = local[np.abs(local[:, axis] - offset_mm) <= _BIN_MM]
-    middle = near.mean(axis=0)
+    gap_mm = np.abs(local[:, axis] - offset_mm)
+    middle = local[gap_mm <= max(_BIN_MM, float(gap_mm.min()))].mean(axis=0)
     middle[axis] = offset_mm
     for number, plane in enumerate(planes):
         if (

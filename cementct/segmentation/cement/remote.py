@@ -12,7 +12,8 @@ from cementct.core.image import Volume
 from cementct.segmentation.model import Cement, RemotePiece
 
 # As bright as this share of the injected cement's plateau; small deposits lose the rest to partial volume.
-PLATEAU_SHARE = 0.6
+# Calcified rib cartilage reaches 1700 HU, 0.7 of a usual cement.
+PLATEAU_SHARE = 0.8
 # Never fainter than this: calcified arteries and lymph nodes reach 1300 HU (clinical.md: bone islands 1323).
 LEAST_HU = 1300.0
 # What hangs together above this is judged as one thing; ribs and vertebrae are far larger than a deposit.
