@@ -49,7 +49,7 @@ SETTINGS = ("labels+pre", "embedded+pre", "labels", "embedded")
 def main() -> None:
     """Run, print and write."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--phantoms", type=int, default=24)
+    parser.add_argument("--phantoms", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     parser.add_argument("--settings", nargs="*", default=list(SETTINGS))
     parser.add_argument("--write", action="store_true", help="write docs/accuracy.md and docs/accuracy.json")
