@@ -32,6 +32,15 @@ class Compartment(IntEnum):
     POSTERIOR_ELEMENTS = 8
 
 
+# The compartments that are bone.
+BONE = (
+    Compartment.BODY,
+    Compartment.PEDICLE_LEFT,
+    Compartment.PEDICLE_RIGHT,
+    Compartment.POSTERIOR_ELEMENTS,
+)
+
+
 @dataclass(frozen=True)
 class HeightField:
     """A surface as heights over a plane of a vertebra's frame.

@@ -212,21 +212,7 @@ def measure_outline(
         tolerance_mm=tolerance,
         voxel_mm=max(bone.grid.spacing_mm),
     )
-    given = body is not None
-    cut = cut_body(bone.grid, whole, frame, wall.field) if body is None else body_as_given(body)
-    if cut.is_empty:
-        cut = whole
-    reach = replace(EXTENT, posterior=(EXTENT.posterior[0], float(np.max(wall.field.height_mm)) + 3.0))
-    block = sample_region(cut, bone.grid, frame, extent=reach, step_mm=step_mm)
-    superior, inferior = find_endplates(block, voxel_mm=max(bone.grid.spacing_mm))
-    if not given:
-        cut, block = _without_processes(bone.grid, cut, block, (superior, inferior))
-        tall = float(np.ptp(wall.field.second_mm)) >= LEAST_REBUILT_HEIGHT_MM
-        rebuilt = wall.field if wall.rebuilt and tall else None
-        cut, whole_block = fill_core(bone.grid, cut, block, (superior, inferior), rebuilt_wall=rebuilt)
-        if whole_block is not block:
-            block = whole_block
-            superior, inferior = find_endplates(block, voxel_mm=max(bone.grid.spacing_mm))
+    cut, block, (superior, inferior) = _body_and_faces(bone, whole, frame, wall, body=body, step_mm=step_mm)
     return Outline(
         number=number,
         whole=whole,
@@ -241,6 +227,28 @@ def measure_outline(
         size_mm=_size(block),
         canal_depth_mm=None if lamina is None else lamina - float(np.mean(wall.field.height_mm)),
     )
+
+
+def _body_and_faces(
+    bone: Bone, whole: Region, frame: Frame, wall: Wall, *, body: Region | None, step_mm: float
+) -> tuple[Region, Block, tuple[HeightField, HeightField]]:
+    """Return the body in front of the wall, its samples, and its upper and lower face."""
+    voxel_mm = max(bone.grid.spacing_mm)
+    cut = cut_body(bone.grid, whole, frame, wall.field) if body is None else body_as_given(body)
+    if cut.is_empty:
+        cut = whole
+    reach = replace(EXTENT, posterior=(EXTENT.posterior[0], float(np.max(wall.field.height_mm)) + 3.0))
+    block = sample_region(cut, bone.grid, frame, extent=reach, step_mm=step_mm)
+    faces = find_endplates(block, voxel_mm=voxel_mm)
+    if body is not None:
+        return cut, block, faces
+    cut, block = _without_processes(bone.grid, cut, block, faces)
+    tall = float(np.ptp(wall.field.second_mm)) >= LEAST_REBUILT_HEIGHT_MM
+    rebuilt = wall.field if wall.rebuilt and tall else None
+    cut, whole_block = fill_core(bone.grid, cut, block, faces, rebuilt_wall=rebuilt)
+    if whole_block is not block:
+        block, faces = whole_block, find_endplates(whole_block, voxel_mm=voxel_mm)
+    return cut, block, faces
 
 
 def refined_frame(outline: Outline, grid: Grid) -> Frame:

@@ -8,7 +8,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from cementct.anatomy.model import Compartment, Spine, Vertebra
+from cementct.anatomy.model import BONE, Compartment, Spine, Vertebra
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.grid import Box, Grid
 from cementct.segmentation.model import Cement
@@ -37,12 +37,6 @@ class Kind(IntEnum):
 
 
 NEURAL_KINDS = (Kind.CANAL, Kind.FORAMEN_LEFT, Kind.FORAMEN_RIGHT)
-BONE = (
-    Compartment.BODY,
-    Compartment.PEDICLE_LEFT,
-    Compartment.PEDICLE_RIGHT,
-    Compartment.POSTERIOR_ELEMENTS,
-)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cementct.anatomy.model import Compartment, Spine
+from cementct.anatomy.model import BONE, Compartment, Spine
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.grid import Box
 from cementct.segmentation.cement.fields import signed_depth, within
@@ -33,13 +33,6 @@ WIDEST_SPREAD_HU = 300.0
 CLEAR_OF_DENSE_MM = 4.0
 # Fewer voxels do not tell what a depth looks like.
 FEWEST_VOXELS = 30
-
-_BONE = (
-    Compartment.BODY,
-    Compartment.PEDICLE_LEFT,
-    Compartment.PEDICLE_RIGHT,
-    Compartment.POSTERIOR_ELEMENTS,
-)
 
 
 @dataclass(frozen=True)
@@ -130,7 +123,7 @@ def _owners(
             inside = region.voxels[common.within(region.box)]
             owner[common.within(scene.box)][inside] = vertebra.number
     numbers = np.array([0] + [v.number for v in spine.vertebrae], dtype=np.uint16)
-    unowned = (owner == 0) & np.isin(compartment, [int(k) for k in _BONE])
+    unowned = (owner == 0) & np.isin(compartment, [int(k) for k in BONE])
     owner[unowned] = numbers[np.minimum(place[unowned], len(numbers) - 1)]
     return owner
 
