@@ -18,6 +18,7 @@ from cementct.testing.sampling import Lattices, doubled
 from cementct.testing.shapes import Coordinates, coverage
 from cementct.testing.spec import CaseSpec
 from cementct.testing.tissue import BLOOD_HU, DISC_HU, soft_tissue_hu
+from cementct.testing.wear import DISC_GAS_HU, distance_to_disc_gas
 
 # Compact bone, and its thickness in arch, processes and ribs.
 CORTEX_HU = 1050.0
@@ -181,6 +182,10 @@ def _draw_disc(anatomy: Anatomy, upper: PlacedVertebra, lower: PlacedVertebra) -
     inside = coverage(wide, voxel)
     annulus = np.clip(1.0 + rim / 7.0, 0.0, 1.0)
     hu[...] = hu * (1 - inside) + inside * (DISC_HU + 25 * annulus)
+    if upper.shape.wear.vacuum_disc:
+        cleft = distance_to_disc_gas(share.astype(np.float32), -under - over, np.asarray(outline, np.float32))
+        gas = coverage(doubled(cleft, fine.shape), voxel)
+        hu[...] = hu * (1 - gas) + gas * np.float32(DISC_GAS_HU)
     anatomy.discs[fine.slices] |= wide < 0
 
 
@@ -210,6 +215,9 @@ def _draw_vertebra(
         stub = np.maximum(arch[part], body_share_of_pedicles(vertebra, near))
         body_fine[fine_part] = doubled(body, body_fine[fine_part].shape)
         in_body[fine_part] = doubled(np.minimum(body, stub), in_body[fine_part].shape) < 0
+        if shape.wear.osteophyte_mm:
+            lips = doubled(shape.distance_to_osteophytes(near), arch_fine[fine_part].shape)
+            np.minimum(arch_fine[fine_part], lips, out=arch_fine[fine_part])
     distance = np.minimum(body_fine, arch_fine)
     inside = (distance < 0) & (anatomy.vertebrae[fine.slices] == 0)
     anatomy.vertebrae[fine.slices][inside] = vertebra.number
@@ -239,7 +247,8 @@ def _inner_box(
 ) -> tuple[tuple[slice, slice, slice], tuple[slice, slice, slice]] | None:
     """Return where in `box` (coarse, and in the fine block under it) the body lies."""
     size = vertebra.shape.size
-    across, along, up = size.width_mm / 2 + 5, size.depth_mm / 2 + 6, size.height_mm / 2 + 4
+    lips = vertebra.shape.wear.osteophyte_mm
+    across, along, up = size.width_mm / 2 + 5, size.depth_mm / 2 + 6, size.height_mm / 2 + 4 + lips
     extent = ((-across, across), (-along, along), (-up, up))
     part = coarse_box(anatomy.lattices, vertebra, extent).intersection(box)
     if part.is_empty:

@@ -14,7 +14,7 @@ from cementct.core.grid import Grid
 from cementct.core.levels import Level
 from cementct.testing.morphometry import size_of
 from cementct.testing.shapes import Coordinates
-from cementct.testing.spec import CaseSpec, Compression, Movement
+from cementct.testing.spec import CaseSpec, Compression, Movement, Wear
 from cementct.testing.vertebra import VertebraShape
 
 
@@ -104,7 +104,9 @@ def build_column(spec: CaseSpec, movement: Movement | None = None) -> tuple[Plac
     """
     levels = levels_of(spec)
     focus = levels.index(spec.focus)
-    lost = dict(spec.compressed)
+    before = movement is not None and spec.compressed_before is not None
+    lost = dict((spec.compressed_before if before else spec.compressed) or ())
+    worn = dict(spec.worn)
     shapes: list[VertebraShape] = []
     for level in levels:
         size = size_of(level, scale=spec.scale, curvature=spec.curvature)
@@ -112,7 +114,9 @@ def build_column(spec: CaseSpec, movement: Movement | None = None) -> tuple[Plac
             size = replace(size, anterior_height_mm=27 * spec.scale, posterior_height_mm=25 * spec.scale)
         above = shapes[-1].size.disc_below_mm if shapes else 4.0
         ribs = level.is_thoracic
-        shapes.append(VertebraShape(level, size, above, lost.get(level, Compression()), ribs))
+        shapes.append(
+            VertebraShape(level, size, above, lost.get(level, Compression()), ribs, worn.get(level, Wear()))
+        )
     bend = movement or Movement(0.0, 0.0, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
     axes = [_axes(spec, shape, index - focus, bend) for index, shape in enumerate(shapes)]
     turn = turn_matrix(spec.rotation_deg) @ turn_matrix(bend.rotation_deg)

@@ -81,6 +81,27 @@ class Compression:
 
 
 @dataclass(frozen=True)
+class Wear:
+    """Degeneration of a vertebra and of the disc under it.
+
+    Attributes
+    ----------
+    schmorl_above_mm, schmorl_below_mm
+        Depth of a Schmorl node in the upper and in the lower endplate; 0: none.
+    osteophyte_mm
+        How far bony lips at the front and the sides reach over the neighbouring discs; 0: none. From half
+        a disc's height on they bridge it where the neighbour has such lips as well.
+    vacuum_disc
+        Whether the disc under it holds gas.
+    """
+
+    schmorl_above_mm: float = 0.0
+    schmorl_below_mm: float = 0.0
+    osteophyte_mm: float = 0.0
+    vacuum_disc: bool = False
+
+
+@dataclass(frozen=True)
 class LesionSpec:
     """A destroyed part of one vertebra.
 
@@ -232,6 +253,10 @@ class CaseSpec:
         The treated vertebrae (and those with an untreated lesion, without cement).
     compressed
         Height loss by level.
+    compressed_before
+        Height loss in the pre-injection scan, where the body was raised since; None: as after.
+    worn
+        Degeneration by level.
     foreign
         Screws, needles and the like.
     scale
@@ -262,6 +287,8 @@ class CaseSpec:
     fov_centre_mm: tuple[float, float, float] = (0.0, 15.0, 0.0)
     treatments: tuple[Treatment, ...] = ()
     compressed: tuple[tuple[Level, Compression], ...] = ()
+    compressed_before: tuple[tuple[Level, Compression], ...] | None = None
+    worn: tuple[tuple[Level, Wear], ...] = ()
     foreign: tuple[ForeignSpec, ...] = ()
     scale: float = 1.0
     marrow_hu: float = 150.0

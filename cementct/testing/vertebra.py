@@ -20,7 +20,8 @@ from cementct.testing.shapes import (
     smooth_intersection,
     smooth_union,
 )
-from cementct.testing.spec import Compression
+from cementct.testing.spec import Compression, Wear
+from cementct.testing.wear import distance_to_lips, node_depth_mm
 
 # Depth of the hollow of the two endplates and of the posterior wall, and how far the side walls draw in at
 # mid-height, as a share of the half-width. Sound adult bodies on CT; van der Houwen et al., J Biomech
@@ -53,6 +54,8 @@ class VertebraShape:
         Lost height and retropulsion.
     ribs
         Whether ribs spring from it.
+    wear
+        Its degeneration.
     """
 
     level: Level
@@ -60,6 +63,7 @@ class VertebraShape:
     disc_above_mm: float
     compression: Compression = field(default_factory=Compression)
     ribs: bool = False
+    wear: Wear = field(default_factory=Wear)
 
     @property
     def wall_mm(self) -> float:
@@ -95,12 +99,16 @@ class VertebraShape:
         """Return the superior coordinate of the upper face of the body."""
         height, lost = self._height_mm(posterior)
         hollow = SUPERIOR_HOLLOW_MM * self._hollow(left, posterior)
+        if self.wear.schmorl_above_mm:
+            hollow = hollow + node_depth_mm(left, posterior, self.wear.schmorl_above_mm, self.size)
         return np.asarray(height * (0.5 - UPPER_SHARE_OF_LOSS * lost) - hollow, dtype=np.float32)
 
     def inferior_endplate_mm(self, left: Float32Array, posterior: Float32Array) -> Float32Array:
         """Return the superior coordinate of the lower face of the body."""
         height, lost = self._height_mm(posterior)
         hollow = INFERIOR_HOLLOW_MM * self._hollow(left, posterior)
+        if self.wear.schmorl_below_mm:
+            hollow = hollow + node_depth_mm(-left, posterior, self.wear.schmorl_below_mm, self.size)
         return np.asarray(-height * (0.5 - (1 - UPPER_SHARE_OF_LOSS) * lost) + hollow, dtype=np.float32)
 
     def posterior_wall_mm(self, left: Float32Array, superior: Float32Array) -> Float32Array:
@@ -166,6 +174,11 @@ class VertebraShape:
         else:
             rest = self._distance_to_lumbar_processes(mirrored)
         return np.maximum(smooth_union(pedicles, rest, 3.0), -self.distance_to_canal(at))
+
+    def distance_to_osteophytes(self, at: Coordinates) -> Float32Array:
+        """Return the signed distance to the lips at the endplates' rims, which do not belong to the body."""
+        endplates = (self.superior_endplate_mm, self.inferior_endplate_mm)
+        return distance_to_lips(at, self.wear.osteophyte_mm, self.size, endplates)
 
     def distance_to_canal(self, at: Coordinates) -> Float32Array:
         """Return the signed distance to the bony canal of this vertebra, a tube along its superior axis."""
