@@ -19,7 +19,7 @@ NODE_PLACE = (0.2, -0.1)
 LIP_RADIUS_MM = 2.2
 LIP_OUT_MM = 2.5
 # Lips spring from the rim at these angles from the front, on both sides, this far from the endplate.
-LIP_ANGLES_DEG = (15.0, 30.0, 45.0, 60.0, 75.0, 90.0)
+LIP_ANGLES_DEG = (0.0, 18.0, 36.0, 54.0, 72.0, 90.0)
 LIP_ROOT_MM = 2.0
 # Half the thickness of a cleft with gas, and how far it keeps from the disc's rim.
 GAS_HALF_MM = 1.2
