@@ -112,6 +112,14 @@ PreUid = Annotated[
 ]
 LesionFile = Annotated[str | None, typer.Option("--lesion", metavar="FILE", help="Mask of the lesion.")]
 CementFile = Annotated[str | None, typer.Option("--cement", metavar="FILE", help="Mask of the cement.")]
+AnatomyFile = Annotated[
+    str | None,
+    typer.Option(
+        "--anatomy",
+        metavar="FILE",
+        help="Centres, endplates and levels of vertebrae given by hand, as JSON (docs/anatomy.md).",
+    ),
+]
 Jobs = Annotated[int, typer.Option("--jobs", min=1, metavar="N", help="Studies worked on at once.")]
 SkipExisting = Annotated[
     bool, typer.Option("--skip-existing", help="Leave studies alone whose report stands in DIR.")
@@ -163,6 +171,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
     pre: PreUid = None,
     lesion: LesionFile = None,
     cement: CementFile = None,
+    anatomy: AnatomyFile = None,
     jobs: Jobs = 1,
     skip_existing: SkipExisting = False,
     formats: Formats = "json,csv,html",
@@ -190,6 +199,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
             pre_uid=pre,
             lesion_file=parse.existing_file(lesion, option="--lesion") if lesion else None,
             cement_file=parse.existing_file(cement, option="--cement") if cement else None,
+            anatomy_file=parse.existing_file(anatomy, option="--anatomy") if anatomy else None,
             jobs=jobs,
             skip_existing=skip_existing,
             formats=parse.parse_formats(formats),

@@ -8,7 +8,10 @@ from dataclasses import replace
 import numpy as np
 
 from cementct.anatomy.compartments import map_compartments
+from cementct.anatomy.given_walls import with_given_walls
+from cementct.anatomy.hints import GivenAnatomy, GivenVertebra
 from cementct.anatomy.labels import SpineLabels
+from cementct.anatomy.matching import match_given
 from cementct.anatomy.model import CompartmentMap, Spine, Vertebra
 from cementct.anatomy.naming import Landmarks, LevelHints, Names, name_levels, number_of
 from cementct.anatomy.orientation import agreed_axes, is_near, rough_frames
@@ -29,10 +32,10 @@ from cementct.core.arrays import BoolArray, FloatArray, as_floats
 from cementct.core.findings import LevelSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.frame import Frame
-from cementct.core.grid import Box
-from cementct.core.image import Region, Volume
+from cementct.core.grid import Box, Grid
+from cementct.core.image import LabelMap, Region, Volume
 
-__all__ = ["LevelHints", "describe_spine", "replace_bodies"]
+__all__ = ["LevelHints", "describe_spine", "draw_given_walls", "replace_bodies"]
 
 # The first look, which only has to find the frames, uses every so manieth voxel that spacing stays under this
 # and samples this far apart, mm.
@@ -74,8 +77,48 @@ def describe_spine(volume: Volume, labels: SpineLabels, *, hints: LevelHints = N
     if not frames:
         return _empty(volume)
     outlines = with_body_in_view(_measure(labels, regions, frames))
-    vertebrae = _vertebrae(volume, labels, outlines, hints)
+    given = match_given(outlines, volume.grid, hints.by_hand)
+    outlines = [_as_given(outline, volume.grid, given.get(outline.number)) for outline in outlines]
+    vertebrae = _vertebrae(volume, labels, outlines, (hints, given))
     return _assembled(volume, labels, vertebrae, against_header=against_header)
+
+
+def draw_given_walls(labels: SpineLabels, given: GivenAnatomy) -> SpineLabels:
+    """Return the labels with bodies that end at the endplates and walls that the user gives by hand.
+
+    Parameters
+    ----------
+    labels
+        Labelled vertebrae.
+    given
+        What the user gives; without points on walls the labels are returned as they are.
+
+    Raises
+    ------
+    StudyRefused
+        Where what is given fits no vertebra, or contradicts itself.
+    """
+    if not any(vertebra.has_surfaces for vertebra in given.vertebrae):
+        return labels
+    grid = labels.vertebrae.grid
+    regions = clean_regions(labels.vertebrae)
+    frames = _first_frames(labels, _order(labels, regions)[0])
+    outlines = with_body_in_view(_measure(labels, regions, frames))
+    matched = match_given(outlines, grid, given)
+    whole, bodies = labels.vertebrae.labels.copy(), np.zeros_like(labels.vertebrae.labels)
+    for outline in outlines:
+        bodies[outline.body.box.slices][outline.body.voxels] = outline.number
+    for outline in outlines:
+        if outline.number in matched:
+            moved = _as_given(outline, grid, matched[outline.number])
+            for array, old, new in ((whole, outline.whole, moved.whole), (bodies, outline.body, moved.body)):
+                array[old.box.slices][old.voxels] = 0
+                array[new.box.slices][new.voxels] = outline.number
+    return replace(labels, vertebrae=LabelMap(whole, grid), bodies=LabelMap(bodies, grid))
+
+
+def _as_given(outline: Outline, grid: Grid, given: GivenVertebra | None) -> Outline:
+    return outline if given is None else with_given_walls(outline, grid, given)
 
 
 def replace_bodies(
@@ -109,6 +152,7 @@ def replace_bodies(
         outline = measure_outline(
             bone, vertebra.whole, vertebra.frame, number=vertebra.number, step_mm=STEP_MM, body=body
         )
+        outline = _as_given(outline, volume.grid, vertebra.by_hand)
         vertebrae.append(
             replace(
                 vertebra,
@@ -246,8 +290,12 @@ def _expectation(outlines: Sequence[Outline], index: int) -> Expectation:
 
 
 def _vertebrae(
-    volume: Volume, labels: SpineLabels, outlines: Sequence[Outline], hints: LevelHints
+    volume: Volume,
+    labels: SpineLabels,
+    outlines: Sequence[Outline],
+    by_user: tuple[LevelHints, dict[int, GivenVertebra]],
 ) -> list[Vertebra]:
+    hints, given = by_user
     numbers = [outline.number for outline in outlines]
     cut = [cut_by_scan(volume, outline) for outline in outlines]
     landmarks = Landmarks(
@@ -256,12 +304,20 @@ def _vertebrae(
         whole=tuple(not c for c in cut),
         bears_ribs=tuple(labels.rib_bearing.get(n) for n in numbers),
         last_above_sacrum=_index(numbers, labels.last_above_sacrum),
+        by_hand=tuple(given[n].level if n in given else None for n in numbers),
     )
     names = name_levels(landmarks, hints)
     return [
-        _vertebra(labels, outline, names, position, cut=cut[position])
+        _by_hand(_vertebra(labels, outline, names, position, cut=cut[position]), given.get(outline.number))
         for position, outline in enumerate(outlines)
     ]
+
+
+def _by_hand(vertebra: Vertebra, given: GivenVertebra | None) -> Vertebra:
+    if given is None:
+        return vertebra
+    flags = (*vertebra.flags, raise_flag(Flag.ANATOMY_BY_HAND))
+    return replace(vertebra, by_hand=given, flags=flags)
 
 
 def _index(numbers: list[int], number: int | None) -> int | None:

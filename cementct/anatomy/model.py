@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
 
+from cementct.anatomy.hints import GivenVertebra
 from cementct.core.arrays import FloatArray, as_floats, read_only
 from cementct.core.findings import LevelSource
 from cementct.core.flags import QualityFlag
 from cementct.core.frame import Frame
-from cementct.core.grid import Box, Grid
+from cementct.core.grid import Box, Grid, Triple
 from cementct.core.image import Region
 from cementct.core.levels import Level
 
@@ -125,6 +126,8 @@ class Vertebra:
         Between 0 and 1: how far geometric checks support the outline.
     flags
         Doubts about this vertebra's anatomy and name.
+    by_hand
+        What the user gave by hand about it; None where nothing.
     """
 
     position: int
@@ -146,6 +149,13 @@ class Vertebra:
     wall_rebuilt: bool
     confidence: float
     flags: tuple[QualityFlag, ...] = ()
+    by_hand: GivenVertebra | None = None
+
+    @property
+    def centroid_lps_mm(self) -> Triple:
+        """The centre of its body, or the one that the user gave."""
+        given = self.by_hand.centre_lps_mm if self.by_hand else None
+        return given or self.frame.centre_lps_mm
 
     @property
     def name(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from cementct.anatomy.hints import NOTHING_GIVEN, GivenAnatomy
 from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.findings import LevelSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
@@ -18,7 +19,7 @@ LUMBAR_COUNT = 5
 
 @dataclass(frozen=True)
 class LevelHints:
-    """What the user says about levels.
+    """What the user says about levels and vertebrae.
 
     Attributes
     ----------
@@ -26,10 +27,13 @@ class LevelHints:
         Level of the uppermost vertebra whose body is whole in view.
     treated_levels
         Levels that were treated, in any order.
+    by_hand
+        Vertebrae, their levels and points on their walls, given by hand.
     """
 
     top_level: Level | None = None
     treated_levels: tuple[Level, ...] = ()
+    by_hand: GivenAnatomy = NOTHING_GIVEN
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Landmarks:
         Whether ribs spring from it; None where it cannot be seen.
     last_above_sacrum
         Position of the vertebra that rests on the sacrum.
+    by_hand
+        Levels that the user gave by hand; empty where none.
     """
 
     given: tuple[Level | None, ...]
@@ -55,6 +61,7 @@ class Landmarks:
     whole: tuple[bool, ...]
     bears_ribs: tuple[bool | None, ...]
     last_above_sacrum: int | None = None
+    by_hand: tuple[Level | None, ...] = ()
 
     @property
     def last_with_ribs(self) -> int | None:
@@ -77,11 +84,13 @@ class Names:
 def name_levels(landmarks: Landmarks, hints: LevelHints) -> Names:
     """Name vertebrae from the strongest source there is, and compare it with the landmarks.
 
-    A label file comes first, then the user's uppermost level, then ribs and sacrum. Where a label file or the
-    user contradicts ribs or sacrum, their names stand with the flag ``level-conflict``; where ribs and sacrum
-    contradict each other, nothing is named.
+    Names given by hand come first, then a label file, then the user's uppermost level, then ribs and sacrum.
+    Where a label file or the user contradicts ribs or sacrum, their names stand with the flag
+    ``level-conflict``; where ribs and sacrum contradict each other, nothing is named.
     """
     count = len(landmarks.whole)
+    if any(landmarks.by_hand):
+        return _checked(_from_hand(landmarks.by_hand), landmarks)
     if any(landmarks.given):
         return _checked(Names(landmarks.given, landmarks.given_source), landmarks)
     if hints.top_level is not None and True in landmarks.whole:
@@ -105,6 +114,19 @@ def counted_from(position: int, level: Level, count: int) -> tuple[Level | None,
     if first < 0 or first + count > len(order):
         return None
     return tuple(order[first : first + count])
+
+
+def _from_hand(given: tuple[Level | None, ...]) -> Names:
+    """Return the names given by hand, and those counted from them where they agree with each other."""
+    anchors = [(position, level) for position, level in enumerate(given) if level is not None]
+    levels = counted_from(*anchors[0], len(given))
+    if levels is not None and all(levels[position] is level for position, level in anchors):
+        return Names(levels, LevelSource.USER)
+    named = ", ".join(level.value for _, level in anchors)
+    says = (
+        f"The vertebrae in view cannot be counted from the levels given by hand ({named}); only these stand."
+    )
+    return Names(given, LevelSource.USER, (raise_flag(Flag.LEVEL_CONFLICT, says),))
 
 
 def _from_anatomy(landmarks: Landmarks) -> Names:
@@ -147,6 +169,9 @@ def _checked(names: Names, landmarks: Landmarks) -> Names:
     at_sacrum = None if sacrum is None else names.levels[sacrum]
     if at_sacrum is not None and at_sacrum not in {Level.L4, Level.L5, Level.L6}:
         faults.append(f"the vertebra named {at_sacrum} rests on the sacrum")
+    both = zip(names.levels, landmarks.given, strict=True)
+    if any(name is not given for name, given in both if name and given):
+        faults.append("the label file names them otherwise")
     ranks = [level.rank for level in names.levels if level is not None]
     if ranks != sorted(set(ranks)):
         faults.append("the names do not run from top to bottom")
@@ -207,8 +232,8 @@ def name_treated(spine: Spine, treated_positions: Sequence[int], levels: Sequenc
     -------
     Spine
         With the user's names where they fit; without names, and with a flag that says so, where another
-        number of vertebrae was found treated or the distances between them differ. Names of a label file
-        stand, with a flag where the user contradicts them.
+        number of vertebrae was found treated or the distances between them differ. Names of a label file, or
+        given by hand, stand, with a flag where the treated levels contradict them.
     """
     if not levels:
         return spine
@@ -220,7 +245,8 @@ def name_treated(spine: Spine, treated_positions: Sequence[int], levels: Sequenc
         return renumber(spine, Names((None,) * count, LevelSource.UNKNOWN, (flag,)))
     so_far = tuple(vertebra.level for vertebra in spine.vertebrae)
     from_file = any(v.level_source is LevelSource.LABEL_FILE for v in spine.vertebrae)
-    if from_file:
+    by_hand = any(v.by_hand is not None and v.by_hand.level is not None for v in spine.vertebrae)
+    if from_file or by_hand:
         return _with_contradiction(spine, so_far, positions, wanted)
     named = counted_from(positions[0], wanted[0], count)
     if named is None or [named[p] for p in positions] != wanted:
@@ -239,7 +265,7 @@ def _with_contradiction(
 ) -> Spine:
     if [so_far[p] for p in positions] == wanted:
         return spine
-    says = "The treated levels given by the user differ from the levels of the label file."
+    says = "The treated levels given by the user differ from the levels of the label file or those by hand."
     flag = raise_flag(Flag.LEVEL_CONFLICT, says)
     vertebrae = tuple(replace(v, flags=(*v.flags, flag)) for v in spine.vertebrae)
     return replace(spine, vertebrae=vertebrae, flags=(*spine.flags, flag))

@@ -54,6 +54,7 @@ class Flag(StrEnum):
     INTRA_PROCEDURAL_SERIES = "intra-procedural-series"
     THICK_SLICES = "thick-slices"
     VOLUME_UNCERTAIN = "volume-uncertain"
+    ANATOMY_BY_HAND = "anatomy-by-hand"
 
 
 class FlagDefinition(msgspec.Struct, frozen=True):
@@ -158,6 +159,9 @@ REGISTRY: dict[Flag, FlagDefinition] = {
     ),
     Flag.VOLUME_UNCERTAIN: FlagDefinition(
         Severity.CAUTION, "The cement volume is less certain than its interval can say."
+    ),
+    Flag.ANATOMY_BY_HAND: FlagDefinition(
+        Severity.NOTE, "The place, a wall or the level of this vertebra was given by hand."
     ),
 }
 

@@ -9,11 +9,13 @@ from pathlib import Path
 import msgspec
 
 from cementct import __version__
+from cementct.anatomy.hints import NOTHING_GIVEN
 from cementct.anatomy.naming import LevelHints
 from cementct.core.errors import UsageError
 from cementct.core.findings import Software, StudyReport
 from cementct.core.levels import LabelScheme, Level
 from cementct.io.files import volume_suffix
+from cementct.io.hints import read_hints
 from cementct.pipeline.discover import StudyForm, StudySource, discover_studies, named_volume
 from cementct.pipeline.masks import read_mask, read_numbers
 from cementct.pipeline.options import RunOptions, parse_vertebrae, scheme_missing
@@ -26,7 +28,7 @@ from cementct.segmentation.presence import shows_cement
 
 # Options that change what a report says; all others change only where, when and in which form it is written.
 _SCIENTIFIC = ("engine", "vertebra_file", "label_scheme", "top_level", "levels", "post_uid", "pre_uid")
-_FILES = ("vertebra_file", "lesion_file", "cement_file")
+_FILES = ("vertebra_file", "lesion_file", "cement_file", "anatomy_file")
 
 
 def analyze(  # noqa: PLR0913 - one argument an option of the command line
@@ -40,6 +42,7 @@ def analyze(  # noqa: PLR0913 - one argument an option of the command line
     pre: str | None = None,
     lesion: str | Path | None = None,
     cement: str | Path | None = None,
+    anatomy: str | Path | None = None,
     listener: ProgressListener = ignore_progress,
 ) -> StudyReport:
     """Analyse one study and return its report.
@@ -60,6 +63,8 @@ def analyze(  # noqa: PLR0913 - one argument an option of the command line
         SeriesInstanceUIDs, to choose the series by hand.
     lesion, cement
         Mask files.
+    anatomy
+        JSON file of centres, endplates and levels given by hand.
     listener
         Called with progress events.
 
@@ -81,6 +86,7 @@ def analyze(  # noqa: PLR0913 - one argument an option of the command line
         pre_uid=pre,
         lesion_file=Path(lesion) if lesion else None,
         cement_file=Path(cement) if cement else None,
+        anatomy_file=Path(anatomy) if anatomy else None,
     )
     sources = discover_studies([Path(study)], shows_cement)
     if len(sources) != 1:
@@ -120,13 +126,14 @@ def subject_of(study: StudyInput, options: RunOptions) -> Subject:
     lesion = options.lesion_file or study.lesion_file
     cement = options.cement_file or study.cement_file
     from_file = options.vertebra_file or (study.vertebra_file if options.engine is None else None)
+    by_hand = read_hints(options.anatomy_file, grid) if options.anatomy_file else NOTHING_GIVEN
     return Subject(
         post=study.post.volume,
         pre=study.pre.volume if study.pre else None,
-        find_vertebrae=engine_for_post(options, study.vertebra_file),
+        find_vertebrae=engine_for_post(options, study.vertebra_file, by_hand),
         find_vertebrae_before=engine_for_pre(options),
         carries_bodies=from_file is None,
-        hints=LevelHints(top_level=options.top_level, treated_levels=options.levels),
+        hints=LevelHints(top_level=options.top_level, treated_levels=options.levels, by_hand=by_hand),
         drawn_lesion=read_mask(lesion, grid) if lesion else None,
         drawn_cement=read_numbers(cement, grid) if cement else None,
     )

@@ -206,7 +206,7 @@ def _described(
         level=vertebra.level,
         label=vertebra.number,
         level_source=vertebra.level_source if vertebra.level else LevelSource.UNKNOWN,
-        centroid_lps_mm=_point(vertebra.frame.centre_lps_mm),
+        centroid_lps_mm=_point(vertebra.centroid_lps_mm),
         complete=vertebra.complete,
         treated=False,
         body_volume_ml=_body_volume_ml(vertebra, found.spine) if vertebra.complete else None,

@@ -45,6 +45,8 @@ class RunOptions:
         SeriesInstanceUID of the series to use, chosen by hand.
     lesion_file, cement_file
         Masks given by hand.
+    anatomy_file
+        Vertebrae, their levels and points on their walls, given by hand.
     jobs
         How many studies are worked on at once.
     skip_existing
@@ -64,6 +66,7 @@ class RunOptions:
     pre_uid: str | None = None
     lesion_file: Path | None = None
     cement_file: Path | None = None
+    anatomy_file: Path | None = None
     jobs: int = 1
     skip_existing: bool = False
     formats: tuple[ReportFormat, ...] = DEFAULT_FORMATS
@@ -89,6 +92,7 @@ class RunOptions:
             "--pre": self.pre_uid,
             "--lesion": self.lesion_file,
             "--cement": self.cement_file,
+            "--anatomy": self.anatomy_file,
         }
         return tuple(name for name, value in given.items() if value is not None)
 

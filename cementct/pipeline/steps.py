@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cementct.anatomy.describe import describe_spine, replace_bodies
+from cementct.anatomy.describe import describe_spine, draw_given_walls, replace_bodies
 from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.model import Spine
 from cementct.anatomy.naming import LevelHints, name_treated
@@ -113,7 +113,7 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
         Called at the beginning of each stage.
     """
     tell(Stage.ANATOMY)
-    labels = subject.find_vertebrae(subject.post)
+    labels = draw_given_walls(subject.find_vertebrae(subject.post), subject.hints.by_hand)
     spine = describe_spine(subject.post, labels, hints=subject.hints)
     before = None
     if subject.pre is not None and spine.vertebrae:

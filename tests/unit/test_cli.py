@@ -57,7 +57,7 @@ def test_help_for_run_has_examples_and_exit_statuses(cementct: Command) -> None:
     assert "130 interrupted" in help_.out
     for option in (
         *("--out", "--vertebrae", "--label-scheme", "--top-level", "--levels", "--post", "--pre"),
-        *("--lesion", "--cement", "--jobs", "--skip-existing", "--format", "--json-log"),
+        *("--lesion", "--cement", "--anatomy", "--jobs", "--skip-existing", "--format", "--json-log"),
     ):
         assert option in help_.out
 
@@ -107,7 +107,7 @@ def test_a_label_file_without_its_scheme_is_a_usage_error(cementct: Command, tmp
     assert "--label-scheme (verse, totalsegmentator, spineps)" in ended.err
 
 
-@pytest.mark.parametrize("option", ["--vertebrae", "--lesion", "--cement"])
+@pytest.mark.parametrize("option", ["--vertebrae", "--lesion", "--cement", "--anatomy"])
 def test_a_file_that_is_not_there_is_a_refusal(cementct: Command, option: str) -> None:
     ended = cementct("run", "study", "--out", "out", option, "missing.nii.gz")
 

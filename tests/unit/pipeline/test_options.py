@@ -63,10 +63,10 @@ def test_a_label_file_needs_a_scheme_and_a_dicom_one_brings_its_own() -> None:
 
 
 def test_what_names_one_study_is_refused_with_several() -> None:
-    options = RunOptions(levels=(Level.L2,), post_uid="1.2.3")
+    options = RunOptions(levels=(Level.L2,), post_uid="1.2.3", anatomy_file=Path("anatomy.json"))
 
     options.check_study_count(1)
-    with pytest.raises(UsageError, match="--levels, --post: expected one study"):
+    with pytest.raises(UsageError, match="--levels, --post, --anatomy: expected one study"):
         options.check_study_count(2)
     RunOptions(label_scheme=LabelScheme.VERSE).check_study_count(9)
 

@@ -6,16 +6,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cementct.anatomy.hints import NOTHING_GIVEN, GivenAnatomy
 from cementct.anatomy.labels import SpineLabels
 from cementct.core.arrays import FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Mask, Volume
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline, outline_bodies
+from cementct.segmentation.vertebrae.embedded.by_hand import (
+    gain_of_given_levels,
+    with_given_centres,
+)
 from cementct.segmentation.vertebrae.embedded.canal_tube import draw_canal, outline_canal
 from cementct.segmentation.vertebrae.embedded.column import BodyColumn
 from cementct.segmentation.vertebrae.embedded.confidence import measure_confidence
-from cementct.segmentation.vertebrae.embedded.levels import Levels, find_levels
+from cementct.segmentation.vertebrae.embedded.given_canal import given_middles_mm
+from cementct.segmentation.vertebrae.embedded.levels import SPACINGS_MM, Levels, find_levels
 from cementct.segmentation.vertebrae.embedded.place import place_vertebrae
 from cementct.segmentation.vertebrae.embedded.posterior_elements import add_posterior_elements
 from cementct.segmentation.vertebrae.embedded.rasterize import block_box, draw_bodies
@@ -44,27 +50,32 @@ class FoundSpine:
     column: BodyColumn
 
 
-def segment_vertebrae(volume: Volume) -> SpineLabels:
+def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> SpineLabels:
     """Return the vertebrae of a CT volume, numbered 1, 2, … from the top.
 
     Parameters
     ----------
     volume
         In canonical order. Where its header contradicts the anatomy, the frames follow the anatomy.
+    given
+        Vertebrae that the user gives by hand: there is one where a centre is given, and it ends near the
+        endplates given. Names and the exact course of walls are left to `anatomy.describe`.
 
     Returns
     -------
     SpineLabels
         No vertebra where no spine is seen.
     """
-    track = track_canal(volume)
-    found = None if track is None else find_spine(volume, straighten(volume, track))
+    track = track_canal(volume, given_middles_mm(volume.grid, given))
+    found = None if track is None else find_spine(volume, straighten(volume, track), given)
     if found is None:
         return SpineLabels(LabelMap(np.zeros(volume.grid.shape, dtype=np.uint8), volume.grid))
     lowest_disc = found.levels.discs[0]
     below = judge_below(found.spine, found.levels)
     on_sacrum = below is Below.SACRUM
     placed = place_vertebrae(found.spine, found.column, found.levels, ends_below=below is not Below.VERTEBRA)
+    if given:
+        placed = with_given_centres(found.spine, found.column, placed, grid=volume.grid, given=given)
     outlines = outline_bodies(volume, placed)
     bodies, outlines = _drawn(volume.grid, outlines)
     numbers = range(1, len(outlines) + 1)
@@ -107,26 +118,29 @@ def _canal(volume: Volume, found: FoundSpine) -> Mask:
     return Mask(draw_canal(volume.grid, found.spine.curve, tube, reach), volume.grid)
 
 
-def find_spine(volume: Volume, spine: StraightSpine) -> FoundSpine | None:
+def find_spine(
+    volume: Volume, spine: StraightSpine, given: GivenAnatomy = NOTHING_GIVEN
+) -> FoundSpine | None:
     """Return the spine the right way round with its levels, None where no vertebra is found.
 
     Head and feet, then front and back, are exchanged where the vertebrae fit clearly better that way.
     """
-    best = _with_levels(spine)
+    best = _with_levels(spine, volume.grid, given)
     turned = sample_along(volume, spine.curve.turned_round()) if _doubtful(best) else None
     others = [spine.upside_down()]
     if turned is not None:
         others += [turned, turned.upside_down()]
     for other in others:
-        found = _with_levels(other)
+        found = _with_levels(other, volume.grid, given)
         to_beat = 0.0 if best is None else best.levels.score
         if found is not None and found.levels.score > to_beat + TURN_ROUND_GAIN:
             best = found
     return best
 
 
-def _with_levels(spine: StraightSpine) -> FoundSpine | None:
-    levels, column = find_levels(spine)
+def _with_levels(spine: StraightSpine, grid: Grid, given: GivenAnatomy) -> FoundSpine | None:
+    known = gain_of_given_levels(spine, grid, given, SPACINGS_MM) if given else None
+    levels, column = find_levels(spine, known)
     return None if levels is None else FoundSpine(spine, levels, column)
 
 

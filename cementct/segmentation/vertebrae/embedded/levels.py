@@ -31,6 +31,8 @@ WEIGHT_SPACING = 0.08
 CHANGE_SPREAD = 0.15
 WEIGHT_CHANGE = 0.5
 # The same for the change of spacing from one vertebra to the next.
+CHANGE_SHARE_IF_KNOWN = 0.25
+# Share of that cost next to a vertebra that the user gives: what is given may be a collapsed one.
 FARTHEST_SETTLING_MM = 8
 SETTLING_COST = 0.8
 # A disc moves up to so far from where the pattern has it, and what the farthest move has to earn in evidence.
@@ -76,16 +78,25 @@ class Levels:
     score: float
 
 
-def find_levels(spine: StraightSpine) -> tuple[Levels | None, BodyColumn]:
-    """Return the levels of a straightened spine, None where there are none, and its column of bodies."""
+def find_levels(spine: StraightSpine, known: FloatArray | None = None) -> tuple[Levels | None, BodyColumn]:
+    """Return the levels of a straightened spine, None where there are none, and its column of bodies.
+
+    What is `known` otherwise, over (place of the upper disc, spacing), adds to the gain of each vertebra.
+    """
     column = find_column(spine)
     changes, _ = describe_bands(spine, column)
     match = match_pattern(changes, SPACINGS_MM)
     evidence = measure_discs(spine, column)
-    score, places = _best_chain(match, evidence.score, column.depth_mm)
+    own = np.zeros((len(match), len(SPACINGS_MM))) if known is None else known
+    score, places = _best_chain(match, evidence.score, column.depth_mm, own)
     if score < LEAST_CHAIN_SCORE:
         return None, column
-    discs = tuple(_plane(evidence, place) for place in _settled(places, evidence.score))
+    settled = _settled(places, evidence.score)
+    held = _held(places, own)
+    discs = tuple(
+        _plane(evidence, int(old) if stays else new)
+        for old, new, stays in zip(places, settled, held, strict=True)
+    )
     first = int(SPACINGS_MM[0])
     matches = tuple(float(match[low, high - low - first]) for low, high in itertools.pairwise(places))
     return Levels(discs, matches, score), column
@@ -107,12 +118,21 @@ def _settled(places: FloatArray, disc: FloatArray) -> list[int]:
     return settled
 
 
+def _held(places: FloatArray, known: FloatArray) -> list[bool]:
+    """Return which discs stay where they are because what is known otherwise placed them."""
+    first = int(SPACINGS_MM[0])
+    gained = [bool(known[high, high - low - first] > 0) for low, high in itertools.pairwise(places)]
+    return [below or above for below, above in zip([False, *gained], [*gained, False], strict=True)]
+
+
 def _plane(evidence: DiscEvidence, place: int) -> DiscPlane:
     sagittal, coronal = evidence.tilt_at(place)
     return DiscPlane(float(place), sagittal, coronal)
 
 
-def _best_chain(match: FloatArray, disc: FloatArray, depth_mm: FloatArray) -> tuple[float, FloatArray]:
+def _best_chain(
+    match: FloatArray, disc: FloatArray, depth_mm: FloatArray, known: FloatArray
+) -> tuple[float, FloatArray]:
     """Return the gain and the places of the discs, rising, of the best chain of vertebrae."""
     length = len(match)
     spacing = SPACINGS_MM.astype(np.float64)
@@ -125,10 +145,11 @@ def _best_chain(match: FloatArray, disc: FloatArray, depth_mm: FloatArray) -> tu
             if lower < 0:
                 break
             expected = SPACING_PER_DEPTH * depth_mm[(lower + upper) // 2]
-            own = match[lower, number] - ORDINARY_MATCH
+            own = match[lower, number] - ORDINARY_MATCH + known[upper, number]
             own += WEIGHT_DISC * (disc[lower] + disc[upper]) / 2
             own -= WEIGHT_SPACING * (np.log(size / expected) / SPACING_SPREAD) ** 2
-            before = gain[lower] - change[number]
+            told = (known[lower] > 0) | bool(known[upper, number] > 0)
+            before = gain[lower] - change[number] * np.where(told, CHANGE_SHARE_IF_KNOWN, 1.0)
             best = int(before.argmax())
             gain[upper, number] = own
             if before[best] > 0:

@@ -14,6 +14,7 @@ from cementct.segmentation.vertebrae.embedded.canal import (
     smooth,
 )
 from cementct.segmentation.vertebrae.embedded.coarse import average_blocks
+from cementct.segmentation.vertebrae.embedded.given_canal import gain_of_given_canals
 
 STEEPEST = 0.7
 # Largest sideways step of the canal per step along z: 35 degrees, the sacrum included.
@@ -44,14 +45,22 @@ class CanalTrack:
     score: float
 
 
-def track_canal(volume: Volume) -> CanalTrack | None:
-    """Return the track of the spinal canal, or None where no canal is seen."""
+def track_canal(volume: Volume, middles_mm: FloatArray | None = None) -> CanalTrack | None:
+    """Return the track of the spinal canal, or None where no canal is seen.
+
+    It runs behind the `middles_mm` of bodies that the user gives by hand, (z, y, x) along the grid's axes.
+    """
     coarse = average_blocks(volume)
     smoothed = smooth(coarse)
     best: tuple[float, IntArray] | None = None
     for bone_hu in BONE_THRESHOLDS_HU:
         likeness = measure_canal_likeness(smoothed, coarse.spacing_mm, bone_hu)
-        score, path = find_best_chain(likeness, coarse.spacing_mm)
+        known = (
+            None
+            if middles_mm is None
+            else gain_of_given_canals(likeness.shape, coarse.spacing_mm, middles_mm)
+        )
+        score, path = find_best_chain(likeness, coarse.spacing_mm, known)
         if best is None or score > best[0]:
             best = score, path
     if best is None:
@@ -65,9 +74,16 @@ def track_canal(volume: Volume) -> CanalTrack | None:
     return CanalTrack(points, normalised)
 
 
-def find_best_chain(likeness: Float32Array, spacing_mm: FloatArray) -> tuple[float, IntArray]:
-    """Return the score and the (z, y, x) indices, a slice each, of the chain with the highest sum."""
+def find_best_chain(
+    likeness: Float32Array, spacing_mm: FloatArray, known: Float32Array | None = None
+) -> tuple[float, IntArray]:
+    """Return the score and the (z, y, x) indices, a slice each, of the chain with the highest sum.
+
+    What is `known` otherwise adds to the likeness, also where there is none.
+    """
     gain = np.where(np.isnan(likeness), np.float32(GAP), likeness - np.float32(ORDINARY_LIKENESS))
+    if known is not None:
+        gain = gain + known
     steps = _allowed_steps(spacing_mm)
     total = gain[0]
     came_from = []
