@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray, HuArray, as_floats
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, HuArray, IntArray, as_floats
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 
 TARGET_SPACING_MM = 2.0
@@ -50,25 +50,33 @@ def average_blocks(volume: Volume, target_spacing_mm: float = TARGET_SPACING_MM)
     spacing = as_floats(volume.grid.spacing_mm)
     factor = np.maximum(1, np.round(target_spacing_mm / spacing)).astype(int)
     factor = np.minimum(factor, volume.grid.shape)
-    averages: HuArray = volume.hu
-    for axis in (0, 1, 2):
-        averages = _average_along(averages, int(factor[axis]), axis)
+    averages = _block_means(volume.hu, factor)
     measured = np.asarray(averages > NOT_MEASURED_BELOW_HU)
     hu = np.clip(averages, LOWEST_HU, HIGHEST_HU).astype(np.float32)
     z, y, x = (int(f) for f in factor)
     return CoarseVolume(hu, measured, spacing * factor, (z, y, x))
 
 
-def _average_along(values: HuArray, factor: int, axis: int) -> HuArray:
-    if factor == 1:
-        return values
-    whole = values.shape[axis] // factor * factor
-    parts = []
-    for first in range(factor):
-        steps = [slice(None)] * values.ndim
-        steps[axis] = slice(first, whole, factor)
-        parts.append(values[tuple(steps)])
-    total = parts[0].astype(np.float32)
+def _block_means(values: HuArray, factor: IntArray) -> Float32Array:
+    """Return the means of whole blocks, a layer of blocks at a time, which stays in the processor's cache."""
+    deep, high, wide = (int(f) for f in factor)
+    layers, rows, columns = (int(n) for n in values.shape // factor)
+    means = np.empty((layers, rows, columns), dtype=np.float32)
+    for layer in range(layers):
+        part = values[layer * deep : (layer + 1) * deep, : rows * high, : columns * wide]
+        total = part[0].astype(np.float32)
+        for image in part[1:]:
+            total += image
+        total = _sum_along(total.reshape(rows, high, columns * wide), axis=1)
+        means[layer] = _sum_along(total.reshape(rows, columns, wide), axis=2)
+    means *= np.float32(1 / factor.prod())
+    return means
+
+
+def _sum_along(values: Float32Array, axis: int) -> Float32Array:
+    """Return the sum along a short axis, element by element of it: faster than numpy's own for a few."""
+    parts = np.moveaxis(values, axis, 0)
+    total: Float32Array = parts[0].copy()
     for part in parts[1:]:
         total += part
-    return np.asarray(total / np.float32(factor), dtype=np.float32)
+    return total

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats, read_only
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray, as_floats, read_only
 from cementct.core.image import NOT_MEASURED_BELOW_HU, PADDING_HU, Volume
 from cementct.segmentation.vertebrae.embedded.tracking import CanalTrack
 
@@ -22,6 +22,10 @@ ASIDE_MM = 40
 # spinous processes end 40 mm behind the canal.
 SMOOTH_TRACK_MM = 10.0
 # Standard deviation of the smoothing of the track: bends of the spine are gentler, its errors are sharper.
+ROUGH_ALONG_MM = 3.0
+ROUGH_ACROSS_MM = 1.5
+ROUGH_REACH_MM = 42.0
+# Samples for the axial rotation, and how far from the canal: it is judged in averages over 21 mm along it.
 LARGEST_TURN_DEG = 24.0
 TURN_STEP_DEG = 3.0
 # Axial rotation of vertebrae that is looked for: scoliosis and lying askew give up to 15 to 20 degrees.
@@ -107,8 +111,7 @@ class StraightSpine:
 def straighten(volume: Volume, track: CanalTrack) -> StraightSpine:
     """Return the spine along a track, axial rotation of the vertebrae undone."""
     curve = follow(track.points_mm, as_floats(volume.grid.extent_mm))
-    first = sample_along(volume, curve)
-    return sample_along(volume, turn(curve, estimate_axial_rotation(first)))
+    return sample_along(volume, turn(curve, estimate_axial_rotation(volume, curve)))
 
 
 def follow(points_mm: FloatArray, extent_mm: FloatArray) -> CanalCurve:
@@ -138,41 +141,57 @@ def turn(curve: CanalCurve, angle_rad: FloatArray) -> CanalCurve:
 
 def sample_along(volume: Volume, curve: CanalCurve) -> StraightSpine:
     """Return the volume on planes at right angles to the curve."""
-    from scipy import ndimage
-
     back_mm = np.arange(-FRONT_MM, BACK_MM + 1, STEP_MM)
     left_mm = np.arange(-ASIDE_MM, ASIDE_MM + 1, STEP_MM)
-    points = (
-        curve.centre_mm[:, None, None]
-        + curve.back[:, None, None] * back_mm[None, :, None, None]
-        + curve.left[:, None, None] * left_mm[None, None, :, None]
-    )
-    index = np.moveaxis((points / as_floats(volume.grid.spacing_mm)).astype(np.float32), -1, 0)
-    hu = ndimage.map_coordinates(
-        volume.hu, index, order=1, output=np.float32, mode="constant", cval=PADDING_HU
-    )
-    return StraightSpine(hu, curve, back_mm, left_mm)
+    steps = np.arange(len(curve.centre_mm))
+    return StraightSpine(_sampled(volume, curve, steps, back_mm, left_mm), curve, back_mm, left_mm)
 
 
-def estimate_axial_rotation(spine: StraightSpine) -> FloatArray:
+def _sampled(
+    volume: Volume, curve: CanalCurve, steps: IntArray, back_mm: FloatArray, left_mm: FloatArray
+) -> Float32Array:
+    """Return intensities at some steps of a curve, over (step, back, left)."""
+    from scipy import ndimage
+
+    index = np.empty((3, len(steps), len(back_mm), len(left_mm)), dtype=np.float32)
+    for axis, spacing_mm in enumerate(volume.grid.spacing_mm):
+        centre, back, left = (
+            (field[steps, axis] / spacing_mm).astype(np.float32)
+            for field in (curve.centre_mm, curve.back, curve.left)
+        )
+        rows = centre[:, None] + back[:, None] * back_mm.astype(np.float32)
+        columns = left[:, None] * left_mm.astype(np.float32)
+        np.add(rows[:, :, None], columns[:, None], out=index[axis])
+    return np.asarray(
+        ndimage.map_coordinates(
+            volume.hu, index, order=1, output=np.float32, mode="constant", cval=PADDING_HU
+        )
+    )
+
+
+def estimate_axial_rotation(volume: Volume, curve: CanalCurve) -> FloatArray:
     """Return the angle (radians) at each step by which left best mirrors right, smooth along the spine."""
     from scipy import ndimage
 
-    stations = np.arange(0, spine.length, 6)
+    length = len(curve.centre_mm)
+    steps = np.arange(0, length, int(ROUGH_ALONG_MM / STEP_MM))
+    across = np.arange(-ROUGH_REACH_MM, ROUGH_REACH_MM + 0.1, ROUGH_ACROSS_MM)
+    hu = _sampled(volume, curve, steps, across, across)
+    hu = np.where(hu > NOT_MEASURED_BELOW_HU, np.clip(hu, -100, 500), np.float32(NOT_SEEN))
+    coarse = ndimage.uniform_filter1d(hu, int(21 / ROUGH_ALONG_MM), axis=0)[::2]
+    stations = steps[::2]
     angles = np.radians(np.arange(-LARGEST_TURN_DEG, LARGEST_TURN_DEG + 0.1, TURN_STEP_DEG))
-    hu = np.where(spine.hu > NOT_MEASURED_BELOW_HU, np.clip(spine.hu, -100, 500), NOT_SEEN)
-    coarse = ndimage.uniform_filter1d(hu, 21, axis=0)[stations]
     back, left = np.meshgrid(np.arange(-30.0, 21.0, 2.0), np.arange(1.0, 26.0, 2.0), indexing="ij")
     score = np.empty((len(stations), len(angles)))
     for number, angle in enumerate(angles):
-        one = _looked_up(coarse, spine, *_rotated(back, left, angle))
-        other = _looked_up(coarse, spine, *_rotated(back, -left, angle))
+        one = _looked_up(coarse, *_rotated(back, left, angle))
+        other = _looked_up(coarse, *_rotated(back, -left, angle))
         score[:, number] = _mirror_likeness(one, other)
     score = ndimage.gaussian_filter1d(score, SMOOTH_TURN_MM / 6, axis=0)
     score -= TURN_PRIOR_PER_DEG2 * np.degrees(angles) ** 2
     best = angles[np.argmax(score, axis=1)]
     best = ndimage.gaussian_filter1d(best, SMOOTH_TURN_MM / 6)
-    return np.interp(np.arange(spine.length), stations, best)
+    return np.interp(np.arange(length), stations, best)
 
 
 def _mirror_likeness(one: Float32Array, other: Float32Array) -> FloatArray:
@@ -195,9 +214,8 @@ def _rotated(back: FloatArray, left: FloatArray, angle: float) -> tuple[FloatArr
     )
 
 
-def _looked_up(stack: Float32Array, spine: StraightSpine, back: FloatArray, left: FloatArray) -> Float32Array:
-    rows = np.clip(np.round(back - spine.back_mm[0]).astype(int), 0, stack.shape[1] - 1)
-    columns = np.clip(np.round(left - spine.left_mm[0]).astype(int), 0, stack.shape[2] - 1)
+def _looked_up(stack: Float32Array, back: FloatArray, left: FloatArray) -> Float32Array:
+    rows, columns = (np.round((a + ROUGH_REACH_MM) / ROUGH_ACROSS_MM).astype(int) for a in (back, left))
     return np.asarray(stack[:, rows, columns], dtype=np.float32)
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import Float32Array, FloatArray, IntArray
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cementct.core.image import Volume
 from cementct.segmentation.vertebrae.embedded.canal import (
     BONE_THRESHOLDS_HU,
+    describe_surroundings,
     measure_canal_likeness,
     smooth,
 )
@@ -51,10 +52,10 @@ def track_canal(volume: Volume, middles_mm: FloatArray | None = None) -> CanalTr
     It runs behind the `middles_mm` of bodies that the user gives by hand, (z, y, x) along the grid's axes.
     """
     coarse = average_blocks(volume)
-    smoothed = smooth(coarse)
+    around = describe_surroundings(smooth(coarse), coarse.spacing_mm)
     best: tuple[float, IntArray] | None = None
     for bone_hu in BONE_THRESHOLDS_HU:
-        likeness = measure_canal_likeness(smoothed, coarse.spacing_mm, bone_hu)
+        likeness = measure_canal_likeness(around, bone_hu)
         known = (
             None
             if middles_mm is None
@@ -81,10 +82,25 @@ def find_best_chain(
 
     What is `known` otherwise adds to the likeness, also where there is none.
     """
-    gain = np.where(np.isnan(likeness), np.float32(GAP), likeness - np.float32(ORDINARY_LIKENESS))
+    possible = ~np.isnan(likeness)
     if known is not None:
-        gain = gain + known
-    steps = _allowed_steps(spacing_mm)
+        possible |= known > 0
+    rows, columns = (_extent(np.asarray(possible.any(axis=axes))) for axes in ((0, 2), (0, 1)))
+    part = likeness[:, rows, columns]
+    gain = np.where(np.isnan(part), np.float32(GAP), part - np.float32(ORDINARY_LIKENESS))
+    if known is not None:
+        gain += known[:, rows, columns]
+    score, path = _best_chain(gain, _allowed_steps(spacing_mm))
+    return score, path + np.array([0, rows.start, columns.start])
+
+
+def _extent(hit: BoolArray) -> slice:
+    """Return the stretch that holds all hits: a chain has no reason to leave it."""
+    where = np.flatnonzero(hit)
+    return slice(int(where[0]), int(where[-1]) + 1) if where.size else slice(0, 1)
+
+
+def _best_chain(gain: Float32Array, steps: list[tuple[int, int, float]]) -> tuple[float, IntArray]:
     total = gain[0]
     came_from = []
     ends = [_highest(total)]
@@ -128,10 +144,11 @@ def _best_predecessor(
     best = np.zeros((height, width), dtype=np.float32)
     chosen = np.full((height, width), -1, dtype=np.int16)
     for number, (row, column, cost) in enumerate(steps):
-        moved = padded[reach + row : reach + row + height, reach + column : reach + column + width] - cost
+        moved = padded[reach + row : reach + row + height, reach + column : reach + column + width]
+        moved = moved - np.float32(cost)
         better = moved > best
-        best[better] = moved[better]
-        chosen[better] = number
+        np.copyto(best, moved, where=better)
+        np.copyto(chosen, np.int16(number), where=better)
     return best, chosen
 
 

@@ -3,7 +3,7 @@ import numpy as np
 from cementct.core.grid import Grid
 from cementct.core.image import Volume
 from cementct.segmentation.vertebrae.embedded import segment_vertebrae
-from cementct.segmentation.vertebrae.embedded.canal import measure_canal_likeness
+from cementct.segmentation.vertebrae.embedded.canal import describe_surroundings, measure_canal_likeness
 from cementct.segmentation.vertebrae.embedded.tracking import find_best_chain
 
 SPACING = np.array([2.5, 2.0, 2.0])
@@ -38,8 +38,10 @@ def test_a_bony_ring_with_a_body_in_front_looks_like_a_canal_and_a_ring_alone_do
         plane[(distance > 9) & (distance < 14)] = 500
         return np.repeat(plane[None], 12, axis=0)
 
-    with_body = measure_canal_likeness(draw(with_body=True), SPACING, 180)
-    alone = measure_canal_likeness(draw(with_body=False), SPACING, 180)
+    with_body, alone = (
+        measure_canal_likeness(describe_surroundings(draw(with_body=shown), SPACING), 180)
+        for shown in (True, False)
+    )
     assert with_body[6, 35, 30] > 0.7
     assert np.isnan(alone[6, 35, 30])
 
