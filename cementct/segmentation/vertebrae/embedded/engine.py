@@ -106,9 +106,11 @@ def _drawn(
     kept = [n for n, size_ml in enumerate(volume_ml, start=1) if size_ml >= least_ml]
     if len(kept) == len(outlines):
         return labels, outlines
-    renumbered = np.zeros(len(outlines) + 1, dtype=np.uint8)
-    renumbered[kept] = np.arange(1, len(kept) + 1)
-    return renumbered[labels], [outlines[n - 1] for n in kept]
+    new = {old: place for place, old in enumerate(kept, start=1)}
+    for number, outline in enumerate(outlines, start=1):
+        part = labels[block_box(grid, outline).slices]
+        part[part == number] = new.get(number, 0)
+    return labels, [outlines[n - 1] for n in kept]
 
 
 def _canal(volume: Volume, found: FoundSpine) -> Mask:

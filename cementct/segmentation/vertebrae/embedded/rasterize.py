@@ -6,11 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cementct.core.arrays import as_floats
+from cementct.core.arrays import BoolArray, as_floats
 from cementct.core.grid import Box, Grid
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
+from cementct.segmentation.vertebrae.embedded.box_sum import box_sum
 
 CORNERS = np.array([(a, b, c) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)], dtype=np.float64)
+CELL_MM = 2.0
+# Voxels are asked about one by one only in cells of about this size near a surface: a cell whose own corners
+# and those of all cells around it lie on one side lies there too, rims of endplates included.
+CELL_REACH = 4
+# Corners along each axis of a cell and of the cells next to it.
 
 
 def draw_bodies(
@@ -22,11 +28,34 @@ def draw_bodies(
         box = block_box(grid, outline)
         if box.is_empty:
             continue
-        left, back, up = local_coordinates(grid, box, outline)
-        inside = outline.contains(left, back, up)
         part = labels[box.slices]
-        part[inside & (part == 0)] = number
+        part[voxels_inside(grid, box, outline) & (part == 0)] = number
     return labels
+
+
+def voxels_inside(grid: Grid, box: Box, outline: BodyOutline) -> BoolArray:
+    """Return which voxels of a box lie within an outline."""
+    step = [max(1, round(CELL_MM / spacing)) for spacing in grid.spacing_mm]
+    if max(step) == 1:
+        return outline.contains(*local_coordinates(grid, box, outline))
+    count = [-(-n // s) for n, s in zip(box.shape, step, strict=True)]
+    corners = np.indices([n + 1 for n in count]).reshape(3, -1) * np.array(step)[:, None]
+    at_corner = outline.contains(*local_coordinates_at(grid, box, outline, tuple(corners)))
+    share = box_sum(at_corner.reshape([n + 1 for n in count]).astype(np.uint16), (CELL_REACH,) * 3)[
+        1:, 1:, 1:
+    ]
+    inside = _spread(share == CELL_REACH**3, step, box)
+    near = np.nonzero(_spread((share > 0) & (share < CELL_REACH**3), step, box))
+    inside[near] = outline.contains(*local_coordinates_at(grid, box, outline, near))
+    return inside
+
+
+def _spread(cells: BoolArray, step: Sequence[int], box: Box) -> BoolArray:
+    """Return the voxels of a box that lie in some cells."""
+    for axis, length in enumerate(step):
+        cells = cells.repeat(length, axis=axis)
+    deep, high, wide = box.shape
+    return cells[:deep, :high, :wide]
 
 
 def block_box(grid: Grid, outline: BodyOutline) -> Box:
