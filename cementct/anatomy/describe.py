@@ -14,7 +14,7 @@ from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.matching import match_given
 from cementct.anatomy.model import CompartmentMap, Spine, Vertebra
 from cementct.anatomy.naming import Landmarks, LevelHints, Names, name_levels, number_of
-from cementct.anatomy.orientation import agreed_axes, is_near, rough_frames
+from cementct.anatomy.orientation import agreed_axes, is_near, rough_frames, shown_upside_down
 from cementct.anatomy.outline import (
     Bone,
     Expectation,
@@ -73,10 +73,11 @@ def describe_spine(volume: Volume, labels: SpineLabels, *, hints: LevelHints = N
     """
     regions = clean_regions(labels.vertebrae)
     order, against_header = _order(labels, regions)
-    frames = _first_frames(labels, order)
-    if not frames:
+    outlines = _outlines(labels, regions, order)
+    if not outlines:
         return _empty(volume)
-    outlines = with_body_in_view(_measure(labels, regions, frames))
+    if not labels.frames and shown_upside_down(_pedicle_heights(outlines)):
+        outlines, against_header = _outlines(labels, regions, order[::-1]), True
     given = match_given(outlines, volume.grid, hints.by_hand)
     outlines = [_as_given(outline, volume.grid, given.get(outline.number)) for outline in outlines]
     vertebrae = _vertebrae(volume, labels, outlines, (hints, given))
@@ -102,8 +103,7 @@ def draw_given_walls(labels: SpineLabels, given: GivenAnatomy) -> SpineLabels:
         return labels
     grid = labels.vertebrae.grid
     regions = clean_regions(labels.vertebrae)
-    frames = _first_frames(labels, _order(labels, regions)[0])
-    outlines = with_body_in_view(_measure(labels, regions, frames))
+    outlines = _outlines(labels, regions, _order(labels, regions)[0])
     matched = match_given(outlines, grid, given)
     whole, bodies = labels.vertebrae.labels.copy(), np.zeros_like(labels.vertebrae.labels)
     for outline in outlines:
@@ -169,17 +169,43 @@ def replace_bodies(
     return replace(spine, vertebrae=tuple(vertebrae), compartments=_compartments(volume, labels, vertebrae))
 
 
+def _outlines(labels: SpineLabels, regions: dict[int, Region], order: Sequence[int]) -> list[Outline]:
+    """Return what is measured of each vertebra whose body is in view, from top to bottom."""
+    frames = _first_frames(labels, order)
+    return with_body_in_view(_measure(labels, regions, frames)) if frames else []
+
+
+def _pedicle_heights(outlines: Sequence[Outline]) -> list[tuple[float, float]]:
+    """Return for each vertebra how far its pedicles lie above its middle (share of height), and its depth."""
+    places = []
+    for outline in outlines:
+        sides = [p for p in (outline.left_pedicle, outline.right_pedicle) if p is not None]
+        faces = (outline.superior_endplate.height_mm, outline.inferior_endplate.height_mm)
+        if len(sides) == 2 and all(np.isfinite(face).any() for face in faces):
+            upper, lower = (float(np.nanmean(face)) for face in faces)
+            middle = float(np.mean([0.5 * (p.superior_mm + p.inferior_mm) for p in sides]))
+            share = (middle - 0.5 * (upper + lower)) / max(upper - lower, 1.0)
+            places.append((share, outline.size_mm[1]))
+    return places
+
+
 def _canal_of(labels: SpineLabels) -> BoolArray | None:
     return None if labels.canal is None else labels.canal.voxels
 
 
 def _order(labels: SpineLabels, regions: dict[int, Region]) -> tuple[list[int], bool]:
-    """Return the numbers from top to bottom, and whether their names run against the header's head."""
+    """Return the numbers from top to bottom, and whether the header has head and feet exchanged.
+
+    The frames of an engine that looked at the scan say so, or the names of a label file.
+    """
     heights = {
         n: float(labels.vertebrae.grid.to_lps(region.indices().mean(axis=0))[2])
         for n, region in regions.items()
     }
     by_header = sorted(regions, key=lambda n: -heights[n])
+    upward = [frame.superior[2] for frame in labels.frames.values()]
+    if upward and float(np.mean(upward)) < 0:
+        return by_header[::-1], True
     named = [n for n in by_header if n in labels.levels]
     if len(named) < 2 or labels.level_source is not LevelSource.LABEL_FILE:
         return by_header, False

@@ -36,6 +36,14 @@ SETTLED_DEG = 4.0
 # than this share of the neighbour's radius.
 PIECE_SHARE = 0.4
 ARCH_BEHIND_SHARE = 0.8
+# Pedicles spring from the upper half of thoracic and lumbar bodies: their middle lies 0.02 to 0.3 of the
+# body's height above its middle (expert masks of VerSe and HealthiVert, T4 to L5). Where all lie below it,
+# and on average by more than this, head and feet are exchanged.
+LOW_PEDICLE_SHARE = -0.06
+# So many vertebrae have to say so: one alone may be misshapen.
+LEAST_UPRIGHT_VOTES = 2
+# Bodies less deep than this are cervical or of the first ribs, where pedicles also spring lower, mm.
+LEAST_VOTING_DEPTH_MM = 19.0
 
 
 @dataclass(frozen=True)
@@ -173,6 +181,19 @@ def agreed_axes(frames: Sequence[Frame]) -> list[Frame]:
         turned = _angle_deg(as_floats(level.posterior), as_floats(frame.posterior)) > REFINED_TURN_DEG
         out.append(level if turned else frame)
     return out
+
+
+def shown_upside_down(places: Sequence[tuple[float, float]]) -> bool:
+    """Tell whether the pedicles say that what is taken for the upper ends of vertebrae are their lower ends.
+
+    Parameters
+    ----------
+    places
+        For each vertebra whose body and pedicles are in view, the height of the pedicles' middle over the
+        body's middle as a share of the body's height, and the body's depth in millimetres.
+    """
+    votes = [height for height, depth_mm in places if depth_mm >= LEAST_VOTING_DEPTH_MM]
+    return len(votes) >= LEAST_UPRIGHT_VOTES and max(votes) < 0 and float(np.mean(votes)) < LOW_PEDICLE_SHARE
 
 
 def is_near(first: Frame, second: Frame) -> bool:
