@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 OUT ?= out
 
-.PHONY: sample test lint types layers unit accuracy lock clean
+.PHONY: sample test lint types layers unit accuracy anatomy lock clean
 
 # Set up and analyse the sample study; the report is out/study/report.html.
 sample: .venv/run.stamp
@@ -29,6 +29,10 @@ unit: .venv/dev.stamp
 # Truth beside result on implants in real anatomy and on phantoms; writes docs/accuracy.md.
 accuracy: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.accuracy --write
+
+# The anatomy engine against truth, on tuning and on reporting cases apart; writes docs/anatomy-accuracy.md.
+anatomy: .venv/dev.stamp
+	$(BIN)/python -m benchmarks.anatomy --jobs 2 --write
 
 .venv/run.stamp: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv .venv
