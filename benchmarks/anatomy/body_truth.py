@@ -18,8 +18,11 @@ SEED_SHARE, FORWARD_MM = 0.4, 5.0
 MEDIAL_SHARE = 0.65
 # Hollows narrower than this are the basivertebral foramen and bridged, mm.
 BRIDGED_MM = 9.0
-# Beside, above, below and before the body's half-sizes, what still belongs to it (lips and rims), mm.
-SIDE_MM, END_MM, FRONT_MM = 3.0, 6.0, 4.0
+# Beyond the sizes at the waist, what still belongs to the body, mm: rims at the sides; lips above, below and
+# in front, which reach far where a body is flat.
+SIDE_MM, END_MM, FRONT_MM = 5.0, 14.0, 14.0
+# The wall is looked for so far above and below the waist's ends, mm.
+WALL_END_MM = 6.0
 
 
 def bodies_of_masks(vertebrae: LabelMap, measured: list[RealVertebra]) -> LabelMap:
@@ -47,7 +50,7 @@ def _wall_at(
     """Return the posterior coordinate of the wall at (left, up) coordinates."""
     across = np.arange(-1.0, 1.0 + 1e-6, STEP_MM / max(vertebra.half_canal_mm, 4.0)) * MEDIAL_SHARE
     lefts = across * vertebra.half_canal_mm
-    ups = np.arange(-vertebra.half_height_mm - END_MM, vertebra.half_height_mm + END_MM, STEP_MM)
+    ups = np.arange(-vertebra.half_height_mm - WALL_END_MM, vertebra.half_height_mm + WALL_END_MM, STEP_MM)
     wall = _first_surface(vertebra, region, vertebrae, lefts, ups)
     known = np.isfinite(wall)
     if known.mean() < 0.2:

@@ -21,6 +21,8 @@ REACH_MM, STEP_MM = 8.0, 0.1
 FREE_BEHIND_MM = 3.0
 # The wall's share of the body's half-width that can lie between the pedicles.
 WALL_SHARE = 0.6
+# A plane through an endplate needs so many points.
+LEAST_POINTS = 20
 # At most so many points of a face are measured, evenly chosen.
 MOST_POINTS = 2000
 
@@ -54,14 +56,23 @@ def surface_of(mask: BoolArray, grid: Grid, box: Box) -> Surface:
 
 
 def body_frame(body: Surface, superior: FloatArray, posterior: FloatArray) -> Frame:
-    """Return a body's frame, its superior axis corrected by what its endplates face."""
+    """Return a body's frame, its superior axis upright on the mean of the planes through its endplates."""
     rough = Frame.from_axes(body.points_lps_mm.mean(axis=0), superior, posterior)
     along = body.normals_lps @ rough.axes[2]
+    local = rough.to_local(body.points_lps_mm)
     steep = np.cos(np.deg2rad(CONE_DEG))
-    up = body.normals_lps[along > steep].sum(axis=0) - body.normals_lps[along < -steep].sum(axis=0)
-    if np.linalg.norm(up) < 1e-6:
+    slopes = []
+    for plate in (along > steep, along < -steep):
+        # Planes through points, not means of normals: the steps of thick slices have upright normals.
+        if np.count_nonzero(plate) >= LEAST_POINTS:
+            left, back, up = local[plate].T
+            fit, *_ = np.linalg.lstsq(np.stack([left, back, np.ones_like(left)], axis=1), up, rcond=None)
+            slopes.append(fit[:2])
+    if not slopes:
         return rough
-    return Frame.from_axes(rough.centre_lps_mm, up, posterior)
+    left_slope, back_slope = np.mean(slopes, axis=0)
+    upright = rough.axes.T @ as_floats([-left_slope, -back_slope, 1.0])
+    return Frame.from_axes(rough.centre_lps_mm, upright, posterior)
 
 
 def face_points(body: Surface, frame: Frame, whole: BoolArray, grid: Grid) -> dict[Face, Surface]:
