@@ -1,4 +1,4 @@
-"""The two endplates of a body: heights over its cross-section."""
+"""The two endplates of a body: heights over its cross-section, and one of them without a disc in view."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import Float32Array, FloatArray
-from cementct.segmentation.vertebrae.embedded.edges import BlockEdges, edge_gain
-from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
-from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWall
-from cementct.segmentation.vertebrae.embedded.side_wall import SideWall
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.segmentation.vertebrae.embedded.edges import edge_gain
 from cementct.segmentation.vertebrae.embedded.surfaces import find_surface
+from cementct.segmentation.vertebrae.embedded.walls import Walls
 
 SEARCH_SHARE = (0.16, 0.505)
 # An endplate is looked for between these shares of the spacing from the middle of the body.
@@ -19,8 +17,6 @@ USUAL_SHARE = 0.41
 PRIOR = 0.25
 PRIOR_SPREAD = 0.15
 # Cost of an endplate so far (share of the spacing) from `USUAL_SHARE`; it grows with the square.
-EXPECTED_SPREAD = 0.10
-# The same where neighbours tell what to expect.
 DISTANCE_STEP_MM = 0.5
 # Resolution of the search.
 SAMPLE_MM = 2.0
@@ -29,6 +25,8 @@ STEP_COST = 0.3
 JUMP_COST = 0.9
 DRAWN_IN_MM = 0.55
 # Steepest descent lies this far outside the half height of a thin endplate.
+CLEAR_GAIN = 0.3
+# An edge of such a gain is the endplate's own.
 RADIUS_REACH_MM = 32.0
 # Half the side of the square over which heights are kept.
 
@@ -45,6 +43,8 @@ class Endplates:
         Coordinates of the samples.
     edge
         Mean gain of the edges on both, within the body: (superior, inferior).
+    seen
+        Share of both, within the body, that shows an edge of its own: (superior, inferior).
     """
 
     superior_mm: FloatArray
@@ -52,6 +52,7 @@ class Endplates:
     left_mm: FloatArray
     back_mm: FloatArray
     edge: tuple[float, float]
+    seen: tuple[float, float]
 
     def superior_at(self, left_mm: FloatArray, back_mm: FloatArray) -> FloatArray:
         """Return the height of the superior endplate."""
@@ -69,79 +70,92 @@ class Endplates:
         return np.asarray(ndimage.map_coordinates(heights, index, order=1, mode="nearest"))
 
 
-def find_endplates(
-    edges: BlockEdges,
-    placed: PlacedVertebra,
-    side: SideWall,
-    wall: PosteriorWall,
-    usual_shares: tuple[float, float] | None = None,
-) -> Endplates:
-    """Return both endplates of a body.
+@dataclass(frozen=True)
+class Plate:
+    """One endplate over the samples of its vertebra.
 
-    Parameters
+    Attributes
     ----------
-    edges
-        Of the vertebra's block.
-    placed, side, wall
-        First guess, side wall and posterior wall of the vertebra.
-    usual_shares
-        Distance of the superior and the inferior endplate from the middle, in shares of the spacing, that the
-        neighbours let expect where cement hides the vertebra's own.
+    height_mm
+        Up coordinate over (left, back).
+    edge
+        Mean gain of its edge within the body.
+    seen
+        Share within the body that shows an edge of its own.
     """
+
+    height_mm: FloatArray
+    edge: float
+    seen: float
+
+
+def lattice_of(walls: Walls) -> tuple[FloatArray, FloatArray]:
+    """Return left and back coordinates of the samples of a vertebra's endplates."""
     left = np.arange(-RADIUS_REACH_MM, RADIUS_REACH_MM + 0.1, SAMPLE_MM)
-    back = side.middle_back_mm + left
-    weight = _inside(left, back, side, wall)
-    shares = usual_shares or (USUAL_SHARE, USUAL_SHARE)
-    spread = PRIOR_SPREAD if usual_shares is None else EXPECTED_SPREAD
-    superior, upper_edge = _find_one(edges, placed, (left, back, weight), (1.0, shares[0], spread))
-    inferior, lower_edge = _find_one(edges, placed, (left, back, weight), (-1.0, shares[1], spread))
-    return Endplates(superior, inferior, left, back, (upper_edge, lower_edge))
+    return left, walls.side.middle_back_mm + left
 
 
-def _find_one(
-    edges: BlockEdges,
-    placed: PlacedVertebra,
-    lattice: tuple[FloatArray, FloatArray, FloatArray],
-    prior: tuple[float, float, float],
-) -> tuple[FloatArray, float]:
-    """Return the heights of one endplate and its mean edge.
+def join_plates(walls: Walls, superior: Plate, inferior: Plate) -> Endplates:
+    """Return both endplates of a body."""
+    left, back = lattice_of(walls)
+    return Endplates(
+        superior.height_mm,
+        inferior.height_mm,
+        left,
+        back,
+        (superior.edge, inferior.edge),
+        (superior.seen, inferior.seen),
+    )
 
-    `lattice` is left, back and weight; `prior` is +1 for the superior or -1 for the inferior endplate, its
-    usual distance from the middle, and the spread of that, in shares of the spacing.
-    """
-    left, back, weight = lattice
-    sign, usual_share, spread = prior
+
+def find_outer_plate(walls: Walls, sign: float) -> Plate:
+    """Return the superior (+1) or inferior (-1) endplate of a body beyond which no vertebra is in view."""
+    edges, placed = walls.edges, walls.placed
+    left, back = lattice_of(walls)
+    across, along = np.meshgrid(left, back, indexing="ij")
+    weight = weight_within(walls, across, along)
     distance = np.arange(SEARCH_SHARE[0], SEARCH_SHARE[1], DISTANCE_STEP_MM / placed.spacing_mm)
     distance = distance * placed.spacing_mm
-    across, along, away = np.meshgrid(left, back, distance, indexing="ij")
 
-    def sampled(values: Float32Array, shift_mm: float = 0.0) -> FloatArray:
-        return edges.block.at(across, along, sign * (away + shift_mm), values)
+    def sampled(shift_mm: float) -> FloatArray:
+        up = sign * (distance + shift_mm)
+        return edges.block.at(across[..., None], along[..., None], up, edges.smoothed)
 
-    drop = sampled(edges.smoothed, -1.0) - sampled(edges.smoothed, 1.0)
-    gain = edge_gain(np.asarray(drop, dtype=np.float32))
+    gain = edge_gain(np.asarray(sampled(-1.0) - sampled(1.0), dtype=np.float32))
     if edges.dense.any():
-        gain[sampled(edges.dense.astype(np.float32)) > 0.5] = 0
-    unusual = PRIOR * ((distance / placed.spacing_mm - usual_share) / spread) ** 2
+        dense = edges.block.at(
+            across[..., None], along[..., None], sign * distance, edges.dense.astype(np.float32)
+        )
+        gain[dense > 0.5] = 0
+    unusual = PRIOR * ((distance / placed.spacing_mm - USUAL_SHARE) / PRIOR_SPREAD) ** 2
     cost = ((unusual - gain) * weight[..., None]).astype(np.float32)
     place = find_surface(cost, step_cost=STEP_COST, jump_cost=JUMP_COST)
-    nearest = np.clip(np.round(place).astype(int), 0, len(distance) - 1)
-    edge = np.take_along_axis(gain, nearest[..., None], axis=2)[..., 0]
-    height = _smoothed(distance[0] + place * DISTANCE_STEP_MM, weight) - DRAWN_IN_MM
-    return sign * height, float((edge * weight).sum() / weight.sum())
+    edge = gain_at(gain, place)
+    height = smoothed_within(distance[0] + place * DISTANCE_STEP_MM, weight) - DRAWN_IN_MM
+    return Plate(sign * height, mean_within(edge, weight), mean_within(edge > CLEAR_GAIN, weight))
 
 
-def _inside(left: FloatArray, back: FloatArray, side: SideWall, wall: PosteriorWall) -> FloatArray:
-    """Return 1 within the body's cross-section and a little beside it, next to 0 elsewhere."""
-    across, along = np.meshgrid(left, back, indexing="ij")
-    middle = np.zeros_like(across)
-    within = side.contains(across * 1.03, side.middle_back_mm + (along - side.middle_back_mm) * 1.03, middle)
-    within &= along <= wall.at(across, middle) + 0.5
-    weight = within.astype(np.float64)
-    return np.maximum(weight, 1e-3)
+def weight_within(walls: Walls, left_mm: FloatArray, back_mm: FloatArray) -> FloatArray:
+    """Return 1 within the body's cross-section at its waist and a little beside it, next to 0 elsewhere."""
+    middle = np.zeros_like(left_mm)
+    centre = walls.side.middle_back_mm
+    within = walls.side.contains(left_mm * 1.03, centre + (back_mm - centre) * 1.03, middle)
+    within &= back_mm <= walls.wall.at(left_mm, middle) + 0.5
+    return np.maximum(within.astype(np.float64), 1e-3)
 
 
-def _smoothed(height: FloatArray, weight: FloatArray) -> FloatArray:
+def gain_at(gain: Float32Array, place: FloatArray) -> FloatArray:
+    """Return the gain over (left, back) at places (in steps) along the last axis."""
+    nearest = np.clip(np.round(place).astype(int), 0, gain.shape[2] - 1)
+    return np.asarray(np.take_along_axis(gain, nearest[..., None], axis=2)[..., 0], dtype=np.float64)
+
+
+def mean_within(values: FloatArray | BoolArray, weight: FloatArray) -> float:
+    """Return the weighted mean."""
+    return float((values * weight).sum() / weight.sum())
+
+
+def smoothed_within(height: FloatArray, weight: FloatArray) -> FloatArray:
     """Return heights smoothed within the cross-section and carried on beyond it."""
     from scipy import ndimage
 

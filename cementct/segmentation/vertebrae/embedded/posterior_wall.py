@@ -9,6 +9,7 @@ import numpy as np
 from cementct.core.arrays import Float32Array, FloatArray
 from cementct.segmentation.vertebrae.embedded.edges import BlockEdges, edge_gain
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
+from cementct.segmentation.vertebrae.embedded.sheets import Expectation, Sheet, fit_sheet
 
 HALF_WIDTH_MM = 8.0
 # The sheet is fitted between the medial borders of the pedicles, at least 16 mm apart at every level.
@@ -16,11 +17,17 @@ SEARCH_MM = (-17.0, -1.0)
 # Back coordinate from the canal's middle in which the wall is looked for.
 ENDS_SHARE = 0.40
 # It is fitted over this share of the spacing above and below the middle: the rest is disc.
+EXPECTED_REACH_MM = 9.0
+# The same about where neighbours let expect it: a fragment in the canal stands back by less.
 DRAWN_IN_MM = 0.3
 # Steepest descent lies this far outside the half height of a thin cortex, measured on phantoms.
-FIT_SCALE_MM = 1.2
-# Edges farther than this from the sheet count less and less.
-FIT_ROUNDS = 6
+UNKNOWN_SPREAD = np.array([7.0, 0.12, 0.011, 0.12, 0.005])
+# Spread of the sheet's coefficients where nothing is known of the vertebra: mm, mm per mm, mm per mm².
+
+
+ON_SHEET_MM = 1.5
+CLEAR_GAIN = 0.2
+# An edge so near the sheet and of such a gain is the wall's own.
 
 
 @dataclass(frozen=True)
@@ -49,26 +56,74 @@ class PosteriorWall:
         return np.asarray(a + b * left_mm + c * left**2 + d * up_mm + e * up**2)
 
 
-def find_posterior_wall(edges: BlockEdges, placed: PlacedVertebra) -> PosteriorWall:
-    """Return the wall between a body and the canal."""
-    block = edges.block
-    columns = np.abs(block.left_mm) <= HALF_WIDTH_MM
-    levels = np.abs(block.up_mm) <= ENDS_SHARE * placed.spacing_mm
-    rows = (block.back_mm >= placed.canal_back_mm + SEARCH_MM[0]) & (
-        block.back_mm <= placed.canal_back_mm + SEARCH_MM[1]
-    )
-    gain = edge_gain(-np.gradient(edges.smoothed, axis=1) * 2)
-    gain = np.where(edges.dense, np.float32(0), gain)[columns][:, rows][:, :, levels]
-    back = block.back_mm[rows]
-    first = _straight_line(gain, back)
-    left, up = np.meshgrid(block.left_mm[columns], block.up_mm[levels], indexing="ij")
-    near = gain * np.exp(-0.5 * ((back[None, :, None] - first[None, None]) / 3.0) ** 2)
-    best = near.argmax(axis=1)
-    edge = _refined(near, best, back)
-    strength = np.take_along_axis(near, best[:, None], axis=1)[:, 0]
-    coefficients, support = _fit(left, up, edge, strength, float(np.median(first)))
-    coefficients[0] -= DRAWN_IN_MM
+@dataclass(frozen=True)
+class _Columns:
+    """The searched columns: gain over (left, back, up), and their coordinates."""
+
+    gain: Float32Array
+    left: FloatArray
+    back: FloatArray
+    up: FloatArray
+
+
+def find_posterior_wall(
+    edges: BlockEdges, placed: PlacedVertebra, expected: Expectation | None = None
+) -> PosteriorWall:
+    """Return the wall between a body and the canal.
+
+    Parameters
+    ----------
+    edges
+        Of the vertebra's block.
+    placed
+        First guess of the vertebra.
+    expected
+        What the neighbours let expect, where the vertebra's own wall is destroyed or hidden. The own edges
+        are followed as far as they are clearer than that is certain.
+    """
+    columns = _columns(edges, placed, expected)
+    line = _straight_line(columns.gain, columns.back)
+    if expected is None:
+        sheet, support = _fit_from(columns, line, Expectation(_flat(float(np.median(line))), UNKNOWN_SPREAD))
+    else:
+        a, _, _, d, e = expected.aim
+        usual = a + d * columns.up + e * columns.up**2
+        outside = Expectation(expected.aim + _flat(DRAWN_IN_MM), expected.spread)
+        fits = [_fit_from(columns, start, outside) for start in (line, usual + DRAWN_IN_MM)]
+        sheet, support = max(fits, key=lambda fit: fit[0].score)
+    coefficients = sheet.coefficients - _flat(DRAWN_IN_MM)
     return PosteriorWall(coefficients, support, (HALF_WIDTH_MM + 3, ENDS_SHARE * placed.spacing_mm))
+
+
+def _flat(back_mm: float) -> FloatArray:
+    return np.array([back_mm, 0.0, 0.0, 0.0, 0.0])
+
+
+def _columns(edges: BlockEdges, placed: PlacedVertebra, expected: Expectation | None) -> _Columns:
+    block = edges.block
+    aside = np.abs(block.left_mm) <= HALF_WIDTH_MM
+    levels = np.abs(block.up_mm) <= ENDS_SHARE * placed.spacing_mm
+    if expected is None:
+        first, last = placed.canal_back_mm + SEARCH_MM[0], placed.canal_back_mm + SEARCH_MM[1]
+    else:
+        first, last = expected.aim[0] - EXPECTED_REACH_MM, expected.aim[0] + EXPECTED_REACH_MM
+    rows = (block.back_mm >= first) & (block.back_mm <= last)
+    gain = edge_gain(-np.gradient(edges.smoothed, axis=1) * 2)
+    gain = np.where(edges.dense, np.float32(0), gain)[aside][:, rows][:, :, levels]
+    return _Columns(gain, block.left_mm[aside], block.back_mm[rows], block.up_mm[levels])
+
+
+def _fit_from(columns: _Columns, start: FloatArray, expected: Expectation) -> tuple[Sheet, float]:
+    """Return the sheet found from a line in the midsagittal plane, and the share of columns on it."""
+    near = columns.gain * np.exp(-0.5 * ((columns.back[None, :, None] - start[None, None]) / 3.0) ** 2)
+    best = near.argmax(axis=1)
+    edge = _refined(near, best, columns.back)
+    strength = np.take_along_axis(near, best[:, None], axis=1)[:, 0]
+    left, up = (a.ravel() for a in np.meshgrid(columns.left, columns.up, indexing="ij"))
+    terms = np.stack([np.ones(left.size), left, left**2, up, up**2], axis=1)
+    sheet = fit_sheet(terms, edge.ravel(), strength.ravel().astype(np.float64), expected)
+    on_sheet = (sheet.apart_mm < ON_SHEET_MM) & (strength.ravel() > CLEAR_GAIN)
+    return sheet, float(on_sheet.mean())
 
 
 def _straight_line(gain: Float32Array, back: FloatArray) -> FloatArray:
@@ -93,29 +148,3 @@ def _refined(near: Float32Array, best: np.ndarray, back: FloatArray) -> FloatArr
     curve = below - 2 * at + above
     shift = np.where(curve < -1e-6, 0.5 * (below - above) / np.minimum(curve, -1e-6), 0.0)
     return np.asarray(back[inner[:, 0]] + np.clip(shift, -0.5, 0.5))
-
-
-def _fit(
-    left: FloatArray, up: FloatArray, edge: FloatArray, strength: Float32Array, start: float
-) -> tuple[FloatArray, float]:
-    """Return the robust sheet through the edges, and the share of columns that lie on it."""
-    terms = np.stack(
-        [np.ones(left.size), left.ravel(), left.ravel() ** 2, up.ravel(), up.ravel() ** 2], axis=1
-    )
-    scale = np.array([1.0, 8.0, 64.0, 12.0, 144.0])
-    ridge = np.diag([0.02, 1.0, 2.0, 0.5, 2.0]) * 0.02 * max(float(strength.sum()), 1e-3)
-    target = edge.ravel() - start
-    weight = strength.ravel().astype(np.float64)
-    solution = np.zeros(5)
-    for round_number in range(FIT_ROUNDS):
-        if round_number:
-            rest = np.abs(target - (terms / scale) @ solution)
-            weight = strength.ravel() / (1 + (rest / FIT_SCALE_MM) ** 2) ** 2
-        scaled = terms / scale
-        solution = np.linalg.solve(
-            scaled.T @ (scaled * weight[:, None]) + ridge + 1e-9 * np.eye(5), scaled.T @ (target * weight)
-        )
-    on_sheet = (np.abs(target - (terms / scale) @ solution) < 1.5) & (strength.ravel() > 0.2)
-    coefficients = solution / scale
-    coefficients[0] += start
-    return coefficients, float(on_sheet.mean())

@@ -1,0 +1,50 @@
+"""One vertebra's block with its posterior wall and side wall, before its endplates are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.segmentation.vertebrae.embedded.edges import BlockEdges
+from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
+from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWall
+from cementct.segmentation.vertebrae.embedded.side_wall import SideWall
+
+BODY_RADIUS_PER_DEPTH = 0.6
+BODY_HEIGHT_SHARE = 0.85
+# A cylinder of this radius (of the body's depth) and height (of the spacing) covers the body.
+
+
+@dataclass(frozen=True)
+class Walls:
+    """The walls of one body.
+
+    Attributes
+    ----------
+    placed
+        The first guess that it was outlined from.
+    edges
+        Intensities around it, and where cement hides its edges.
+    wall, side
+        Its posterior wall, and the wall around its front and sides.
+    """
+
+    placed: PlacedVertebra
+    edges: BlockEdges
+    wall: PosteriorWall
+    side: SideWall
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the scan ends before one of its discs."""
+        return self.placed.cut_above or self.placed.cut_below
+
+    @property
+    def dense_share(self) -> float:
+        """Share of the body and its borders that is hidden by cement or metal."""
+        block = self.edges.block
+        left, back, up = np.meshgrid(block.left_mm, block.back_mm, block.up_mm, indexing="ij", sparse=True)
+        inside = np.hypot(left, back) <= BODY_RADIUS_PER_DEPTH * self.placed.depth_mm
+        inside = inside & (np.abs(up) <= BODY_HEIGHT_SHARE * self.placed.spacing_mm / 2)
+        return float(self.edges.dense[inside].mean()) if inside.any() else 0.0
