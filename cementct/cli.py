@@ -127,7 +127,9 @@ SkipExisting = Annotated[
 Formats = Annotated[
     str,
     typer.Option(
-        "--format", metavar="LIST", help="Forms of the report, from json, csv, html. Label maps always."
+        "--format",
+        metavar="LIST",
+        help="Forms of the report, from json, csv, html, pdf, seg, sr, sc. Label maps always.",
     ),
 ]
 StudyTimeout = Annotated[
@@ -184,7 +186,6 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
     """Read the words of the command line into options and run the batch."""
     with _errors_in_words(debug=debug):
         from cementct.pipeline import options as parse
-        from cementct.report.write import require_available
 
         if verbose and quiet:
             raise UsageError("--verbose and --quiet: expected one of them at most, got both")
@@ -205,7 +206,6 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
             formats=parse.parse_formats(formats),
             study_timeout_s=study_timeout,
         )
-        require_available(wanted.formats)
         if verbose:
             logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         style = _style(json_log=json_log, quiet=quiet)

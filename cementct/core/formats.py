@@ -17,4 +17,6 @@ class ReportFormat(StrEnum):
     SC = "sc"
 
 
+# Forms of which a part at least is a DICOM object.
+DICOM_FORMATS = frozenset({ReportFormat.PDF, ReportFormat.SEG, ReportFormat.SR, ReportFormat.SC})
 DEFAULT_FORMATS: tuple[ReportFormat, ...] = (ReportFormat.JSON, ReportFormat.CSV, ReportFormat.HTML)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,26 @@ LEVEL_CODES: Mapping[str, str] = {
 }  # fmt: skip
 # A vertebra without a code of its own (T13, L6) is named by its label.
 ANY_VERTEBRA = "51282000"
+
+
+class Purpose(StrEnum):
+    """What a segmentation is read for; of one that holds several things only these are taken."""
+
+    ANY = "any"
+    VERTEBRAE = "vertebrae"
+    BODIES = "bodies"
+    LESION = "lesion"
+    CEMENT = "cement"
+
+
+# What other segments hold, by the code of their type: SNOMED CT's lesion and its bony metastasis, and the
+# private codes under which this tool writes bodies and cement.
+LESION_CODE, BODY_CODE, CEMENT_CODE = "52988006", "vertebral-body", "bone-cement"
+_CODES: Mapping[Purpose, frozenset[str]] = {
+    Purpose.LESION: frozenset({LESION_CODE, "94222008"}),
+    Purpose.BODIES: frozenset({BODY_CODE}),
+    Purpose.CEMENT: frozenset({CEMENT_CODE}),
+}
 _LEVEL_WORD = re.compile(r"\b([CTL]\d{1,2}|S1)\b", re.IGNORECASE)
 
 
@@ -40,16 +61,26 @@ class Segments:
         Segment numbers on the segmentation's own grid, in canonical order. Where segments overlap, the one
         with the higher number shows.
     names
-        The level that a segment's code stands for, such as ``"L2"``, by segment number; segments that are no
-        vertebra are absent.
+        The level that a segment's code stands for, such as ``"L2"``, or, of a lesion or of cement, the level
+        that it lies in, by segment number; segments without one are absent.
     """
 
     labels: LabelMap
     names: Mapping[int, str]
 
 
-def read_segments(path: Path, *, name: str | None = None) -> Segments:
+def read_segments(path: Path, *, name: str | None = None, purpose: Purpose = Purpose.ANY) -> Segments:
     """Return the segments of a DICOM segmentation.
+
+    Parameters
+    ----------
+    path
+        The file.
+    name
+        What messages call it; its own name where none is given.
+    purpose
+        Which segments are wanted: vertebrae with a level; bodies, lesions or cement by their codes. Where no
+        segment has such a code, all are taken; of bodies none.
 
     Raises
     ------
@@ -62,12 +93,17 @@ def read_segments(path: Path, *, name: str | None = None) -> Segments:
     try:
         with quiet():
             segmentation = highdicom.seg.segread(path)
-            numbers = [int(n) for n in segmentation.segment_numbers]
+            described = {
+                int(n): segmentation.get_segment_description(n) for n in segmentation.segment_numbers
+            }
+            numbers = _chosen(described, purpose)
             check_shape(
                 (max(1, int(segmentation.NumberOfFrames)), segmentation.Rows, segmentation.Columns), shown
             )
-            labels, grid = _combined(segmentation, numbers)
-            names = {n: _level(segmentation.get_segment_description(n)) for n in numbers}
+            labels, grid = _combined(segmentation, numbers or list(described))
+            if not numbers:
+                labels = np.zeros_like(labels)
+            names = {n: _level(described[n]) for n in numbers}
     except UnreadableFile:
         raise
     except Exception as error:  # highdicom raises anything on what it does not expect
@@ -84,7 +120,9 @@ def read_segments(path: Path, *, name: str | None = None) -> Segments:
 
 def _combined(segmentation: Any, numbers: list[int]) -> tuple[LabelArray, Grid]:
     """Return all segments as one array of segment numbers, and its grid."""
-    volume = segmentation.get_volume(combine_segments=True, skip_overlap_checks=True, rescale_fractional=True)
+    volume = segmentation.get_volume(
+        segment_numbers=numbers, combine_segments=True, skip_overlap_checks=True, rescale_fractional=True
+    )
     array = np.asarray(volume.array)
     affine = np.asarray(volume.affine, dtype=np.float64)
     depth, height, width = (int(n) for n in array.shape[:3])
@@ -93,7 +131,28 @@ def _combined(segmentation: Any, numbers: list[int]) -> tuple[LabelArray, Grid]:
     return labels, grid
 
 
+def _chosen(described: Mapping[int, Any], purpose: Purpose) -> list[int]:
+    """Return the numbers of the segments that a purpose asks for, all where none is marked as such."""
+    codes = {number: str(d.segmented_property_type.value) for number, d in described.items()}
+    if purpose is Purpose.VERTEBRAE:
+        chosen = [n for n, d in described.items() if _vertebra(d) is not None]
+    else:
+        chosen = [n for n, code in codes.items() if code in _CODES.get(purpose, frozenset())]
+    return chosen if chosen or purpose is Purpose.BODIES else list(described)
+
+
 def _level(description: Any) -> str | None:
+    """Return the level that a segment is, or lies in."""
+    level = _vertebra(description)
+    if level is not None:
+        return level
+    for region in description.anatomic_regions or []:
+        if str(region.value) in LEVEL_CODES:
+            return LEVEL_CODES[str(region.value)]
+    return None
+
+
+def _vertebra(description: Any) -> str | None:
     code = str(description.segmented_property_type.value)
     if code in LEVEL_CODES:
         return LEVEL_CODES[code]

@@ -17,7 +17,7 @@ from cementct.core.levels import LabelScheme, Level
 from cementct.io.files import volume_suffix
 from cementct.io.hints import read_hints
 from cementct.pipeline.discover import StudyForm, StudySource, discover_studies, named_volume
-from cementct.pipeline.masks import read_mask, read_numbers
+from cementct.pipeline.masks import read_cement, read_lesion
 from cementct.pipeline.options import RunOptions, parse_vertebrae, scheme_missing
 from cementct.pipeline.progress import ProgressListener, Stage, StageStarted, ignore_progress
 from cementct.pipeline.steps import Subject
@@ -134,8 +134,8 @@ def subject_of(study: StudyInput, options: RunOptions) -> Subject:
         find_vertebrae_before=engine_for_pre(options),
         carries_bodies=from_file is None,
         hints=LevelHints(top_level=options.top_level, treated_levels=options.levels, by_hand=by_hand),
-        drawn_lesion=read_mask(lesion, grid) if lesion else None,
-        drawn_cement=read_numbers(cement, grid) if cement else None,
+        drawn_lesion=read_lesion(lesion, grid) if lesion else None,
+        drawn_cement=read_cement(cement, grid) if cement else None,
     )
 
 

@@ -20,10 +20,11 @@ from cementct.core.errors import (
     describe_internal_error,
 )
 from cementct.core.findings import StudyReport
+from cementct.core.formats import DICOM_FORMATS, ReportFormat
 from cementct.core.outcome import StudyOutcome, StudyState
 from cementct.io.outputs import whole_folder
 from cementct.pipeline.analyze import analyze_source, check_label_scheme, software_of
-from cementct.pipeline.discover import StudySource, discover_studies
+from cementct.pipeline.discover import StudyForm, StudySource, discover_studies
 from cementct.pipeline.options import RunOptions
 from cementct.pipeline.progress import (
     BatchStarted,
@@ -38,6 +39,7 @@ from cementct.pipeline.study_input import study_identity
 from cementct.pipeline.workers import Died, Finished, TimedOut, run_in_children
 from cementct.pipeline.write import label_map_files, write_study
 from cementct.report.summary import write_summary
+from cementct.report.write import FILE_FORMATS
 from cementct.segmentation.presence import shows_cement
 
 
@@ -130,6 +132,7 @@ def run_study(task: StudyTask, listener: Callable[[ProgressEvent], None]) -> Stu
     listener(StudyStarted(name))
     started = time.monotonic()
     try:
+        _require_dicom(task)
         analysis = analyze_source(task.source, task.options, listener=listener)
         listener(StageStarted(name, Stage.WRITING))
         with whole_folder(task.folder) as folder:
@@ -145,6 +148,16 @@ def run_study(task: StudyTask, listener: Callable[[ProgressEvent], None]) -> Stu
         outcome = StudyOutcome(name, StudyState.FAILED, why=describe_internal_error(error))
     listener(_finished(outcome, time.monotonic() - started))
     return outcome
+
+
+def _require_dicom(task: StudyTask) -> None:
+    """Refuse DICOM objects for a study that has no DICOM images to refer to, before any work is done."""
+    wanted = [form.value for form in task.options.formats if form in DICOM_FORMATS - {ReportFormat.PDF}]
+    if wanted and task.source.refused is None and task.source.form is not StudyForm.DICOM:
+        raise StudyRefused(
+            f"{task.source.shown or task.source.name}: --format {','.join(wanted)} expects DICOM images "
+            "to refer to, found another kind of file"
+        )
 
 
 def _outcomes(
@@ -192,7 +205,8 @@ def _in_one_line(report: StudyReport) -> str:
 
 def _standing_report(task: StudyTask) -> StudyReport | None:
     """Return the report of an earlier run of the same input, version and configuration, where it is whole."""
-    names = [*(f"report.{form.value}" for form in task.options.formats), *label_map_files(), "report.json"]
+    formats = task.options.formats
+    names = [*(f"report.{f.value}" for f in formats if f in FILE_FORMATS), *label_map_files(), "report.json"]
     if not all((task.folder / name).is_file() for name in names):
         return None
     try:
@@ -200,6 +214,10 @@ def _standing_report(task: StudyTask) -> StudyReport | None:
         same = report.software == software_of(task.options) and (
             report.study.input_sha256 == study_identity(task.source)
         )
+        if DICOM_FORMATS & {*formats}:
+            from cementct.report.dicom.write import expected_files
+
+            same = same and all((task.folder / name).is_file() for name in expected_files(report, formats))
     except (OSError, msgspec.MsgspecError, StudyRefused):
         return None
     return report if same else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,22 +15,49 @@ from cementct.core.image import LabelMap, Mask
 from cementct.core.levels import LabelScheme, Level
 from cementct.io.files import is_dicom, read_labels
 from cementct.io.resample import check_overlap, resample_labels
+from cementct.io.segments import Purpose, Segments, read_segments
 
 
-def read_mask(path: Path, grid: Grid) -> Mask:
-    """Return the voxels of a mask file that are not 0, on `grid`; errors are those of `read_numbers`."""
-    return Mask(np.asarray(read_numbers(path, grid).labels > 0), grid)
-
-
-def read_numbers(path: Path, grid: Grid) -> LabelMap:
-    """Return the numbers of a mask file, on `grid`.
+def read_lesion(path: Path, grid: Grid) -> Mask:
+    """Return the lesion in a mask file, on `grid`: what is not 0, or a DICOM SEG's lesion segments.
 
     Raises
     ------
     StudyRefused
         Where the file cannot be read or lies elsewhere in the patient.
     """
-    return _on_grid(read_labels(path), grid, path.name)
+    if path.is_file() and is_dicom(path):
+        labels = read_segments(path, purpose=Purpose.LESION).labels
+    else:
+        labels = read_labels(path)
+    return Mask(np.asarray(_on_grid(labels, grid, path.name).labels > 0), grid)
+
+
+def read_cement(path: Path, grid: Grid) -> LabelMap:
+    """Return the numbers of a cement file, on `grid`.
+
+    Of a DICOM SEG they are the numbers of the vertebrae that its cement segments name as their region, 1
+    where they name none.
+
+    Raises
+    ------
+    StudyRefused
+        Where the file cannot be read or lies elsewhere in the patient.
+    """
+    if not (path.is_file() and is_dicom(path)):
+        return _on_grid(read_labels(path), grid, path.name)
+    segments = read_segments(path, purpose=Purpose.CEMENT)
+    labels = _on_grid(segments.labels, grid, path.name)
+    numbers = np.ones(int(labels.labels.max(initial=0)) + 1, dtype=np.uint8)
+    numbers[0] = 0
+    named = {n: level for n, level in _levels(segments).items() if n < numbers.size}
+    for number, level in named.items():
+        numbers[number] = level.verse_number
+    return LabelMap(numbers[labels.labels], grid)
+
+
+def _levels(segments: Segments) -> dict[int, Level]:
+    return {number: Level(name) for number, name in segments.names.items() if name in set(Level)}
 
 
 def read_vertebra_labels(path: Path, grid: Grid, *, scheme: LabelScheme | None) -> SpineLabels:
@@ -63,22 +91,27 @@ def read_vertebra_labels(path: Path, grid: Grid, *, scheme: LabelScheme | None) 
 
 
 def _from_segmentation(path: Path, grid: Grid) -> SpineLabels:
-    from cementct.io.segments import read_segments
-
-    segments = read_segments(path)
-    levels = {number: Level(name) for number, name in segments.names.items() if name in set(Level)}
+    segments = read_segments(path, purpose=Purpose.VERTEBRAE)
+    levels = _levels(segments)
     if not levels:
         raise StudyRefused(f"{path.name}: expected segments with the codes of vertebrae, found none")
-    labels = _on_grid(segments.labels, grid, path.name)
+    bodies = read_segments(path, purpose=Purpose.BODIES)
+    return SpineLabels(
+        vertebrae=_by_level(segments, levels, grid, path.name),
+        bodies=_by_level(bodies, _levels(bodies), grid, path.name) if bodies.names else None,
+        levels={level.verse_number: level for level in levels.values()},
+        level_source=LevelSource.LABEL_FILE,
+    )
+
+
+def _by_level(segments: Segments, levels: Mapping[int, Level], grid: Grid, name: str) -> LabelMap:
+    """Return segments under the numbers of their levels, on `grid`; others are left out."""
+    labels = _on_grid(segments.labels, grid, name)
     numbers = np.zeros(int(labels.labels.max(initial=0)) + 1, dtype=np.uint8)
     for segment, level in levels.items():
         if segment < numbers.size:
             numbers[segment] = level.verse_number
-    return SpineLabels(
-        vertebrae=LabelMap(numbers[labels.labels], grid),
-        levels={level.verse_number: level for level in levels.values()},
-        level_source=LevelSource.LABEL_FILE,
-    )
+    return LabelMap(numbers[labels.labels], grid)
 
 
 def _on_grid(labels: LabelMap, grid: Grid, name: str) -> LabelMap:

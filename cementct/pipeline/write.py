@@ -37,9 +37,14 @@ def write_study(analysis: Analysis, folder: Path, formats: Collection[ReportForm
     """
     for name, labels in label_maps(analysis).items():
         write_label_map(folder / f"{name}.nii.gz", labels, analysis.study.post)
-    wants_pictures = ReportFormat.HTML in formats
-    material = material_of(analysis) if wants_pictures else None
-    write_report(analysis.report, material, folder, formats, study=study)
+    drawn = {*formats} - {ReportFormat.JSON, ReportFormat.CSV}
+    material = material_of(analysis) if drawn else None
+    written = write_report(analysis.report, material, folder, formats, study=study)
+    if material is not None and analysis.study.post.series is not None and drawn - {ReportFormat.HTML}:
+        from cementct.report.dicom.write import write_dicom
+
+        pdf = next((path.read_bytes() for path in written if path.suffix == ".pdf"), None)
+        write_dicom(analysis.report, material, analysis.study.post, folder, formats, document=pdf)
 
 
 def material_of(analysis: Analysis) -> ReportMaterial:

@@ -6,7 +6,6 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cementct.core.errors import UsageError
 from cementct.core.findings import StudyReport
 from cementct.core.formats import ReportFormat
 from cementct.report.files import replace_file
@@ -14,22 +13,8 @@ from cementct.report.files import replace_file
 if TYPE_CHECKING:
     from cementct.report.material import ReportMaterial
 
-# Forms that this version can write.
-AVAILABLE_FORMATS = frozenset({ReportFormat.JSON, ReportFormat.CSV, ReportFormat.HTML})
-
-
-def require_available(formats: Collection[ReportFormat]) -> None:
-    """Refuse forms that this version cannot write, before any work is done.
-
-    Raises
-    ------
-    UsageError
-        Where there is one.
-    """
-    missing = [form.value for form in ReportFormat if form in formats and form not in AVAILABLE_FORMATS]
-    if missing:
-        here = ", ".join(form.value for form in ReportFormat if form in AVAILABLE_FORMATS)
-        raise UsageError(f"--format: {', '.join(missing)} not available yet; this version writes {here}")
+# Forms that are files beside the label maps; the others are DICOM objects (`cementct.report.dicom`).
+FILE_FORMATS = frozenset({ReportFormat.JSON, ReportFormat.CSV, ReportFormat.HTML, ReportFormat.PDF})
 
 
 def write_report(
@@ -40,30 +25,24 @@ def write_report(
     *,
     study: str = "",
 ) -> tuple[Path, ...]:
-    """Write ``report.json``, ``report.csv`` and ``report.html``, as asked for, and return their paths.
+    """Write ``report.json``, ``.csv``, ``.html`` and ``.pdf``, as asked for, and return their paths.
 
     Parameters
     ----------
     report
         What was found.
     material
-        What the pictures of the page are drawn from; without it the page has none.
+        What the pictures of page and PDF are drawn from; without it they have none.
     folder
         Where to write; made where it is missing. Each file is written whole or not at all.
     formats
-        Which forms.
+        Which forms; DICOM objects are left to `cementct.report.dicom`.
     study
         The name of the study to show on the page.
-
-    Raises
-    ------
-    UsageError
-        Where a form is not available yet; nothing is written then.
     """
-    require_available(formats)
     written = []
     for form in ReportFormat:
-        if form in formats:
+        if form in formats and form in FILE_FORMATS:
             path = folder / f"report.{form.value}"
             replace_file(path, _encode(report, material, form, study))
             written.append(path)
@@ -79,6 +58,10 @@ def _encode(report: StudyReport, material: ReportMaterial | None, form: ReportFo
         from cementct.report.csv import encode_csv
 
         return encode_csv(report)
+    if form is ReportFormat.PDF:
+        from cementct.report.pdf import render_pdf
+
+        return render_pdf(report, material, study=study)
     from cementct.report.html import render_html
 
     return render_html(report, material, study=study).encode("utf-8")

@@ -65,6 +65,34 @@ def draw_rgb(picture: Picture, window: Window, *, outlined: bool = True, scale: 
     return np.asarray(canvas, dtype=np.uint8)
 
 
+def with_lines(pixels: GreyArray, lines: tuple[str, ...], *, letter_px: int = 26) -> GreyArray:
+    """Return a drawing with lines of words under it, the longest shortened to its width.
+
+    Parameters
+    ----------
+    pixels
+        RGB, uint8, shape (rows, columns, 3).
+    lines
+        What to write.
+    letter_px
+        Height of the letters.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    rows, columns = pixels.shape[:2]
+    step = round(letter_px * 1.35)
+    canvas = Image.new("RGB", (columns, rows + step * len(lines) + step // 3), (0, 0, 0))
+    canvas.paste(Image.fromarray(pixels), (0, 0))
+    draw = ImageDraw.Draw(canvas)
+    for number, line in enumerate(lines):
+        size = float(letter_px)
+        room = columns - letter_px
+        length = draw.textlength(line, font=ImageFont.load_default(size))
+        font = ImageFont.load_default(size * min(1.0, room / max(length, 1.0)))
+        draw.text((letter_px // 2, rows + step * number), line, fill=_AMBER, font=font)
+    return np.asarray(canvas, dtype=np.uint8)
+
+
 @dataclass(frozen=True)
 class _Pen:
     """Writes letters of one size; places are in pixels of the drawing."""

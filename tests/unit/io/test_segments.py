@@ -15,7 +15,7 @@ from pydicom.sr.coding import Code
 from cementct.core.errors import UnreadableFile
 from cementct.io.dicom import read_series, scan_folder
 from cementct.io.files import read_labels
-from cementct.io.segments import read_segments
+from cementct.io.segments import Purpose, read_segments
 
 SHAPE = (10, 24, 16)
 L2, ANY = Code("14293000", "SCT", "L2 vertebra"), Code("51282000", "SCT", "Vertebra")
@@ -78,6 +78,7 @@ def test_segments_lie_where_their_images_do(
         assert np.count_nonzero(own) == len(index)
         assert own[tuple(stored.T)].all()
     assert read_labels(path).numbers() == [1, 2]
+    assert read_segments(path, purpose=Purpose.BODIES).labels.numbers() == []
 
 
 def test_what_is_no_segmentation_is_refused_by_name(ct: ModuleType, tmp_path: Path) -> None:

@@ -7,12 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from cementct.core.errors import UsageError
 from cementct.core.findings import StudyReport
-from cementct.core.formats import DEFAULT_FORMATS, ReportFormat
+from cementct.core.formats import DEFAULT_FORMATS
 from cementct.report.html import render_html
 from cementct.report.material import ReportMaterial
-from cementct.report.write import require_available, write_report
+from cementct.report.write import write_report
 
 # Tags that have no end.
 VOID = {"meta", "br", "img", "rect", "image", "use", "line", "path", "link", "hr"}
@@ -165,13 +164,3 @@ def test_writing_makes_the_wanted_files_and_no_other(report: StudyReport, tmp_pa
 
     assert [path.name for path in written] == ["report.json", "report.csv", "report.html"]
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in written)
-
-
-def test_forms_that_cannot_be_written_yet_are_refused_before_anything_is_written(
-    report: StudyReport, tmp_path: Path
-) -> None:
-    with pytest.raises(UsageError, match="pdf, seg not available yet"):
-        require_available([ReportFormat.SEG, ReportFormat.PDF, ReportFormat.JSON])
-    with pytest.raises(UsageError):
-        write_report(report, None, tmp_path / "out", [ReportFormat.JSON, ReportFormat.SR])
-    assert list(tmp_path.iterdir()) == []

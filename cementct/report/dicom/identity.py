@@ -1,0 +1,77 @@
+"""UIDs and dates of the results: the same input gives the same objects, byte by byte."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cementct.core.findings import StudyReport
+
+if TYPE_CHECKING:
+    from pydicom.dataset import Dataset
+
+# Series numbers of the results begin here; scanners seldom number so high.
+FIRST_SERIES_NUMBER = 9100
+
+
+@dataclass(frozen=True)
+class ResultIdentity:
+    """Where the UIDs of one study's results come from.
+
+    Attributes
+    ----------
+    seed
+        Names the input, the version and the configuration.
+    first_series_number
+        Series number of the first kind of result.
+    """
+
+    seed: str
+    first_series_number: int = FIRST_SERIES_NUMBER
+
+    @classmethod
+    def of(cls, report: StudyReport, first_series_number: int = FIRST_SERIES_NUMBER) -> ResultIdentity:
+        """Return the identity of a report's results."""
+        parts = (
+            report.study.post.series_instance_uid or "",
+            report.study.pre.series_instance_uid or "" if report.study.pre else "",
+            report.study.input_sha256 or "",
+            report.software.version,
+            report.software.config_sha256,
+        )
+        return cls("|".join(parts), first_series_number)
+
+    def uid(self, *names: str | int) -> str:
+        """Return the UID of one thing in the results, derived from a UUID (PS3.5, B.2)."""
+        text = "|".join([self.seed, *map(str, names)])
+        return f"2.25.{int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], 'big')}"
+
+
+def settle(dataset: Dataset, source: Dataset, identity: ResultIdentity, kind: str) -> None:
+    """Give an object the date of its source and UIDs that do not change from run to run.
+
+    Objects are stamped with the time of their writing otherwise, and with random UIDs inside; then one UID
+    would have two contents.
+    """
+    date = str(source.get("AcquisitionDate") or source.get("SeriesDate") or source.get("StudyDate") or "")
+    time = str(source.get("AcquisitionTime") or source.get("SeriesTime") or source.get("StudyTime") or "")
+    for name in ("ContentDate", "InstanceCreationDate", "SeriesDate", "DateOfSecondaryCapture"):
+        if name in dataset:
+            setattr(dataset, name, date)
+    for name in ("ContentTime", "InstanceCreationTime", "SeriesTime", "TimeOfSecondaryCapture"):
+        if name in dataset:
+            setattr(dataset, name, time)
+    for item in dataset.get("ContributingEquipmentSequence", []):
+        if "ContributionDateTime" in item:
+            del item.ContributionDateTime
+    organization = identity.uid(kind, "dimension-organization")
+    for item in _items(dataset, "DimensionOrganizationSequence", "DimensionIndexSequence"):
+        if "DimensionOrganizationUID" in item:
+            item.DimensionOrganizationUID = organization
+
+
+def _items(dataset: Dataset, *names: str) -> Iterator[Dataset]:
+    for name in names:
+        yield from dataset.get(name, [])
