@@ -12,7 +12,7 @@ from cementct.anatomy.model import HeightField
 from cementct.anatomy.sampling import SURFACE, Block, local_coordinates
 from cementct.core.arrays import BoolArray, FloatArray
 from cementct.core.frame import Frame
-from cementct.core.grid import Box, Grid
+from cementct.core.grid import Grid
 from cementct.core.image import Region
 
 # Where holes in axial slices make up more than this share of a body, it is hollow, and holes are closed in
@@ -201,10 +201,7 @@ def _fill_slices(mask: BoolArray, axis: int) -> BoolArray:
 
 
 def _trimmed(whole: Region, voxels: BoolArray) -> Region:
-    inner = Region.of(voxels)
-    z, y, x = whole.box.start
-    (z0, y0, x0), (z1, y1, x1) = inner.box.start, inner.box.stop
-    return Region(Box((z + z0, y + y0, x + x0), (z + z1, y + y1, x + x1)), inner.voxels)
+    return Region.of(voxels, whole.box.start)
 
 
 def body_as_given(body: Region) -> Region:

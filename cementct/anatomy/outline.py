@@ -14,13 +14,7 @@ from cementct.anatomy.bodies import (
     rim_limit,
     within_outline,
 )
-from cementct.anatomy.canal import (
-    CanalSection,
-    agreed_canal,
-    find_canal,
-    section_of_tube,
-    usual_canal,
-)
+from cementct.anatomy.canal import CanalSection, agreed_canal, find_canal, section_of_tube, usual_canal
 from cementct.anatomy.endplates import face_normal, find_endplates
 from cementct.anatomy.fields import fit_surface, shifted
 from cementct.anatomy.model import HeightField, Pedicle
@@ -78,18 +72,21 @@ class Bone:
     grid: Grid
     canal: BoolArray | None = None
 
-    def canal_around(self, frame: Frame, *, step_mm: float) -> Block | None:
-        """Return the engine's canal around a vertebra, sampled in its frame; None where it gave none."""
+    def canal_around(self, frame: Frame, *, step_mm: float, heights_mm: tuple[float, float]) -> Block | None:
+        """Return the engine's canal between two heights, in a vertebra's frame; None where it gave none."""
         if self.canal is None:
             return None
         box = box_of_extent(self.grid, frame, EXTENT)
-        return sample_block(self.canal[box.slices], box, self.grid, frame, extent=EXTENT, step_mm=step_mm)
+        canal = Region.of(self.canal[box.slices], box.start)
+        return sample_region(canal, self.grid, frame, extent=EXTENT, step_mm=step_mm, heights_mm=heights_mm)
 
-    def around(self, frame: Frame, *, step_mm: float) -> Block:
-        """Return all bone around a vertebra, sampled in its frame."""
+    def around(self, frame: Frame, *, step_mm: float, heights_mm: tuple[float, float]) -> Block:
+        """Return all bone around a vertebra between two heights, sampled in its frame."""
         box = box_of_extent(self.grid, frame, EXTENT)
         bone: BoolArray = np.asarray(self.labels[box.slices] > 0)
-        return sample_block(bone, box, self.grid, frame, extent=EXTENT, step_mm=step_mm)
+        return sample_block(
+            bone, box, self.grid, frame, extent=EXTENT, step_mm=step_mm, heights_mm=heights_mm
+        )
 
 
 @dataclass(frozen=True)
@@ -182,13 +179,18 @@ def measure_outline(
         What neighbours say, for what this vertebra does not show.
     """
     expected = expectation or Expectation()
-    shown = whole if body is None else body
-    low, high = _face_planes(sample_region(shown, bone.grid, frame, extent=MIDDLE, step_mm=step_mm))
-    around = _between_faces(bone.around(frame, step_mm=step_mm), low, high)
-    tube = bone.canal_around(frame, step_mm=step_mm)
+    given = None if body is None else _given_body(bone.grid, whole, body, frame, step_mm)
+    shown = (
+        sample_region(whole, bone.grid, frame, extent=MIDDLE, step_mm=step_mm) if given is None else given[1]
+    )
+    low, high = _face_planes(_middle_of(shown))
+    # Rings of neighbours are not looked at.
+    ring = low[0] - RING_BEYOND_FACES_MM, high[0] + RING_BEYOND_FACES_MM
+    around = bone.around(frame, step_mm=step_mm, heights_mm=ring)
+    tube = bone.canal_around(frame, step_mm=step_mm, heights_mm=(low[0], high[0]))
     shown_by_scan = None if tube is None else section_of_tube(tube, low[0], high[0])
     canal = agreed_canal(find_canal(around), shown_by_scan) or expected.canal or usual_canal(around)
-    facing = around if body is None else sample_region(body, bone.grid, frame, extent=EXTENT, step_mm=step_mm)
+    facing = around if given is None else given[1]
     middle = wall_in_middle(facing, canal)
     if middle is None:
         middle = canal.posterior_mm - expected.canal_to_wall_mm
@@ -212,7 +214,7 @@ def measure_outline(
         tolerance_mm=tolerance,
         voxel_mm=max(bone.grid.spacing_mm),
     )
-    cut, block, (superior, inferior) = _body_and_faces(bone, whole, frame, wall, body=body, step_mm=step_mm)
+    cut, block, (superior, inferior) = _body_and_faces(bone, whole, frame, wall, given=given, step_mm=step_mm)
     return Outline(
         number=number,
         whole=whole,
@@ -229,19 +231,32 @@ def measure_outline(
     )
 
 
+def _given_body(
+    grid: Grid, whole: Region, body: Region, frame: Frame, step_mm: float
+) -> tuple[Region, Block]:
+    """Return the body that an engine outlined, its cavities filled, and its samples."""
+    cut = body_as_given(body)
+    if cut.is_empty:
+        cut = whole
+    return cut, sample_region(cut, grid, frame, extent=EXTENT, step_mm=step_mm)
+
+
 def _body_and_faces(
-    bone: Bone, whole: Region, frame: Frame, wall: Wall, *, body: Region | None, step_mm: float
+    bone: Bone, whole: Region, frame: Frame, wall: Wall, *, given: tuple[Region, Block] | None, step_mm: float
 ) -> tuple[Region, Block, tuple[HeightField, HeightField]]:
     """Return the body in front of the wall, its samples, and its upper and lower face."""
     voxel_mm = max(bone.grid.spacing_mm)
-    cut = cut_body(bone.grid, whole, frame, wall.field) if body is None else body_as_given(body)
+    behind_mm = float(np.max(wall.field.height_mm)) + 3.0
+    if given is not None:
+        cut, block = given
+        block = _in_front_of(block, behind_mm)
+        return cut, block, find_endplates(block, voxel_mm=voxel_mm)
+    cut = cut_body(bone.grid, whole, frame, wall.field)
     if cut.is_empty:
         cut = whole
-    reach = replace(EXTENT, posterior=(EXTENT.posterior[0], float(np.max(wall.field.height_mm)) + 3.0))
+    reach = replace(EXTENT, posterior=(EXTENT.posterior[0], behind_mm))
     block = sample_region(cut, bone.grid, frame, extent=reach, step_mm=step_mm)
     faces = find_endplates(block, voxel_mm=voxel_mm)
-    if body is not None:
-        return cut, block, faces
     cut, block = _without_processes(bone.grid, cut, block, faces)
     tall = float(np.ptp(wall.field.second_mm)) >= LEAST_REBUILT_HEIGHT_MM
     rebuilt = wall.field if wall.rebuilt and tall else None
@@ -323,12 +338,24 @@ def _face_planes(own: Block) -> tuple[FloatArray, FloatArray]:
     return low, high
 
 
-def _between_faces(block: Block, low: FloatArray, high: FloatArray) -> Block:
-    """Blank the bone far above and below the body, so that rings of neighbours are not looked at."""
-    within = (block.superior_mm >= low[0] - RING_BEYOND_FACES_MM) & (
-        block.superior_mm <= high[0] + RING_BEYOND_FACES_MM
+def _middle_of(block: Block) -> Block:
+    """Return the samples around the body's middle axis."""
+    rows, columns = (
+        (axis >= reach[0]) & (axis <= reach[1])
+        for axis, reach in ((block.left_mm, MIDDLE.left), (block.posterior_mm, MIDDLE.posterior))
     )
-    return replace(block, bone=np.where(within, block.bone, 0.0).astype(np.float32))
+    return replace(
+        block,
+        left_mm=block.left_mm[rows],
+        posterior_mm=block.posterior_mm[columns],
+        bone=block.bone[np.ix_(rows, columns)],
+    )
+
+
+def _in_front_of(block: Block, behind_mm: float) -> Block:
+    """Return the samples in front of a place, and one behind it."""
+    count = int(np.searchsorted(block.posterior_mm, behind_mm, side="left")) + 1
+    return replace(block, posterior_mm=block.posterior_mm[:count], bone=block.bone[:, :count])
 
 
 def _without_processes(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy import ndimage
 
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Region
@@ -27,11 +26,13 @@ def clean_regions(labels: LabelMap) -> dict[int, Region]:
 
 
 def _without_crumbs(region: Region) -> Region:
-    pieces, count = ndimage.label(region.voxels, structure=np.ones((3, 3, 3)))
-    if count <= 1:
-        return region
+    import cc3d
+
+    pieces = cc3d.connected_components(region.voxels.copy(), connectivity=26)
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
+    if np.count_nonzero(sizes) <= 1:
+        return region
     keep = sizes >= CRUMB_SHARE * sizes.max()
     keep[0] = False
     return Region(region.box, np.asarray(keep[pieces]))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from cementct.anatomy.affine import sample_affine
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid
@@ -71,7 +71,14 @@ def box_of_extent(grid: Grid, frame: Frame, extent: Extent) -> Box:
 
 
 def sample_block(
-    bone: BoolArray, box: Box, grid: Grid, frame: Frame, *, extent: Extent, step_mm: float
+    bone: BoolArray,
+    box: Box,
+    grid: Grid,
+    frame: Frame,
+    *,
+    extent: Extent,
+    step_mm: float,
+    heights_mm: tuple[float, float] = (-np.inf, np.inf),
 ) -> Block:
     """Sample voxels linearly on a block in a vertebra's frame.
 
@@ -85,27 +92,56 @@ def sample_block(
         The grid of the volume.
     frame, extent, step_mm
         Where to sample, and how densely.
+    heights_mm
+        Superior coordinates between which to look; what lies beyond counts as outside.
     """
-    left, posterior, superior = (
-        span(*reach, step_mm) for reach in (extent.left, extent.posterior, extent.superior)
-    )
+    axes = [span(*reach, step_mm) for reach in (extent.left, extent.posterior, extent.superior)]
+    left, posterior, superior = axes
+    out = np.zeros([axis.size for axis in axes], dtype=np.float32)
+    block = Block(frame, left, posterior, superior, out)
     needed = box_of_extent(grid, frame, extent).intersection(box)
-    shape = (left.size, posterior.size, superior.size)
     if needed.is_empty:
-        return Block(frame, left, posterior, superior, np.zeros(shape, dtype=np.float32))
-    voxels = np.pad(bone[needed.within(box)].astype(np.float32), 1)
+        return block
+    low, high = _reach_of_box(grid, needed, frame)
+    low[2], high[2] = max(low[2], heights_mm[0]), min(high[2], heights_mm[1])
+    parts = [
+        slice(int(np.searchsorted(axis, a, side="left")), int(np.searchsorted(axis, b, side="right")))
+        for axis, a, b in zip(axes, low, high, strict=True)
+    ]
+    shape = [part.stop - part.start for part in parts]
+    if min(shape) <= 0:
+        return block
+    voxels = np.pad(bone[needed.within(box)].view(np.uint8), 1)
     to_index = as_floats(grid.direction) @ frame.axes.T / as_floats(grid.spacing_mm)[:, None]
-    first = frame.to_lps((left[0], posterior[0], superior[0]))
-    offset = grid.to_index(first) - needed.start + 1
-    sampled = ndimage.affine_transform(
-        voxels, to_index * step_mm, offset, output_shape=shape, output=np.float32, order=1
+    corner = frame.to_lps([axis[part.start] for axis, part in zip(axes, parts, strict=True)])
+    first = grid.to_index(corner) - needed.start + 1
+    out[tuple(parts)] = sample_affine(
+        voxels, to_index * step_mm, first, (shape[0], shape[1], shape[2]), outside=0
     )
-    return Block(frame, left, posterior, superior, np.asarray(sampled))
+    return block
 
 
-def sample_region(region: Region, grid: Grid, frame: Frame, *, extent: Extent, step_mm: float) -> Block:
+def _reach_of_box(grid: Grid, box: Box, frame: Frame) -> tuple[FloatArray, FloatArray]:
+    """Return the least and greatest coordinates in a frame of a block and a voxel around it."""
+    ends = (as_floats(box.start) - 1, as_floats(box.stop))
+    corners = as_floats([(a[0], b[1], c[2]) for a in ends for b in ends for c in ends])
+    local = frame.to_local(grid.to_lps(corners))
+    return local.min(axis=0), local.max(axis=0)
+
+
+def sample_region(
+    region: Region,
+    grid: Grid,
+    frame: Frame,
+    *,
+    extent: Extent,
+    step_mm: float,
+    heights_mm: tuple[float, float] = (-np.inf, np.inf),
+) -> Block:
     """Sample a region on a block in a vertebra's frame."""
-    return sample_block(region.voxels, region.box, grid, frame, extent=extent, step_mm=step_mm)
+    return sample_block(
+        region.voxels, region.box, grid, frame, extent=extent, step_mm=step_mm, heights_mm=heights_mm
+    )
 
 
 def first_surface(bone: NDArray[np.float32], positions_mm: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray, HuArray, IntArray, LabelArray, read_only
-from cementct.core.grid import Box, Grid
+from cementct.core.grid import Box, Grid, IndexTriple
 
 # What stands in a volume where the scanner measured nothing (padding outside the reconstructed circle).
 # Below anything that a CT number can mean: air is -1024 at the lowest.
@@ -92,8 +92,8 @@ class Region:
         object.__setattr__(self, "voxels", read_only(self.voxels))
 
     @classmethod
-    def of(cls, voxels: BoolArray) -> Region:
-        """Return the region of the true voxels of an array that covers the whole grid."""
+    def of(cls, voxels: BoolArray, start: IndexTriple = (0, 0, 0)) -> Region:
+        """Return the region of the true voxels of an array that begins at `start` in the grid."""
         if not voxels.any():
             return cls(Box((0, 0, 0), (0, 0, 0)), np.zeros((0, 0, 0), dtype=np.bool_))
         bounds = []
@@ -101,8 +101,10 @@ class Region:
             hit = np.flatnonzero(voxels.any(axis=tuple(a for a in range(3) if a != axis)))
             bounds.append((int(hit[0]), int(hit[-1]) + 1))
         (z0, z1), (y0, y1), (x0, x1) = bounds
-        box = Box((z0, y0, x0), (z1, y1, x1))
-        return cls(box, voxels[box.slices].copy())
+        own = Box((z0, y0, x0), (z1, y1, x1))
+        z, y, x = start
+        box = Box((z0 + z, y0 + y, x0 + x), (z1 + z, y1 + y, x1 + x))
+        return cls(box, voxels[own.slices].copy())
 
     @property
     def is_empty(self) -> bool:
@@ -156,12 +158,18 @@ class LabelMap:
         from scipy import ndimage
 
         found: dict[int, Region] = {}
-        for number, block in enumerate(ndimage.find_objects(self.labels), start=1):
+        # Searched only within what any structure reaches: most of a scan is none.
+        rows = [np.flatnonzero(self.labels.max(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
+        if not rows[0].size:
+            return found
+        used = tuple(slice(int(hit[0]), int(hit[-1]) + 1) for hit in rows)
+        labels = self.labels[used]
+        for number, block in enumerate(ndimage.find_objects(labels), start=1):
             if block is None:
                 continue
-            z, y, x = block
+            z, y, x = (slice(p.start + u.start, p.stop + u.start) for p, u in zip(block, used, strict=True))
             box = Box((z.start, y.start, x.start), (z.stop, y.stop, x.stop))
-            found[number] = Region(box, np.asarray(self.labels[block] == number))
+            found[number] = Region(box, np.asarray(labels[block] == number))
         return found
 
     def mask(self, number: int) -> Mask:
