@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cementct.anatomy.affine import sample_affine
 from cementct.core.arrays import Float32Array, FloatArray, as_floats
 from cementct.core.image import PADDING_HU, Volume
 
@@ -91,25 +92,18 @@ class VertebraBlock:
 
 def sample_block(volume: Volume, placement: Placement, half_height_mm: float) -> VertebraBlock:
     """Return the volume around a placement, up to `half_height_mm` above and below it."""
-    from scipy import ndimage
-
     left = np.arange(-ASIDE_MM, ASIDE_MM + 0.1, STEP_MM)
     back = np.arange(-IN_FRONT_MM, BEHIND_MM + 0.1, STEP_MM)
     up = np.arange(-np.ceil(half_height_mm), np.ceil(half_height_mm) + 0.1, STEP_MM)
     spacing = as_floats(volume.grid.spacing_mm)
-    # Positions are sums of one term per axis: cheaper than a matrix product per voxel.
-    index = [
-        (
-            placement.centre_mm[axis]
-            + placement.left[axis] * left[:, None, None]
-            + placement.back[axis] * back[None, :, None]
-            + placement.up[axis] * up[None, None, :]
-        )
-        / spacing[axis]
-        for axis in range(3)
-    ]
-    hu = ndimage.map_coordinates(
-        volume.hu, np.asarray(index, dtype=np.float32), order=1, output=np.float32, cval=PADDING_HU
-    )
     axes = np.stack([placement.left, placement.back, placement.up])
+    ends = as_floats([(a, b, c) for a in left[[0, -1]] for b in back[[0, -1]] for c in up[[0, -1]]])
+    corners = placement.to_grid_mm(*ends.T) / spacing
+    box = volume.grid.box_around(corners, max(volume.grid.spacing_mm))
+    shape = (left.size, back.size, up.size)
+    if box.is_empty:
+        hu = np.full(shape, PADDING_HU, dtype=np.float32)
+    else:
+        to_index = axes.T * STEP_MM / spacing[:, None]
+        hu = sample_affine(volume.hu[box.slices], to_index, corners[0] - box.start, shape, outside=PADDING_HU)
     return VertebraBlock(hu, left, back, up, placement, (axes**2) @ spacing)
