@@ -12,7 +12,7 @@ from cementct.core.levels import Level
 from cementct.testing.column import build_column, levels_of
 from cementct.testing.morphometry import size_of
 from cementct.testing.phantom import PhantomCase, make_case
-from cementct.testing.spec import CaseSpec, Compression, Scanner, Treatment
+from cementct.testing.spec import CaseSpec, Compression, Scanner, Treatment, Wear
 from cementct.testing.surroundings import borders_of
 
 # A body's volume as a share of the box of its mean width, depth and height: an ellipse with a waist and a
@@ -48,6 +48,8 @@ class PhantomRecipe:
         Whether there is a pre-injection scan.
     lumbar_count
         4 to 6.
+    worn
+        Degeneration by level.
     """
 
     name: str
@@ -64,6 +66,7 @@ class PhantomRecipe:
     compression: Compression | None = None
     with_pre: bool = False
     lumbar_count: int = 5
+    worn: tuple[tuple[Level, Wear], ...] = ()
 
     def make(self) -> AnatomyCase:
         """Simulate it; ValueError where the treatment has no room."""
@@ -127,6 +130,7 @@ def _spec(recipe: PhantomRecipe) -> CaseSpec:
         pre_scanner=recipe.scanner if recipe.with_pre else None,
         fov_mm=recipe.fov_mm,
         lumbar_count=recipe.lumbar_count,
+        worn=recipe.worn,
     )
 
 
@@ -153,8 +157,19 @@ def _words(recipe: PhantomRecipe) -> str:
     ]
     if recipe.lumbar_count != 5:
         words.append(f"{recipe.lumbar_count} lumbar vertebrae")
+    words += [f"{level}: {_worn(wear)}" for level, wear in recipe.worn]
     if recipe.compression:
         words.append(f"compressed by {recipe.compression.anterior:.0%} in front")
     if recipe.wish:
         words.append(recipe.wish.words)
     return "; ".join(words)
+
+
+def _worn(wear: Wear) -> str:
+    words = {
+        "Schmorl node above": wear.schmorl_above_mm,
+        "Schmorl node below": wear.schmorl_below_mm,
+        "osteophytes": wear.osteophyte_mm,
+    }
+    found = [f"{word} {depth:g} mm" for word, depth in words.items() if depth]
+    return ", ".join([*found, *(["gas in the disc below"] if wear.vacuum_disc else [])])

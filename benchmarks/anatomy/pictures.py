@@ -43,7 +43,7 @@ def draw_case(case: AnatomyCase, result: Result, file: Path) -> None:
     both[: sagittal.shape[0], : sagittal.shape[1]] = sagittal
     both[: axial.shape[0], sagittal.shape[1] + GAP :] = axial
     file.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(both).quantize(128).save(file, optimize=True)
+    Image.fromarray(both).quantize(256).save(file, optimize=True)
 
 
 def worst_number(case: AnatomyCase, result: Result) -> int:

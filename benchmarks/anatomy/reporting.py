@@ -7,10 +7,13 @@ from benchmarks.anatomy.from_masks import MaskRecipe
 from benchmarks.anatomy.from_phantoms import PhantomRecipe
 from benchmarks.anatomy.from_scans import ScanRecipe
 from benchmarks.anatomy.settings import (
+    BRIDGES,
     CROPPED_FOV,
     CRUSH,
+    LIPS,
     LONG_FOV,
     LUMBAR_FOV,
+    NODES,
     SINGLE_FOV,
     THIN_CORTEX_MM,
     THIN_MARROW_HU,
@@ -255,5 +258,30 @@ def _phantoms() -> list[Recipe]:
             scanner(1.0, 25),
             SINGLE_FOV,
             wish=Wish(L.L1, K.EPIDURAL, 0.4, 0.6),
+        ),
+        PhantomRecipe(
+            "phantom-9030-worn",
+            H,
+            9030,
+            L.L3,
+            scanner(1.25, 20),
+            LUMBAR_FOV,
+            worn=((L.L2, LIPS), (L.L3, BRIDGES), (L.L4, BRIDGES)),
+        ),
+        PhantomRecipe(
+            "phantom-9031-worn",
+            H,
+            9031,
+            L.T9,
+            scanner(2.5, 25),
+            worn=((L.T8, NODES), (L.T9, BRIDGES), (L.T10, BRIDGES)),
+        ),
+        PhantomRecipe(
+            "phantom-9032-worn",
+            H,
+            9032,
+            L.L2,
+            scanner(3.0, 20),
+            worn=((L.L1, NODES), (L.L2, BRIDGES), (L.L3, LIPS)),
         ),
     ]

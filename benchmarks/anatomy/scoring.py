@@ -18,6 +18,7 @@ from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.arrays import BoolArray, FloatArray, as_floats
 from cementct.core.findings import LeakType
 from cementct.core.grid import Box
+from cementct.core.image import Region
 from cementct.core.levels import LabelScheme, level_of_number
 from cementct.segmentation.vertebrae.embedded import segment_vertebrae
 
@@ -109,79 +110,65 @@ def _vertebra_scores(case: AnatomyCase, matches: Matches) -> tuple[VertebraScore
         up = centres[ordered[max(0, place - 1)]] - centres[ordered[min(len(ordered) - 1, place + 1)]]
         if not np.any(up):
             up = as_floats([0.0, 0.0, 1.0])
-        scores.append(_vertebra_score(case, number, matches.pairs[number], up))
+        scores.append(_vertebra_score(case, regions[number], number, matches.pairs[number], up))
     return tuple(scores)
 
 
-def _vertebra_score(case: AnatomyCase, number: int, found: Vertebra, up: FloatArray) -> VertebraScore:
-    grid = case.post.grid
-    true_box = case.bodies.regions()[number].box
-    box = grid.expand(true_box.union(found.body.box), MARGIN_MM)
-    true = np.asarray(case.bodies.labels == number)
-    whole = np.asarray(case.vertebrae.labels == number)
-    own = found.body.in_box(grid.box)
-    distances = _face_distances(case, (true, whole), own, grid.expand(true_box, MARGIN_MM), up)
-    everything = box.union(found.whole.box)
+def _vertebra_score(
+    case: AnatomyCase, body: Region, number: int, found: Vertebra, up: FloatArray
+) -> VertebraScore:
+    box = case.post.grid.expand(body.box, MARGIN_MM)
+    distances = _face_distances(case, body.in_box(box), number, found.body.in_box(box), up, box)
+    shared = int(np.count_nonzero(body.voxels & found.body.in_box(body.box)))
     return VertebraScore(
         number=number,
         treated=number in case.treated,
-        body_dice=_dice(true[box.slices], own[box.slices]),
-        volume_error=float(own.sum() / true.sum() - 1),
-        whole_dice=_whole_dice(whole, found, everything) if case.whole_truth else None,
+        body_dice=2 * shared / max(1, body.count + found.body.count),
+        volume_error=found.body.count / body.count - 1,
+        whole_dice=_whole_dice(case, number, found) if case.whole_truth else None,
         **{f"{key}_mm": float(np.abs(d).mean()) if d.size else np.nan for key, d in distances.items()},
         **{f"{key}_bias_mm": float(d.mean()) if d.size else np.nan for key, d in distances.items()},
         confidence=found.confidence,
         name=found.level.value if found.level else "",
         true_name=_name(number),
-        cement_outside_share=_outside(case, number, own),
+        cement_outside_share=_cement_outside_body(case, number, body.box, found),
     )
 
 
 def _face_distances(
-    case: AnatomyCase, true: tuple[BoolArray, BoolArray], own: BoolArray, box: Box, up: FloatArray
+    case: AnatomyCase, body: BoolArray, number: int, own: BoolArray, up: FloatArray, box: Box
 ) -> dict[str, FloatArray]:
-    grid = case.post.grid
-    body, whole = true
-    surface = surface_of(body, grid, box)
+    grid = case.post.grid.crop(box)
+    whole = np.asarray(case.vertebrae.labels[box.slices] == number)
+    surface = surface_of(body, grid)
     back = grid.to_lps(np.argwhere(whole).mean(axis=0)) - surface.points_lps_mm.mean(axis=0)
-    frame = body_frame(surface, up, back)
-    faces = face_points(surface, frame, whole, grid)
+    faces = face_points(surface, body_frame(surface, up, back), whole, grid)
     keys = {Face.WALL: "wall", Face.SUPERIOR: "superior", Face.INFERIOR: "inferior"}
-    return {keys[face]: distances_mm(points, own, grid, box) for face, points in faces.items()}
+    return {keys[face]: distances_mm(points, own, grid) for face, points in faces.items()}
 
 
-def _whole_dice(whole: BoolArray, found: Vertebra, box: Box) -> float:
-    inside = whole[box.slices]
-    own = found.whole.in_box(box)
-    total = int(np.count_nonzero(whole)) + int(np.count_nonzero(own))
-    return 2 * int(np.count_nonzero(inside & own)) / max(1, total)
+def _whole_dice(case: AnatomyCase, number: int, found: Vertebra) -> float:
+    inside = case.vertebrae.labels[found.whole.box.slices][found.whole.voxels] == number
+    total = int(np.count_nonzero(case.vertebrae.labels == number)) + found.whole.count
+    return 2 * int(np.count_nonzero(inside)) / max(1, total)
 
 
-def _dice(one: BoolArray, other: BoolArray) -> float:
-    total = int(np.count_nonzero(one)) + int(np.count_nonzero(other))
-    return 2 * int(np.count_nonzero(one & other)) / max(1, total)
-
-
-def _outside(case: AnatomyCase, number: int, own: BoolArray) -> float | None:
+def _cement_outside_body(case: AnatomyCase, number: int, box: Box, found: Vertebra | None) -> float | None:
+    """Return the share of the cement in a true body that lies outside the found one; None without cement."""
     if case.cement is None:
         return None
-    inside = (case.cement.labels == number) & (case.bodies.labels == number)
-    total = np.count_nonzero(inside)
-    return float(np.count_nonzero(inside & ~own) / total) if total else None
+    inside = (case.cement.labels[box.slices] == number) & (case.bodies.labels[box.slices] == number)
+    own = found.body.in_box(box) if found else np.zeros(box.shape, dtype=np.bool_)
+    total = int(np.count_nonzero(inside))
+    return int(np.count_nonzero(inside & ~own)) / total if total else None
 
 
 def _cement_outside(case: AnatomyCase, matches: Matches) -> float | None:
     if not case.treated:
         return None
-    shares = []
-    for number in case.treated:
-        found = matches.pairs.get(number)
-        own = (
-            found.body.in_box(case.post.grid.box) if found else np.zeros(case.post.grid.shape, dtype=np.bool_)
-        )
-        share = _outside(case, number, own)
-        if share is not None:
-            shares.append(share)
+    everything = case.post.grid.box
+    found = [_cement_outside_body(case, n, everything, matches.pairs.get(n)) for n in case.treated]
+    shares = [share for share in found if share is not None]
     return float(np.mean(shares)) if shares else None
 
 

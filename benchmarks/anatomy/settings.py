@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from cementct.testing.spec import Compression, Kernel, Scanner
+from cementct.testing.spec import Compression, Kernel, Scanner, Wear
 
 WEDGE = Compression(0.4, 0.25, 0.05)
 CRUSH = Compression(0.55, 0.6, 0.3, retropulsion_mm=3.0)
+NODES = Wear(schmorl_above_mm=5.0, schmorl_below_mm=4.0)
+BRIDGES = Wear(osteophyte_mm=6.0, vacuum_disc=True)
+LIPS = Wear(schmorl_below_mm=3.0, osteophyte_mm=3.0)
 # Fields of view, mm along z, y, x: lumbar spine and first sacral segment; 50 mm to every side of the spine;
 # half a spine; a single vertebra.
 LUMBAR_FOV = (190.0, 135.0, 135.0)

@@ -146,6 +146,8 @@ def thin_bone(volume: Volume, vertebrae: LabelMap) -> Volume:
         spacing = vertebrae.grid.spacing_mm
         depth = ndimage.distance_transform_edt(np.pad(region.voxels, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
         core = np.clip((depth - RIM_MM) / RIM_MM, 0.0, 1.0)
+        # However thick a voxel is, the outermost one holds cortex.
+        core[~ndimage.binary_erosion(np.pad(region.voxels, 1))[1:-1, 1:-1, 1:-1]] = 0.0
         share: Float32Array = np.asarray(
             CORTICAL_SHARE + (TRABECULAR_SHARE - CORTICAL_SHARE) * core, np.float32
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
 from cementct.core.frame import Frame
-from cementct.core.grid import Box, Grid
+from cementct.core.grid import Grid
 
 # Masks are smoothed by this many voxels before their surface is taken, true and found ones alike.
 SMOOTHING_VOXELS = 0.7
@@ -43,13 +43,13 @@ class Surface:
     normals_lps: FloatArray
 
 
-def surface_of(mask: BoolArray, grid: Grid, box: Box) -> Surface:
-    """Return the surface of a mask within a block of its grid."""
+def surface_of(mask: BoolArray, grid: Grid) -> Surface:
+    """Return the surface of a mask on a grid."""
     from skimage.measure import marching_cubes
 
-    soft = _softened(mask[box.slices])
+    soft = _softened(mask)
     vertices, _, normals, _ = marching_cubes(soft, 0.5, gradient_direction="descent")
-    points = grid.crop(box).to_lps(vertices)
+    points = grid.to_lps(vertices)
     # Normals come in voxels; across an anisotropic grid they transform with the inverse of the spacing.
     world = (as_floats(normals) / as_floats(grid.spacing_mm)) @ as_floats(grid.direction)
     return Surface(points, world / np.maximum(np.linalg.norm(world, axis=1, keepdims=True), 1e-9))
@@ -101,7 +101,7 @@ def face_points(body: Surface, frame: Frame, whole: BoolArray, grid: Grid) -> di
     return {face: _thinned(body, np.flatnonzero(where)) for face, where in chosen.items()}
 
 
-def distances_mm(surface: Surface, found: BoolArray, grid: Grid, box: Box) -> FloatArray:
+def distances_mm(surface: Surface, found: BoolArray, grid: Grid) -> FloatArray:
     """Return by how much a found mask's surface lies outside (positive) or inside of a surface's points.
 
     Measured along the normals; where a normal does not meet the found surface, to its nearest point; never
@@ -110,9 +110,9 @@ def distances_mm(surface: Surface, found: BoolArray, grid: Grid, box: Box) -> Fl
     from scipy import ndimage
 
     steps = np.arange(-REACH_MM, REACH_MM + STEP_MM / 2, STEP_MM)
-    soft = _softened(found[box.slices])
+    soft = _softened(found)
     points = surface.points_lps_mm[:, None] + steps[None, :, None] * surface.normals_lps[:, None]
-    index = grid.crop(box).to_index(points)
+    index = grid.to_index(points)
     values = ndimage.map_coordinates(soft, np.moveaxis(index, -1, 0), order=1, mode="constant")
     leaves = (values[:, :-1] >= 0.5) & (values[:, 1:] < 0.5)
     offset = np.where(leaves, np.abs(steps[:-1] + STEP_MM / 2)[None], np.inf)
@@ -121,17 +121,17 @@ def distances_mm(surface: Surface, found: BoolArray, grid: Grid, box: Box) -> Fl
     distance = steps[:-1][best] + STEP_MM / 2
     if not met.all():
         inside = values[~met, steps.size // 2] >= 0.5
-        nearest = _nearest_mm(surface.points_lps_mm[~met], found, grid, box)
+        nearest = _nearest_mm(surface.points_lps_mm[~met], found, grid)
         distance[~met] = np.where(inside, nearest, -nearest)
     return as_floats(distance)
 
 
-def _nearest_mm(points: FloatArray, found: BoolArray, grid: Grid, box: Box) -> FloatArray:
+def _nearest_mm(points: FloatArray, found: BoolArray, grid: Grid) -> FloatArray:
     from scipy.spatial import cKDTree
 
-    if not found[box.slices].any() or found[box.slices].all():
+    if not found.any() or found.all():
         return np.full(len(points), REACH_MM)
-    distance, _ = cKDTree(surface_of(found, grid, box).points_lps_mm).query(points)
+    distance, _ = cKDTree(surface_of(found, grid).points_lps_mm).query(points)
     return as_floats(np.minimum(distance, REACH_MM))
 
 

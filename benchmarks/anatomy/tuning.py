@@ -7,9 +7,12 @@ from benchmarks.anatomy.from_masks import MaskRecipe
 from benchmarks.anatomy.from_phantoms import PhantomRecipe
 from benchmarks.anatomy.from_scans import ScanRecipe
 from benchmarks.anatomy.settings import (
+    BRIDGES,
     CRUSH,
+    LIPS,
     LONG_FOV,
     LUMBAR_FOV,
+    NODES,
     SINGLE_FOV,
     THIN_CORTEX_MM,
     THIN_MARROW_HU,
@@ -108,7 +111,7 @@ def tuning_recipes() -> list[Recipe]:
             compression=CRUSH,
         ),
         ScanRecipe("chest-cropped", H, "chest", 410, within_mm=50.0),
-        ScanRecipe("lumbar-thin-noise", H, "lumbar", 411, osteopenic=True, noise_hu=40.0),
+        ScanRecipe("lumbar-thin-noise", H, "lumbar", 411, osteopenic=True, noise_hu=20.0),
         MaskRecipe("verse004-single", H, "verse004", L.L1, L.L5, 412, scanner(1.0, 30), slices=40),
         PhantomRecipe(
             "phantom-309-thin-low-dose",
@@ -133,4 +136,21 @@ def tuning_recipes() -> list[Recipe]:
             wish=Wish(L.L2, K.EPIDURAL, 0.4, 0.6),
         ),
         PhantomRecipe("phantom-311-long", H, 311, L.T11, scanner(1.5, 15, 0.9), LONG_FOV),
+        PhantomRecipe(
+            "phantom-312-worn",
+            H,
+            312,
+            L.L2,
+            scanner(1.5, 20),
+            worn=((L.L1, NODES), (L.L2, BRIDGES), (L.L3, BRIDGES)),
+        ),
+        PhantomRecipe("phantom-313-six-lumbar", H, 313, L.L3, scanner(2.0, 20), LUMBAR_FOV, lumbar_count=6),
+        PhantomRecipe(
+            "phantom-314-worn",
+            H,
+            314,
+            L.T10,
+            scanner(2.5, 20),
+            worn=((L.T9, BRIDGES), (L.T10, BRIDGES), (L.T11, LIPS)),
+        ),
     ]

@@ -30,10 +30,10 @@ TRUE = block((20, 40), (20, 50), (15, 55))
 
 
 def mean_distances(found: BoolArray, whole: BoolArray = TRUE) -> dict[Face, float]:
-    surface = surface_of(TRUE, GRID, GRID.box)
+    surface = surface_of(TRUE, GRID)
     frame = body_frame(surface, UP, BACK)
     faces = face_points(surface, frame, whole, GRID)
-    return {face: float(distances_mm(points, found, GRID, GRID.box).mean()) for face, points in faces.items()}
+    return {face: float(distances_mm(points, found, GRID).mean()) for face, points in faces.items()}
 
 
 def test_a_body_lies_at_no_distance_from_itself() -> None:
@@ -60,7 +60,7 @@ def test_what_is_far_off_counts_as_the_reach() -> None:
 
 def test_the_wall_lies_only_where_no_pedicle_goes_on_behind_it() -> None:
     pedicles = block((30, 40), (50, 60), (15, 25)) | block((30, 40), (50, 60), (45, 55))
-    surface = surface_of(TRUE, GRID, GRID.box)
+    surface = surface_of(TRUE, GRID)
     wall = face_points(surface, body_frame(surface, UP, BACK), TRUE | pedicles, GRID)[Face.WALL]
     z, _, x = np.moveaxis(GRID.to_index(wall.points_lps_mm), -1, 0)
     assert not np.any((z > 30) & ((x < 24.5) | (x > 45.5)))
@@ -73,7 +73,7 @@ def test_a_frame_follows_tilted_endplates() -> None:
     )
     height = z - 45 + np.tan(np.deg2rad(15)) * (y - 28)
     tilted = (np.abs(height) < 10) & TRUE
-    frame = body_frame(surface_of(tilted, GRID, GRID.box), UP, BACK)
+    frame = body_frame(surface_of(tilted, GRID), UP, BACK)
     lean = np.rad2deg(np.arctan2(frame.superior[1], frame.superior[2]))
     assert lean == pytest.approx(15, abs=2)
 
