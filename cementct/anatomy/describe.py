@@ -74,11 +74,11 @@ def describe_spine(volume: Volume, labels: SpineLabels, *, hints: LevelHints = N
     regions = clean_regions(labels.vertebrae)
     order, against_header = _order(labels, regions)
     outlines = _outlines(labels, regions, order)
-    if not outlines:
-        return _empty(volume)
-    if not labels.frames and shown_upside_down(_pedicle_heights(outlines)):
+    if outlines and not labels.frames and shown_upside_down(_pedicle_heights(outlines)):
         outlines, against_header = _outlines(labels, regions, order[::-1]), True
     given = match_given(outlines, volume.grid, hints.by_hand)
+    if not outlines:
+        return _empty(volume)
     outlines = [_as_given(outline, volume.grid, given.get(outline.number)) for outline in outlines]
     vertebrae = _vertebrae(volume, labels, outlines, (hints, given))
     return _assembled(volume, labels, vertebrae, against_header=against_header)

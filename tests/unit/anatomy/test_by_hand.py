@@ -10,6 +10,7 @@ import pytest
 
 from cementct.anatomy.describe import describe_spine, draw_given_walls
 from cementct.anatomy.hints import GivenAnatomy, GivenVertebra
+from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.model import Spine, Vertebra
 from cementct.anatomy.naming import LevelHints
 from cementct.core.errors import StudyRefused
@@ -123,6 +124,13 @@ def test_what_contradicts_itself_or_the_scan_is_refused(
         placed["centre_lps_mm"] = tuple(placed["centre_lps_mm"].tolist())
     with pytest.raises(StudyRefused, match=says):
         described(spine, replace(GivenVertebra(KEY), **placed))
+
+
+def test_a_centre_where_no_vertebra_is_found_at_all_is_refused(spine: ExactSpine) -> None:
+    nothing = replace(spine.labels.vertebrae, labels=np.zeros_like(spine.labels.vertebrae.labels))
+    by_hand = GivenAnatomy((GivenVertebra(KEY, None, (0.0, 0.0, 0.0)),))
+    with pytest.raises(StudyRefused, match="none could be outlined there"):
+        describe_spine(spine.volume, SpineLabels(nothing), hints=LevelHints(by_hand=by_hand))
 
 
 def test_two_entries_for_one_vertebra_and_names_against_the_order_are_refused(spine: ExactSpine) -> None:
