@@ -8,28 +8,32 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, FloatArray, as_floats
 from cementct.core.grid import Grid
+from cementct.core.image import LabelMap
+from cementct.testing.borders import Borders
 from cementct.testing.column import ColumnCoordinates, Station
 
-# Voxels so near to the middle of the canal are averaged to its place, mm.
-NEAR_MM = 3.0
 
+def canal_of_column(vertebrae: LabelMap, column: Sequence[Station], borders: Borders) -> FloatArray:
+    """Return the middle of the canal in every slice.
 
-def canal_of_column(grid: Grid, column: Sequence[Station], depths_mm: Sequence[float]) -> FloatArray:
-    """Return the middle of the canal in every slice: midsagittal, half its depth behind the wall.
+    The canal is what is free of bone behind the walls, between the medial borders of the pedicles and before
+    the laminae; between two vertebrae these lengths are interpolated.
 
     Parameters
     ----------
-    grid
-        Of the scan.
+    vertebrae
+        On the scan's grid.
     column
-        Vertebrae from top to bottom, two or more.
-    depths_mm
-        Depth of the canal at each of them.
+        The vertebrae from top to bottom, two or more.
+    borders
+        Their lengths.
     """
-    at = ColumnCoordinates.on(grid, column)
-    off = at.left_mm**2 + (at.behind_wall_mm - at.interpolate([d / 2 for d in depths_mm])) ** 2
-    between = (at.place > 0) & (at.place < len(column) - 1)
-    return middle_by_slice(np.asarray((off < NEAR_MM**2) & between), grid)
+    at = ColumnCoordinates.on(vertebrae.grid, column)
+    free = vertebrae.labels == 0
+    free &= np.abs(at.left_mm) < at.interpolate(borders.half_canal_mm)
+    free &= (at.behind_wall_mm > 0) & (at.behind_wall_mm < at.interpolate(borders.canal_depth_mm))
+    free &= (at.place > 0) & (at.place < len(column) - 1)
+    return middle_by_slice(np.asarray(free), vertebrae.grid)
 
 
 def middle_by_slice(mask: BoolArray, grid: Grid) -> FloatArray:

@@ -158,7 +158,7 @@ def truth_of_masks(masks: LabelMap, labels: LabelMap) -> tuple[LabelMap, FloatAr
     measured = measure_real_vertebrae(masks)
     bodies = resample_labels(bodies_of_masks(masks, measured), labels.grid).labels
     own = np.where(bodies == labels.labels, bodies, 0).astype(np.uint8)
-    canal = canal_of_column(labels.grid, measured, borders_of_real(measured).canal_depth_mm)
+    canal = canal_of_column(labels, measured, borders_of_real(measured))
     return LabelMap(own, labels.grid), canal
 
 

@@ -88,7 +88,7 @@ class PhantomRecipe:
             cement=made.cement if treated else None,
             leaks=made.leaks if treated else None,
             treated=treated,
-            canal_lps_mm=canal_of_column(made.post.grid, column, borders_of(column).canal_depth_mm),
+            canal_lps_mm=canal_of_column(made.vertebrae, column, borders_of(column)),
             names_knowable=_names_knowable(made.vertebrae, whole),
         )
 

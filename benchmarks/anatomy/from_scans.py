@@ -168,7 +168,7 @@ def _read(scan: str) -> Scene:
     canal = (
         middle_by_slice(cord, volume.grid)
         if cord.any()
-        else canal_of_column(volume.grid, measured, borders_of_real(measured).canal_depth_mm)
+        else canal_of_column(vertebrae, measured, borders_of_real(measured))
     )
     return Scene(_as_int16(volume), {"vertebrae": labels, "bodies": bodies}, canal)
 
