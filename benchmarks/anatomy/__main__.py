@@ -21,6 +21,8 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np
+
 from benchmarks.anatomy.cases import REAL_DATA, Half, Recipe, cache_file, load
 from benchmarks.anatomy.catalogue import recipes
 from benchmarks.anatomy.pictures import draw_case
@@ -118,6 +120,7 @@ def line_of(score: CaseScore) -> str:
         f"treated {treated}" if treated else "",
         ", ".join(f"{kind} leak inside {share:.0%}" for kind, share in score.leaked_inside_share.items()),
         f"cement outside {score.cement_outside_share:.1%}" if score.cement_outside_share is not None else "",
+        f"canal {np.percentile(score.canal_mm, 95):.1f} mm" if score.canal_mm else "",
         f"named {len(names)}, wrong {sum(v.name != v.true_name for v in names)}",
         f"{score.engine_seconds:.1f} + {score.describe_seconds:.1f} s",
         score.error,
