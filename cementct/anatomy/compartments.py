@@ -15,11 +15,11 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.anatomy.borders import GREATEST_FORAMEN_DEPTH_MM, Borders, find_borders
-from cementct.anatomy.fields import extended_at, wall_at
+from cementct.anatomy.fields import extended_at, interpolated, wall_at
 from cementct.anatomy.model import Compartment, CompartmentMap, HeightField, Vertebra
-from cementct.anatomy.sampling import Extent, local_coordinates
+from cementct.anatomy.sampling import Extent, local_coordinate, local_coordinates_at
 from cementct.anatomy.spaces import Neighbours
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.grid import Box, Grid
 
 Coordinates = tuple[Float32Array, Float32Array, Float32Array]
@@ -136,13 +136,16 @@ def _fill_interval(
     """Mark disc, canal and foramina between two neighbours; earlier compartments win over later ones."""
     upper, lower = pair
     compartment, place, solid = into
-    coords = [local_coordinates(grid, box, borders.frame) for borders in pair]
-    between = (coords[0][2] <= 0) & (coords[1][2] > 0) & ~solid
-    between &= _near(upper, lower, coords)
-    chosen = np.nonzero(between)
-    if chosen[0].size == 0:
+    between = local_coordinate(grid, box, upper.frame, 2) <= 0
+    between &= local_coordinate(grid, box, lower.frame, 2) > 0
+    between &= ~solid
+    voxels = np.flatnonzero(between)
+    near = _near(upper, lower, [local_coordinates_at(grid, box, b.frame, voxels) for b in pair])
+    voxels = voxels[near]
+    if voxels.size == 0:
         return
-    where = _place(upper, lower, coords, chosen)
+    chosen = np.unravel_index(voxels, box.shape)
+    where = _place(upper, lower, [local_coordinates_at(grid, box, b.frame, voxels) for b in pair])
     wall = where.mix(_wall(upper, where.upper), _wall(lower, where.lower))
     back = where.mix(_at(upper.back, where.upper), _at(lower.back, where.lower))
     behind = (where.posterior > wall) & (where.posterior < back)
@@ -157,7 +160,7 @@ def _fill_interval(
     place[chosen] = np.where(kind > 0, own_place, place[chosen]).astype(np.uint8)
 
 
-def _near(upper: Borders, lower: Borders, coords: Sequence[Sequence[Float32Array]]) -> BoolArray:
+def _near(upper: Borders, lower: Borders, coords: Sequence[Coordinates]) -> BoolArray:
     """Tell which voxels can lie in a space at all, by plain limits on their coordinates."""
     left, posterior, superior = coords[0]
     faces = (upper.inferior_endplate, lower.superior_endplate)
@@ -178,15 +181,9 @@ def _near(upper: Borders, lower: Borders, coords: Sequence[Sequence[Float32Array
     return np.asarray(behind | in_disc)
 
 
-def _place(
-    upper: Borders, lower: Borders, coords: Sequence[Sequence[Float32Array]], chosen: tuple[IntArray, ...]
-) -> _Place:
-    above, below = (tuple(axis[chosen] for axis in c) for c in coords)
-    return _Place(
-        (above[0], above[1], above[2]),
-        (below[0], below[1], below[2]),
-        _blend(upper, lower, above[2], below[2]),
-    )
+def _place(upper: Borders, lower: Borders, coords: Sequence[Coordinates]) -> _Place:
+    above, below = coords
+    return _Place(above, below, _blend(upper, lower, above[2], below[2]))
 
 
 def _wall(borders: Borders, at: Coordinates) -> Float32Array:
@@ -250,7 +247,7 @@ def rim_distance(face: HeightField, at: Coordinates) -> FloatArray:
     signed = (np.where(known, 0.5 - inner, outer - 0.5)) * step
     rows = (at[0] - face.first_mm[0]) / step + 12
     columns = (at[1] - face.second_mm[0]) / step + 12
-    return np.asarray(ndimage.map_coordinates(signed, [rows, columns], order=1, mode="nearest"))
+    return interpolated(signed, rows, columns)
 
 
 def _fill_bone(
@@ -265,8 +262,9 @@ def _fill_bone(
     part = vertebra.whole.box.union(vertebra.body.box) if not vertebra.body.is_empty else vertebra.whole.box
     whole = vertebra.whole.in_box(part)
     body = vertebra.body.in_box(part)
-    left, posterior, superior = local_coordinates(grid, part, vertebra.frame)
     kind = np.where(whole, np.uint8(Compartment.POSTERIOR_ELEMENTS), np.uint8(0))
+    voxels = np.flatnonzero(whole & ~body)
+    left, posterior, superior = local_coordinates_at(grid, part, vertebra.frame, voxels)
     depth_end = float(np.nanmedian(borders.back.height_mm))
     for pedicle, sign, number in (
         (vertebra.left_pedicle, 1, Compartment.PEDICLE_LEFT),
@@ -277,8 +275,8 @@ def _fill_bone(
         outward = sign * left
         inside = (outward >= sign * pedicle.medial_mm - 1.0) & (outward <= sign * pedicle.lateral_mm + 1.0)
         inside &= (superior >= pedicle.inferior_mm - 1.0) & (superior <= pedicle.superior_mm + 1.0)
-        inside &= (posterior <= depth_end) & whole
-        kind[inside] = number
+        inside &= posterior <= depth_end
+        kind.ravel()[voxels[inside]] = number
     kind[body] = Compartment.BODY
     target, target_place = compartment[part.within(box)], place[part.within(box)]
     target[kind > 0] = kind[kind > 0]

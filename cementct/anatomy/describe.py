@@ -23,7 +23,7 @@ from cementct.anatomy.outline import (
     recentred,
     refined_frame,
 )
-from cementct.anatomy.parts import clean_regions, thinned, thinning_steps
+from cementct.anatomy.parts import Pieces
 from cementct.anatomy.pedicles import agreed_pedicles
 from cementct.anatomy.spaces import Neighbours
 from cementct.anatomy.view import cut_by_scan, with_body_in_view
@@ -71,11 +71,11 @@ def describe_spine(volume: Volume, labels: SpineLabels, *, hints: LevelHints = N
         Vertebrae from top to bottom with their walls, names and doubts, and the compartment map. Empty, with
         the flag ``no-vertebrae-found``, where no vertebral body is labelled.
     """
-    regions = clean_regions(labels.vertebrae)
-    order, against_header = _order(labels, regions)
-    outlines = _outlines(labels, regions, order)
+    pieces = Pieces.of(labels)
+    order, against_header = _order(labels, pieces.whole)
+    outlines = _outlines(labels, pieces, order)
     if outlines and not labels.frames and shown_upside_down(_pedicle_heights(outlines)):
-        outlines, against_header = _outlines(labels, regions, order[::-1]), True
+        outlines, against_header = _outlines(labels, pieces, order[::-1]), True
     given = match_given(outlines, volume.grid, hints.by_hand)
     if not outlines:
         return _empty(volume)
@@ -102,8 +102,8 @@ def draw_given_walls(labels: SpineLabels, given: GivenAnatomy) -> SpineLabels:
     if not any(vertebra.has_surfaces for vertebra in given.vertebrae):
         return labels
     grid = labels.vertebrae.grid
-    regions = clean_regions(labels.vertebrae)
-    outlines = _outlines(labels, regions, _order(labels, regions)[0])
+    pieces = Pieces.of(labels)
+    outlines = _outlines(labels, pieces, _order(labels, pieces.whole)[0])
     matched = match_given(outlines, grid, given)
     whole, bodies = labels.vertebrae.labels.copy(), np.zeros_like(labels.vertebrae.labels)
     for outline in outlines:
@@ -169,10 +169,10 @@ def replace_bodies(
     return replace(spine, vertebrae=tuple(vertebrae), compartments=_compartments(volume, labels, vertebrae))
 
 
-def _outlines(labels: SpineLabels, regions: dict[int, Region], order: Sequence[int]) -> list[Outline]:
+def _outlines(labels: SpineLabels, pieces: Pieces, order: Sequence[int]) -> list[Outline]:
     """Return what is measured of each vertebra whose body is in view, from top to bottom."""
-    frames = _first_frames(labels, order)
-    return with_body_in_view(_measure(labels, regions, frames)) if frames else []
+    frames = _first_frames(labels, pieces.thinned(THINNED_SPACING_MM), order)
+    return with_body_in_view(_measure(pieces, frames)) if frames else []
 
 
 def _pedicle_heights(outlines: Sequence[Outline]) -> list[tuple[float, float]]:
@@ -216,25 +216,26 @@ def _order(labels: SpineLabels, regions: dict[int, Region]) -> tuple[list[int], 
     return by_header[::-1] if against else by_header, against
 
 
-def _first_frames(labels: SpineLabels, order: Sequence[int]) -> dict[int, Frame]:
-    """Return the frames found in a first look at a thinned-out label map, from top to bottom."""
-    vertebrae = thinned(labels.vertebrae, THINNED_SPACING_MM)
-    bodies = thinned(labels.bodies, THINNED_SPACING_MM) if labels.bodies is not None else None
-    regions = clean_regions(vertebrae)
-    order = [n for n in order if n in regions]
-    rough = rough_frames(vertebrae.grid, [regions[n] for n in order])
-    frames = {n: labels.frames.get(n) or frame for n, frame in zip(order, rough, strict=True)}
-    known = {n: frame for n, frame in frames.items() if frame is not None}
-    steps = thinning_steps(labels.vertebrae.grid, THINNED_SPACING_MM)
-    canal = None if labels.canal is None else labels.canal.voxels[steps]
-    bone = Bone(vertebrae.labels, vertebrae.grid, canal)
-    given = clean_regions(bodies) if bodies is not None else {}
+def _first_frames(labels: SpineLabels, pieces: Pieces, order: Sequence[int]) -> dict[int, Frame]:
+    """Return the frames found in a first look at thinned-out pieces, from top to bottom."""
+    order = [n for n in order if n in pieces.whole]
+    frames: dict[int, Frame | None] = dict(labels.frames)
+    if any(n not in frames for n in order):
+        rough = rough_frames(pieces.grid, [pieces.whole[n] for n in order])
+        frames = {**dict(zip(order, rough, strict=True)), **frames}
+    known = {n: frame for n in order if (frame := frames[n]) is not None}
+    bone = Bone(pieces.labels, pieces.grid, pieces.canal)
     outlines: dict[int, Outline] = {}
     moving = set(known)
     for _ in range(FIRST_ROUNDS):
         for n in moving:
             outlines[n] = measure_outline(
-                bone, regions[n], known[n], number=n, step_mm=FIRST_STEP_MM, body=given.get(n)
+                bone,
+                pieces.whole[n],
+                known[n],
+                number=n,
+                step_mm=FIRST_STEP_MM,
+                body=pieces.bodies.get(n),
             )
         first = with_body_in_view([outlines[n] for n in known])
         refined = agreed_axes([refined_frame(outline, bone.grid) for outline in first])
@@ -246,23 +247,22 @@ def _first_frames(labels: SpineLabels, order: Sequence[int]) -> dict[int, Frame]
     return known
 
 
-def _measure(labels: SpineLabels, regions: dict[int, Region], frames: dict[int, Frame]) -> list[Outline]:
+def _measure(pieces: Pieces, frames: dict[int, Frame]) -> list[Outline]:
     """Measure every vertebra in its frame, then those without a ring of bone with their neighbours' help."""
-    bone = Bone(labels.vertebrae.labels, labels.vertebrae.grid, _canal_of(labels))
-    bodies = clean_regions(labels.bodies) if labels.bodies is not None else {}
+    bone = Bone(pieces.labels, pieces.grid, pieces.canal)
 
     def measure(number: int, expectation: Expectation | None) -> Outline:
         return measure_outline(
             bone,
-            regions[number],
+            pieces.whole[number],
             frames[number],
             number=number,
             step_mm=STEP_MM,
-            body=bodies.get(number),
+            body=pieces.bodies.get(number),
             expectation=expectation,
         )
 
-    numbers = [n for n in frames if n in regions]
+    numbers = [n for n in frames if n in pieces.whole]
     outlines = [measure(n, None) for n in numbers]
     for i, n in enumerate(numbers):
         expected = _expectation(outlines, i)
@@ -274,7 +274,7 @@ def _measure(labels: SpineLabels, regions: dict[int, Region], frames: dict[int, 
             depth = None if own is None else own - deeper
             outlines[i] = measure(n, replace(expected, canal=None, canal_depth_mm=depth))
     centred = [recentred(outline, bone.grid) for outline in outlines]
-    return centred if labels.canal is None else _with_agreed_pedicles(centred)
+    return centred if pieces.canal is None else _with_agreed_pedicles(centred)
 
 
 def _with_agreed_pedicles(outlines: Sequence[Outline]) -> list[Outline]:

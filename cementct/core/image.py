@@ -159,10 +159,12 @@ class LabelMap:
 
         found: dict[int, Region] = {}
         # Searched only within what any structure reaches: most of a scan is none.
-        rows = [np.flatnonzero(self.labels.max(axis=axes)) for axes in ((1, 2), (0, 2), (0, 1))]
-        if not rows[0].size:
+        shadow = self.labels.max(axis=0)
+        layers = self.labels.reshape(len(self.labels), -1).max(axis=1)
+        hits = [np.flatnonzero(line) for line in (layers, shadow.max(axis=1), shadow.max(axis=0))]
+        if not hits[0].size:
             return found
-        used = tuple(slice(int(hit[0]), int(hit[-1]) + 1) for hit in rows)
+        used = tuple(slice(int(hit[0]), int(hit[-1]) + 1) for hit in hits)
         labels = self.labels[used]
         for number, block in enumerate(ndimage.find_objects(labels), start=1):
             if block is None:
