@@ -26,7 +26,7 @@ from cementct.segmentation.vertebrae.embedded.place import place_vertebrae
 from cementct.segmentation.vertebrae.embedded.posterior_elements import add_posterior_elements
 from cementct.segmentation.vertebrae.embedded.rasterize import block_box, draw_bodies
 from cementct.segmentation.vertebrae.embedded.ribs import find_rib_bearing
-from cementct.segmentation.vertebrae.embedded.sacrum import Below, draw_sacrum, judge_below
+from cementct.segmentation.vertebrae.embedded.sacrum import draw_sacrum, find_sacral_disc
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine, sample_along, straighten
 from cementct.segmentation.vertebrae.embedded.tracking import track_canal
 
@@ -39,6 +39,15 @@ CANAL_BEYOND_MM = 30.0
 TURN_ROUND_GAIN = 0.6
 # A header that has front and back, or head and feet, exchanged is believed in unless the anatomy gains this
 # much by exchanging them: more than chance differences between the two directions.
+TURNED_SCORE = 0.6
+TURNED_RATIO = 1.5
+TURNED_LIKENESS = 0.6
+TURNED_LIKENESS_GAIN = 0.2
+# Or, where few vertebrae are in view and gains small: the score reaches this, and so many times that of the
+# header's direction, and the mean match with the pattern this, and so much more.
+CERTAINLY_UPRIGHT, CERTAINLY_FORWARDS = 1.1, 0.85
+# Mean match of vertebrae for which nothing is exchanged by way of trial: upside down it stayed under 0.9, and
+# mostly under 0.6 with front and back exchanged.
 
 
 @dataclass(frozen=True)
@@ -70,10 +79,8 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
     found = None if track is None else find_spine(volume, straighten(volume, track), given)
     if found is None:
         return SpineLabels(LabelMap(np.zeros(volume.grid.shape, dtype=np.uint8), volume.grid))
-    lowest_disc = found.levels.discs[0]
-    below = judge_below(found.spine, found.levels)
-    on_sacrum = below is Below.SACRUM
-    placed = place_vertebrae(found.spine, found.column, found.levels, ends_below=below is not Below.VERTEBRA)
+    sacral = find_sacral_disc(found.spine, found.levels)
+    placed = place_vertebrae(found.spine, found.column, found.levels, first=sacral or 0)
     if given:
         placed = with_given_centres(found.spine, found.column, placed, grid=volume.grid, given=given)
     outlines = outline_bodies(volume, placed)
@@ -85,9 +92,9 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
         bodies=LabelMap(bodies, volume.grid),
         frames={n: frame_of(volume.grid, o) for n, o in zip(numbers, outlines, strict=True)},
         canal=canal,
-        sacrum=Mask(draw_sacrum(volume, found.spine, lowest_disc), volume.grid) if on_sacrum else None,
+        sacrum=None if sacral is None else _sacrum(volume, found, sacral),
         rib_bearing=find_rib_bearing(volume, found.spine, [o.placed for o in outlines]),
-        last_above_sacrum=len(outlines) if on_sacrum and outlines else None,
+        last_above_sacrum=len(outlines) if sacral is not None and outlines else None,
         confidence=measure_confidence(outlines),
     )
 
@@ -120,6 +127,10 @@ def _canal(volume: Volume, found: FoundSpine) -> Mask:
     return Mask(draw_canal(volume.grid, found.spine.curve, tube, reach), volume.grid)
 
 
+def _sacrum(volume: Volume, found: FoundSpine, disc: int) -> Mask:
+    return Mask(draw_sacrum(volume, found.spine, found.levels.discs[disc]), volume.grid)
+
+
 def find_spine(
     volume: Volume, spine: StraightSpine, given: GivenAnatomy = NOTHING_GIVEN
 ) -> FoundSpine | None:
@@ -127,28 +138,42 @@ def find_spine(
 
     Head and feet, then front and back, are exchanged where the vertebrae fit clearly better that way.
     """
-    best = _with_levels(spine, volume.grid, given)
-    turned = sample_along(volume, spine.curve.turned_round()) if _doubtful(best) else None
-    others = [spine.upside_down()]
-    if turned is not None:
+    by_header = _with_levels(spine, volume.grid, given)
+    likeness = _likeness(by_header)
+    others = [spine.upside_down()] if likeness < CERTAINLY_UPRIGHT else []
+    if likeness < CERTAINLY_FORWARDS:
+        turned = sample_along(volume, spine.curve.turned_round())
         others += [turned, turned.upside_down()]
+    best = by_header
     for other in others:
         found = _with_levels(other, volume.grid, given)
-        to_beat = 0.0 if best is None else best.levels.score
-        if found is not None and found.levels.score > to_beat + TURN_ROUND_GAIN:
-            best = found
+        if found is not None and _fits_better(found, by_header):
+            best = max((found, best), key=_score)
     return best
+
+
+def _fits_better(turned: FoundSpine, by_header: FoundSpine | None) -> bool:
+    """Tell whether the vertebrae fit so much better in another direction that the header is not believed."""
+    gain = _score(turned) - _score(by_header)
+    likeness = _likeness(turned)
+    clear = _score(turned) >= max(TURNED_SCORE, TURNED_RATIO * _score(by_header))
+    alike = likeness >= max(TURNED_LIKENESS, _likeness(by_header) + TURNED_LIKENESS_GAIN)
+    return gain > TURN_ROUND_GAIN or (clear and alike)
+
+
+def _score(found: FoundSpine | None) -> float:
+    return 0.0 if found is None else found.levels.score
+
+
+def _likeness(found: FoundSpine | None) -> float:
+    """Return the mean match of the vertebrae with the pattern, for what of them is in view."""
+    return 0.0 if found is None else sum(found.levels.matches) / sum(found.levels.seen)
 
 
 def _with_levels(spine: StraightSpine, grid: Grid, given: GivenAnatomy) -> FoundSpine | None:
     known = gain_of_given_levels(spine, grid, given, SPACINGS_MM) if given else None
     levels, column = find_levels(spine, known)
     return None if levels is None else FoundSpine(spine, levels, column)
-
-
-def _doubtful(found: FoundSpine | None) -> bool:
-    """Tell whether the vertebrae fit so badly that front and back may be exchanged."""
-    return found is None or float(np.mean(found.levels.matches)) < 0.45
 
 
 def frame_of(grid: Grid, outline: BodyOutline) -> Frame:
