@@ -5,7 +5,7 @@ Where discs are thin and slices thick, an endplate alone is easily mistaken for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,7 +47,7 @@ PARTNER_WEIGHT = 0.6
 THICKNESS_SPREAD = 0.12
 THICKNESS_COST = 0.25
 # Spread of the thickness of discs in shares of the spacing, and the cost of one spread, squared.
-EXPECTED_SPREAD_MM = 2.2
+EXPECTED_SPREAD_MM = 1.6
 EXPECTED_COST = 0.25
 # The same where the other side of the disc and the thickness of other discs say where an endplate belongs.
 SETTLE_ROUNDS = 3
@@ -140,13 +140,22 @@ class DiscPlates:
 
 def sample_disc(above: Walls, below: Walls) -> DiscSamples:
     """Return the surroundings of the disc between two neighbouring vertebrae."""
-    placement = _between(above, below)
+    return _sampled(_between(above, below), above, below)
+
+
+def sample_end(own: Walls, sign: float) -> DiscSamples:
+    """Return the surroundings of the disc above (+1) or below (-1) a vertebra with none in view beyond it."""
+    placement = own.placed.placement
+    centre = placement.centre_mm + sign * placement.up * own.placed.spacing_mm / 2
+    return _sampled(replace(placement, centre_mm=centre), own, own)
+
+
+def _sampled(placement: Placement, above: Walls, below: Walls) -> DiscSamples:
     reach = REACH_SHARE * max(above.placed.spacing_mm, below.placed.spacing_mm)
     up = np.arange(-np.ceil(reach / STEP_MM) - 2, np.ceil(reach / STEP_MM) + 3) * STEP_MM
     left = np.arange(-RADIUS_REACH_MM, RADIUS_REACH_MM + 0.1, SAMPLE_MM)
-    back = left.copy()
-    across, along = np.meshgrid(left, back, indexing="ij")
-    smoothed = np.empty((left.size, back.size, up.size), dtype=np.float32)
+    across, along = np.meshgrid(left, left, indexing="ij")
+    smoothed = np.empty((left.size, left.size, up.size), dtype=np.float32)
     dense = np.zeros(smoothed.shape, dtype=np.bool_)
     weights = []
     for walls, rows in ((above, up >= 0), (below, up < 0)):
@@ -157,17 +166,15 @@ def sample_disc(above: Walls, below: Walls) -> DiscSamples:
             dense[..., rows] = block.at(*local, walls.edges.dense.astype(np.float32)) > 0.5
         waist = _local(walls, placement, across, along, np.zeros(1))
         weights.append(weight_within(walls, waist[0], waist[1]))
-    drop = np.zeros_like(smoothed)
-    drop[..., 2:-2] = smoothed[..., 4:] - smoothed[..., :-4]
-    drop[dense] = 0
-    inner = slice(2, -2)
+    drop = smoothed[..., 4:] - smoothed[..., :-4]
+    drop[dense[..., 2:-2]] = 0
     return DiscSamples(
         placement,
         left,
-        back,
-        up[inner],
-        edge_gain(drop[..., inner]),
-        edge_gain(-drop[..., inner]),
+        left,
+        up[2:-2],
+        edge_gain(drop),
+        edge_gain(-drop),
         weights[0],
         weights[1],
         (above.placed.spacing_mm, below.placed.spacing_mm),

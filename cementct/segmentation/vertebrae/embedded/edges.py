@@ -15,6 +15,8 @@ BRIGHTEST_HU = 550.0
 # Fat, lung and gas outside bone count alike; so do cortex, cement and metal.
 CEMENT_HU = 950.0
 # Smoothed intensities above this are cement, metal or the densest cortex. Edges there are not a body's wall.
+CEMENT_BORDER_HU = 950.0
+# What is this bright and hangs together with it is its border, blurred by thick slices, or a thin part of it.
 CEMENT_REACH_MM = 2.5
 # So far from cement its own edge and its blur drown the bone's.
 SMALLEST_CEMENT_MM3 = 60.0
@@ -62,16 +64,15 @@ def smoothed_hu(block: VertebraBlock) -> Float32Array:
 
 
 def find_dense(block: VertebraBlock) -> BoolArray:
-    """Return the voxels within `CEMENT_REACH_MM` of something as dense as cement."""
+    """Return the voxels within `CEMENT_REACH_MM` of cement or metal, its faint border included."""
     import cc3d
     from scipy import ndimage
 
     dense = block.hu > CEMENT_HU
     if not dense.any():
         return np.asarray(dense)
-    pieces = cc3d.connected_components(dense, connectivity=6)
-    large = np.bincount(pieces.ravel()) > SMALLEST_CEMENT_MM3
-    large[0] = False
+    pieces = cc3d.connected_components(block.hu > CEMENT_BORDER_HU, connectivity=6)
+    large = np.bincount(pieces[dense], minlength=int(pieces.max()) + 1) > SMALLEST_CEMENT_MM3
     if not large.any():
         return np.zeros(dense.shape, dtype=np.bool_)
     return np.asarray(ndimage.distance_transform_edt(~large[pieces]) <= CEMENT_REACH_MM)

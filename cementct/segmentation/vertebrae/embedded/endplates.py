@@ -1,4 +1,4 @@
-"""The two endplates of a body: heights over its cross-section, and one of them without a disc in view."""
+"""The two endplates of a body: heights over its cross-section."""
 
 from __future__ import annotations
 
@@ -7,18 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
-from cementct.segmentation.vertebrae.embedded.edges import edge_gain
-from cementct.segmentation.vertebrae.embedded.surfaces import find_surface
 from cementct.segmentation.vertebrae.embedded.walls import Walls
 
-SEARCH_SHARE = (0.16, 0.505)
-# An endplate is looked for between these shares of the spacing from the middle of the body.
-USUAL_SHARE = 0.41
-PRIOR = 0.25
-PRIOR_SPREAD = 0.15
-# Cost of an endplate so far (share of the spacing) from `USUAL_SHARE`; it grows with the square.
-DISTANCE_STEP_MM = 0.5
-# Resolution of the search.
 SAMPLE_MM = 2.0
 # Spacing of the columns: endplates bend gently.
 STEP_COST = 0.3
@@ -106,33 +96,6 @@ def join_plates(walls: Walls, superior: Plate, inferior: Plate) -> Endplates:
         (superior.edge, inferior.edge),
         (superior.seen, inferior.seen),
     )
-
-
-def find_outer_plate(walls: Walls, sign: float) -> Plate:
-    """Return the superior (+1) or inferior (-1) endplate of a body beyond which no vertebra is in view."""
-    edges, placed = walls.edges, walls.placed
-    left, back = lattice_of(walls)
-    across, along = np.meshgrid(left, back, indexing="ij")
-    weight = weight_within(walls, across, along)
-    distance = np.arange(SEARCH_SHARE[0], SEARCH_SHARE[1], DISTANCE_STEP_MM / placed.spacing_mm)
-    distance = distance * placed.spacing_mm
-
-    def sampled(shift_mm: float) -> FloatArray:
-        up = sign * (distance + shift_mm)
-        return edges.block.at(across[..., None], along[..., None], up, edges.smoothed)
-
-    gain = edge_gain(np.asarray(sampled(-1.0) - sampled(1.0), dtype=np.float32))
-    if edges.dense.any():
-        dense = edges.block.at(
-            across[..., None], along[..., None], sign * distance, edges.dense.astype(np.float32)
-        )
-        gain[dense > 0.5] = 0
-    unusual = PRIOR * ((distance / placed.spacing_mm - USUAL_SHARE) / PRIOR_SPREAD) ** 2
-    cost = ((unusual - gain) * weight[..., None]).astype(np.float32)
-    place = find_surface(cost, step_cost=STEP_COST, jump_cost=JUMP_COST)
-    edge = gain_at(gain, place)
-    height = smoothed_within(distance[0] + place * DISTANCE_STEP_MM, weight) - DRAWN_IN_MM
-    return Plate(sign * height, mean_within(edge, weight), mean_within(edge > CLEAR_GAIN, weight))
 
 
 def weight_within(walls: Walls, left_mm: FloatArray, back_mm: FloatArray) -> FloatArray:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from cementct.core.arrays import FloatArray
 from cementct.segmentation.vertebrae.embedded.disc_plates import (
     DiscPlates,
+    DiscSamples,
     find_plates,
     sample_disc,
+    sample_end,
 )
-from cementct.segmentation.vertebrae.embedded.endplates import Endplates, find_outer_plate, join_plates
+from cementct.segmentation.vertebrae.embedded.endplates import CLEAR_GAIN, Endplates, join_plates
 from cementct.segmentation.vertebrae.embedded.sheets import Expectation, fit_sheet
 from cementct.segmentation.vertebrae.embedded.walls import Walls
 
@@ -23,51 +26,129 @@ PARTNER_SHARE = 0.6
 # The same for the endplate across the disc, and for discs near by, that it is rebuilt from.
 FARTHEST_DISC = 3
 # Levels away: beyond them discs differ too much.
+NEAREST_BODIES = 2
+# So many sound bodies tell how tall a body is.
 LEAST_COLUMNS = 12
 # Fewer columns of an endplate within the body say nothing.
 USUAL_DISC_SHARE = 0.18
 # Thickness of a disc in shares of the spacing, where no disc near shows its own.
-ACROSS_SPREAD = np.array([2.0, 0.08, 0.08, 0.008, 0.008])
+ACROSS_SPREAD = np.array([2.0, 0.08, 0.08, 0.005, 0.005])
+HEIGHT_SPREAD = np.array([1.5, 0.06, 0.06, 0.004, 0.004])
 PLACED_SPREAD = np.array([4.0, 0.12, 0.12, 0.008, 0.008])
 # Spread of an endplate's height (mm), leans (mm per mm) and bends (mm per mm²) about the endplate across the
-# disc less its usual thickness, and about the first guess of the disc's place.
+# disc less its usual thickness, about the other endplate of a sound body and its usual height, and about the
+# first guess of the disc's place.
 
 
 def find_all_endplates(walls: Sequence[Walls]) -> list[Endplates]:
     """Return the endplates of all bodies, given from top to bottom."""
-    discs = [find_plates(sample_disc(above, below)) for above, below in itertools.pairwise(walls)]
-    discs = [_rebuilt(discs, number) for number in range(len(discs))]
-    plates = []
-    for number, own in enumerate(walls):
-        superior = discs[number - 1].lower_plate(own) if number else find_outer_plate(own, 1.0)
-        inferior = discs[number].upper_plate(own) if number < len(discs) else find_outer_plate(own, -1.0)
-        plates.append(join_plates(own, superior, inferior))
-    return plates
+    if not walls:
+        return []
+    samples = [
+        sample_end(walls[0], 1.0),
+        *(sample_disc(above, below) for above, below in itertools.pairwise(walls)),
+        sample_end(walls[-1], -1.0),
+    ]
+    discs = [find_plates(one) for one in samples]
+    first = _joined(walls, discs)
+    weak = [
+        own.weak or min(discs[n].lower_seen, discs[n + 1].upper_seen) < SEEN_SHARE
+        for n, own in enumerate(walls)
+    ]
+    heights = UsualHeights(walls, first, weak)
+    return _joined(walls, [_rebuilt(discs, number, heights) for number in range(len(discs))])
 
 
-def _rebuilt(discs: Sequence[DiscPlates], number: int) -> DiscPlates:
-    """Return a disc's endplates; one hardly seen is rebuilt from what is left of it and the other."""
+def _joined(walls: Sequence[Walls], discs: Sequence[DiscPlates]) -> list[Endplates]:
+    return [
+        join_plates(own, discs[number].lower_plate(own), discs[number + 1].upper_plate(own))
+        for number, own in enumerate(walls)
+    ]
+
+
+@dataclass(frozen=True)
+class UsualHeights:
+    """The bodies of a first look, to tell how tall sound ones are."""
+
+    walls: Sequence[Walls]
+    plates: Sequence[Endplates]
+    weak: Sequence[bool]
+
+    def missing_mm(self, number: int, disc: DiscSamples, surface: FloatArray) -> FloatArray | None:
+        """Return by how much a body is too low against its neighbours, over a disc's samples.
+
+        None where no sound vertebra is near.
+        """
+        near = [
+            n
+            for n in range(max(0, number - FARTHEST_DISC), min(len(self.walls), number + FARTHEST_DISC + 1))
+            if n != number and not self.weak[n] and not self.walls[n].is_cut
+        ]
+        near = sorted(near, key=lambda n: abs(n - number))[:NEAREST_BODIES]
+        if not near:
+            return None
+        across, along = np.meshgrid(disc.left_mm, disc.back_mm, indexing="ij")
+        own = self.walls[number].placed.placement
+        there = own.to_local_mm(disc.placement.to_grid_mm(across, along, surface))
+        back = there[..., 1] - self.walls[number].side.middle_back_mm
+        usual = np.mean([self._height_mm(n, there[..., 0], back) for n in near], axis=0)
+        return np.asarray(usual - self._height_mm(number, there[..., 0], back))
+
+    def _height_mm(self, number: int, left_mm: FloatArray, back_mm: FloatArray) -> FloatArray:
+        plates, back = self.plates[number], back_mm + self.walls[number].side.middle_back_mm
+        return plates.superior_at(left_mm, back) - plates.inferior_at(left_mm, back)
+
+
+def _rebuilt(discs: Sequence[DiscPlates], number: int, heights: UsualHeights) -> DiscPlates:
+    """Return a disc's endplates; of a weak vertebra they are rebuilt from what is left and from the other."""
     own = discs[number]
-    seen = own.upper_seen, own.lower_seen
-    if min(seen) >= SEEN_SHARE:
+    count = len(heights.walls)
+    weak = (
+        number > 0 and heights.walls[number - 1].weak,
+        number < count and heights.walls[number].weak,
+    )
+    if not any(weak):
+        weak = (number > 0 and own.upper_seen < SEEN_SHARE, number < count and own.lower_seen < SEEN_SHARE)
+    if not any(weak):
         return own
     gap = _usual_gap_mm(discs, number)
-    across = (
-        own.lower_mm + gap if seen[1] >= PARTNER_SHARE else None,
-        own.upper_mm - gap if seen[0] >= PARTNER_SHARE else None,
-    )
-    first = (own.upper_mm, own.lower_mm)
-    edges = (own.upper_edge, own.lower_edge)
-    weights = (own.samples.upper_weight, own.samples.lower_weight)
-    expected = [
-        _sheet_through(own, first[n], edges[n], weights[n], across[n]) if seen[n] < SEEN_SHARE else None
-        for n in (0, 1)
-    ]
-    return find_plates(own.samples, upper_expected=expected[0], lower_expected=expected[1])
+    upper_sheet = lower_sheet = None
+    if number > 0 and not weak[0]:
+        upper_sheet = _sound_sheet(own, heights, number - 1, above=True)
+    if number < count and not weak[1]:
+        lower_sheet = _sound_sheet(own, heights, number, above=False)
+    if weak[0]:
+        across = lower_sheet if lower_sheet is not None else own.lower_mm
+        seen = lower_sheet is not None or own.lower_seen >= PARTNER_SHARE
+        weight, edge = own.samples.upper_weight, own.upper_edge
+        upper_sheet = _sheet_through(own, own.upper_mm, edge, weight, across + gap if seen else None)
+    if weak[1]:
+        across = upper_sheet if upper_sheet is not None and not weak[0] else own.upper_mm
+        seen = (upper_sheet is not None and not weak[0]) or own.upper_seen >= PARTNER_SHARE
+        weight, edge = own.samples.lower_weight, own.lower_edge
+        lower_sheet = _sheet_through(own, own.lower_mm, edge, weight, across - gap if seen else None)
+    return find_plates(own.samples, upper_expected=upper_sheet, lower_expected=lower_sheet)
+
+
+def _sound_sheet(disc: DiscPlates, heights: UsualHeights, number: int, *, above: bool) -> FloatArray | None:
+    """Return the endplate of a sound vertebra next to a weak one, held by the usual height of its body."""
+    surface = disc.upper_mm if above else disc.lower_mm
+    missing = heights.missing_mm(number, disc.samples, surface)
+    if missing is None:
+        return None
+    weight = disc.samples.upper_weight if above else disc.samples.lower_weight
+    edge = disc.upper_edge if above else disc.lower_edge
+    usual = surface - missing if above else surface + missing
+    return _sheet_through(disc, surface, edge, weight, usual, HEIGHT_SPREAD)
 
 
 def _sheet_through(
-    disc: DiscPlates, height: FloatArray, edge: FloatArray, weight: FloatArray, across: FloatArray | None
+    disc: DiscPlates,
+    height: FloatArray,
+    edge: FloatArray,
+    weight: FloatArray,
+    across: FloatArray | None,
+    spread: FloatArray = ACROSS_SPREAD,
 ) -> FloatArray:
     """Return the smooth endplate through what shows edges of its own, held by what is across the disc."""
     left, back = np.meshgrid(disc.samples.left_mm, disc.samples.back_mm, indexing="ij")
@@ -77,11 +158,12 @@ def _sheet_through(
     within = (weight > 0.5).ravel()
     if np.count_nonzero(within) < LEAST_COLUMNS:
         return height
-    terms, strength = everywhere[within], np.clip(edge.ravel()[within], 0, 1)
+    terms = everywhere[within]
+    strength = np.where(edge > CLEAR_GAIN, edge, 0.0).ravel()[within]
     if across is None:
         aim, spread = np.array([float(np.median(height.ravel()[within])), 0, 0, 0, 0]), PLACED_SPREAD
     else:
-        aim, spread = np.linalg.lstsq(terms, across.ravel()[within], rcond=None)[0], ACROSS_SPREAD
+        aim, spread = np.linalg.lstsq(terms, across.ravel()[within], rcond=None)[0], spread
     expected = Expectation(aim, spread)
     sheets = [
         fit_sheet(terms, height.ravel()[within], strength, expected, start=start) for start in (None, aim)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from cementct.segmentation.vertebrae.embedded.neighbours import (
     Neighbour,
     expected_depth_mm,
@@ -26,17 +28,41 @@ OUT_OF_LINE = 3.5
 # A posterior wall so many standard deviations from where its neighbours' lie is destroyed or was mistaken.
 SOUND_SIDES = 0.55
 # The same of the front and sides.
+HIDDEN_SHARE = 0.1
+DESTROYED_SUPPORT = 0.4
+# Share of the core hidden by cement, and share of the posterior wall in view, of bodies whose endplates are
+# trusted less than their neighbours'.
+DARK_AGAINST_OTHERS = 0.6
+LYTIC_SHARE = 0.25
+# A body is lytic where this share of its inside is darker than this share of the usual marrow of the scan.
 
 
 def repair_walls(walls: Sequence[Walls]) -> list[Walls]:
     """Return the walls of all bodies, those without evidence of their own drawn anew."""
     sound = _in_line(walls, {n: _neighbour(own) for n, own in enumerate(walls) if _is_sound(own)})
-    return [
-        _repaired(
-            own, number, {n: other for n, other in sound.items() if n != number}, wall_sound=number in sound
-        )
-        for number, own in enumerate(walls)
-    ]
+    lytic = _lytic(walls)
+    repaired = []
+    for number, own in enumerate(walls):
+        others = {n: other for n, other in sound.items() if n != number}
+        sides_sound = own.dense_share < TREATED_SHARE and own.side.seen >= SOUND_SIDES
+        weak = lytic[number] or own.hidden_share >= HIDDEN_SHARE or own.wall.support < DESTROYED_SUPPORT
+        drawn = _repaired(own, number, others, wall_sound=number in sound, sides_sound=sides_sound)
+        repaired.append(replace(drawn, weak=weak))
+    return repaired
+
+
+def _lytic(walls: Sequence[Walls]) -> list[bool]:
+    """Tell which bodies are darker inside than the others over a good part."""
+    inner = [own.inner_hu() for own in walls]
+    usual = [float(np.median(values)) if values.size else np.nan for values in inner]
+    lytic = []
+    for number, values in enumerate(inner):
+        others = [hu for n, hu in enumerate(usual) if n != number and not np.isnan(hu)]
+        if not others or not values.size:
+            lytic.append(False)
+            continue
+        lytic.append(float((values < DARK_AGAINST_OTHERS * np.median(others)).mean()) >= LYTIC_SHARE)
+    return lytic
 
 
 def _is_sound(own: Walls) -> bool:
@@ -65,9 +91,10 @@ def _in_line(walls: Sequence[Walls], sound: Mapping[int, Neighbour]) -> dict[int
     return kept
 
 
-def _repaired(own: Walls, number: int, sound: Mapping[int, Neighbour], *, wall_sound: bool) -> Walls:
+def _repaired(
+    own: Walls, number: int, sound: Mapping[int, Neighbour], *, wall_sound: bool, sides_sound: bool
+) -> Walls:
     """Return a vertebra's walls with its neighbours' place and shape where its own edges say nothing."""
-    sides_sound = own.dense_share < TREATED_SHARE and own.side.seen >= SOUND_SIDES
     if wall_sound and sides_sound:
         return own
     expected = expected_wall(own.placed, number, sound)
