@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import FloatArray
+from cementct.core.arrays import FloatArray, as_floats
 from cementct.segmentation.vertebrae.embedded.disc_plates import (
     DiscPlates,
     DiscSamples,
@@ -161,12 +161,14 @@ def _sheet_through(
     terms = everywhere[within]
     strength = np.where(edge > CLEAR_GAIN, edge, 0.0).ravel()[within]
     if across is None:
-        aim, spread = np.array([float(np.median(height.ravel()[within])), 0, 0, 0, 0]), PLACED_SPREAD
+        middle = float(np.median(height.ravel()[within]))
+        expected = Expectation(np.array([middle, 0.0, 0.0, 0.0, 0.0]), PLACED_SPREAD)
     else:
-        aim, spread = np.linalg.lstsq(terms, across.ravel()[within], rcond=None)[0], spread
-    expected = Expectation(aim, spread)
+        aim = np.linalg.lstsq(terms, across.ravel()[within], rcond=None)[0]
+        expected = Expectation(as_floats(aim), spread)
     sheets = [
-        fit_sheet(terms, height.ravel()[within], strength, expected, start=start) for start in (None, aim)
+        fit_sheet(terms, height.ravel()[within], strength, expected, start=start)
+        for start in (None, expected.aim)
     ]
     best = max(sheets, key=lambda sheet: sheet.score)
     return np.asarray((everywhere @ best.coefficients).reshape(left.shape))

@@ -59,7 +59,7 @@ class Walls:
 
     @property
     def hidden_share(self) -> float:
-        """Share of the body's core that is hidden by cement or metal: its own, not leaked from a neighbour."""
+        """Share of the body's core hidden by cement or metal: its own, not leaked from a neighbour."""
         return float(self.edges.dense[self._core()].mean())
 
     def inner_hu(self) -> FloatArray:
