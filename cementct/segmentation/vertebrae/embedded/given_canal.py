@@ -14,8 +14,10 @@ CANAL_REACH_MM = (10.0, 7.0, 6.0)
 # Half the size (along z, y, x) of the block around that place in which the canal is looked for.
 CERTAIN = 50.0
 # Gain of what the user says: more than any evidence along a whole spine.
-OTHER_SIDE = 0.9
-# Share of it in front, where a header has front and back exchanged: less, so that a tie goes to the back.
+OTHER_SIDE = 0.2
+# So much less in front, where a header has front and back exchanged: a tie goes to the back.
+OFF_CENTRE = 0.6
+# So much less at the block's border: where no canal is seen at all, the track takes its middle.
 
 
 def given_middles_mm(grid: Grid, given: GivenAnatomy) -> FloatArray | None:
@@ -31,13 +33,18 @@ def gain_of_given_canals(
     """Return what a coarse volume gains as canal behind the middles (z, y, x in mm) of the bodies given."""
     gain = np.zeros(shape, dtype=np.float32)
     reach = as_floats(CANAL_REACH_MM)
-    for side, amount in ((-1.0, OTHER_SIDE * CERTAIN), (1.0, CERTAIN)):
+    for side, amount in ((-1.0, CERTAIN - OTHER_SIDE), (1.0, CERTAIN)):
         for middle in middles_mm:
             canal = middle + as_floats((0.0, side * CANAL_BEHIND_MM, 0.0))
             start, stop = ((canal + sign * reach) / spacing_mm for sign in (-1, 1))
             low, high = _inside(start, shape), _inside(stop, shape) + 1
+            rows, columns = (
+                ((np.arange(low[axis], high[axis]) * spacing_mm[axis] - canal[axis]) / reach[axis]) ** 2
+                for axis in (1, 2)
+            )
+            own = amount - OFF_CENTRE * (rows[:, None] + columns)
             block = gain[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
-            np.maximum(block, np.float32(amount), out=block)
+            np.maximum(block, own.astype(np.float32), out=block)
     return gain
 
 
