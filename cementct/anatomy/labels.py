@@ -34,6 +34,8 @@ class SpineLabels:
         The spinal canal, where the engine finds it itself.
     sacrum
         The sacrum, where the engine finds it; S1 may stand in `vertebrae` as well.
+    other_bone
+        Bone near the spine that is no found vertebra's: ribs, the arches of vertebrae that the scan cuts off.
     rib_bearing
         Whether ribs spring from a number: True, False, or absent where it cannot be seen.
     last_above_sacrum
@@ -51,6 +53,7 @@ class SpineLabels:
     frames: Mapping[int, Frame] = field(default_factory=dict)
     canal: Mask | None = None
     sacrum: Mask | None = None
+    other_bone: Mask | None = None
     rib_bearing: Mapping[int, bool] = field(default_factory=dict)
     last_above_sacrum: int | None = None
     confidence: Mapping[int, float] = field(default_factory=dict)

@@ -23,7 +23,7 @@ from cementct.segmentation.vertebrae.embedded.confidence import measure_confiden
 from cementct.segmentation.vertebrae.embedded.given_canal import given_middles_mm
 from cementct.segmentation.vertebrae.embedded.levels import SPACINGS_MM, Levels, find_levels
 from cementct.segmentation.vertebrae.embedded.place import place_vertebrae
-from cementct.segmentation.vertebrae.embedded.posterior_elements import add_posterior_elements
+from cementct.segmentation.vertebrae.embedded.posterior_elements import share_out_bone
 from cementct.segmentation.vertebrae.embedded.rasterize import block_box, draw_bodies
 from cementct.segmentation.vertebrae.embedded.ribs import find_rib_bearing
 from cementct.segmentation.vertebrae.embedded.sacrum import draw_sacrum, find_sacral_disc
@@ -87,11 +87,13 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
     bodies, outlines = _drawn(volume.grid, outlines)
     numbers = range(1, len(outlines) + 1)
     canal = _canal(volume, found)
+    bone = share_out_bone(volume, outlines, bodies, canal.voxels)
     return SpineLabels(
-        vertebrae=LabelMap(add_posterior_elements(volume, outlines, bodies, canal.voxels), volume.grid),
+        vertebrae=LabelMap(bone.vertebrae, volume.grid),
         bodies=LabelMap(bodies, volume.grid),
         frames={n: frame_of(volume.grid, o) for n, o in zip(numbers, outlines, strict=True)},
         canal=canal,
+        other_bone=Mask(bone.other, volume.grid),
         sacrum=None if sacral is None else _sacrum(volume, found, sacral),
         rib_bearing=find_rib_bearing(volume, found.spine, [o.placed for o in outlines]),
         last_above_sacrum=len(outlines) if sacral is not None and outlines else None,

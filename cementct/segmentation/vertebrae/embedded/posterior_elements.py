@@ -1,207 +1,257 @@
-"""Pedicles, laminae, facets and processes: bone behind the bodies, shared out by where vertebrae have it.
+"""Pedicles, laminae, facets and processes: bone behind the bodies, shared out among the vertebrae.
 
-How often a place behind a body belongs to that body's vertebra was counted on measured vertebrae
-(`posterior_atlas.npz`, made by benchmarks/make_posterior_atlas.py). Each voxel of bone goes to the vertebra
-that most often has it. A geodesic distance through bone, the usual way, leaks across facets and into ribs.
+Where nearly all vertebrae have bone (`arch_atlas`) it is this vertebra's; from there each vertebra is
+followed through the bone until it meets the next one or a rib at the dark line of the joint between them.
+Bone of no found vertebra, ribs and the arches of vertebrae that the scan cuts off included, is other bone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
+from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
-from cementct.core.grid import Box, Grid
-from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
+from cementct.core.grid import Box
+from cementct.core.image import Volume
+from cementct.segmentation.vertebrae.embedded.arch_atlas import arches_of, reach_of
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
-from cementct.segmentation.vertebrae.embedded.rasterize import local_coordinates_at
+from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion, coarsen, repeated
 
+T = TypeVar("T", bound=np.generic)
 LabelBytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
-PHASES = (-1.4, 1.0, 0.05)
-BACK_MM = (-16.0, 52.0, 2.0)
-ASIDE_MM = (0.0, 50.0, 2.5)
-# First, last and step of the atlas along the spine (shares of the disc-to-disc spacing from the middle of the
-# body), towards the back from the middle of the canal, and to either side of the midline.
-LEAST_SHARE = 0.25
-# Bone that fewer than this share of vertebrae have there is rib, or the next vertebra's.
-FRINGE_SHARE = 0.06
-FRINGE_SPACING_MM = (21.0, 25.0)
-FRINGE_FROM_MM = (0.0, -3.0)
-# The same behind the middle of a thoracic canal, and from just in front of it where spacings are those of T11
-# and below, where no rib's head lies: facets and processes differ more from one vertebra to the next than
-# pedicles do.
-DENSE_SHARE = 0.55
-# The same for what is as dense as cement, and for its blur: cement in a pedicle is within the vertebra,
-# cement in a foramen or behind the lamina is not bone.
+COARSEST_MM = 1.5
+# Bone is shared out on voxels no larger than this: joints between bones show on finer ones only.
+SURE_SHARE, CLEAR_SHARE = 190, 30
+# Bone that so many of 255 vertebrae have there, and the next one so seldom, is this vertebra's.
+OTHER_SHARE, OWN_SHARE = 38, 13
+# Bone that is other bone so often, and a vertebra's so seldom, is other bone.
+JOINT_MM = 3.2
+JOINT_HU = 150.0
+PRIOR_WEIGHT = 1.0
+# A joint is a dark line no wider than this between bright bones. A dip of so many HU counts as 1, the change
+# from bone that is one vertebra's for certain to bone that could as well be another's as this weight.
+LEAST_SHARE = 3
+BEYOND_MM = 3.0
+# A vertebra is followed so far beyond where so few of 255 vertebrae have bone.
+NOISY_BONE_HU = 80.0
+BONE_BOUNDS_HU = (100.0, 300.0)
+MUSCLE_HU = 50.0
+BONE_PERCENTILE = 65.0
+SURFACE_SHARE = 1 / 3
+FEWEST_VOXELS = 50
+# The surface of bone lies at this share of the way from muscle to this percentile of the bone of this very
+# scan: thin cortex, averaged with what is beside it, is fainter than the middle of it.
+HOLE_MM2, LARGEST_HOLE_MM2 = 40.0, 250.0
+MARROW_HU = 0.0
+# Marrow enclosed by cortex in a slice is at most so large; over the first it must be no fat, as there is
+# between a rib and a transverse process.
 CEMENT_HU = 900.0
 CEMENT_SMOOTHING_MM = 1.0
 BRIGHTER_THAN_CORTEX_HU = 1300.0
-# Facets and laminae are as thick and dense as faint cement: there only what exceeds the second counts.
+DENSE_SHARE = 140
 LEAST_CEMENT_MM3 = 4.0
 CEMENT_REACH_MM = 2.0
-# What stays brighter than this after smoothing, in pieces of this size, is thicker than cortex: cement or
-# metal; their blur reaches so far.
+# What stays brighter than the first after smoothing, in pieces of this size, is cement or metal where fewer
+# of 255 vertebrae have bone; their blur reaches so far. Facets and laminae are as thick and dense as faint
+# cement: there only what exceeds the second counts.
 CANAL_EDGE_MM = 1.0
 # The canal's outline is this good.
-BONE_HU = 150.0
-# Between muscle (60 HU) and thin cortex as slices of 1 to 3 mm show it.
-SPARSE_BONE_HU = 100.0
-SURE_SHARE = 0.6
-# Where at least this share of vertebrae has bone, sparse marrow of a pedicle and cortex thinned by thick
-# slices count as well.
-CLOSING_MM = 1.6
-# Marrow of processes is enclosed by cortex: gaps up to twice this are filled.
-LUMBAR_SPACING_MM = (24.0, 32.0)
-# Spacing over which the thoracic atlas gives way to the lumbar one.
+LEAST_PIECE_SHARE = 0.08
+# Smaller pieces apart from a vertebra's largest, against that one, are left out.
 
 
-def add_posterior_elements(
+@dataclass(frozen=True)
+class SharedBone:
+    """Bone of a scan.
+
+    Attributes
+    ----------
+    vertebrae
+        The bodies and the bone behind them under the same numbers.
+    other
+        Bone that belongs to no vertebra found.
+    """
+
+    vertebrae: LabelBytes
+    other: BoolArray
+
+
+@dataclass(frozen=True)
+class _Shares:
+    """Of 255 vertebrae, how many have bone in a voxel: the likeliest one, the next, and none but other bone.
+
+    Attributes
+    ----------
+    owner
+        The likeliest vertebra, counted from 1; the two beyond the ends of the row come last.
+    best, second, other
+        Shares of the likeliest, of the next likeliest, and of other bone.
+    behind
+        Where facets, laminae and processes are: behind the middle of the canal.
+    """
+
+    owner: LabelBytes
+    best: LabelBytes
+    second: LabelBytes
+    other: LabelBytes
+    behind: BoolArray
+
+
+def share_out_bone(
     volume: Volume, outlines: Sequence[BodyOutline], bodies: LabelBytes, canal: BoolArray
-) -> LabelBytes:
-    """Return whole vertebrae: the bodies and the bone behind them under the same numbers.
+) -> SharedBone:
+    """Return whole vertebrae, and other bone near them.
 
     What lies well within the `canal` is no bone, however dense, nor is cement at its edge.
     """
-    grid = volume.grid
-    whole = bodies.copy()
+    whole, other = bodies.copy(), np.zeros(bodies.shape, dtype=np.bool_)
     if not outlines:
-        return whole
-    boxes = [_reach(grid, outline) for outline in outlines]
-    region = boxes[0]
-    for box in boxes[1:]:
-        region = region.union(box)
-    in_canal = canal[region.slices]
-    free = (bodies[region.slices] == 0) & ~_core(in_canal, grid)
-    certain = _bone(volume, region) & free
-    bone = certain | ((volume.hu[region.slices] > SPARSE_BONE_HU) & free)
-    share, owner, facets = _shared_out(grid, outlines, region, bone, certain)
-    owner[share < LEAST_SHARE * 255] = 0
-    limit_hu = np.where(facets & ~in_canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU).astype(np.float32)
-    owner[_near_cement(volume, region, limit_hu) & (in_canal | (share < DENSE_SHARE * 255))] = 0
-    part_of_whole = whole[region.slices]
-    part_of_whole[owner > 0] = owner[owner > 0]
-    return _largest_pieces(whole, region, len(outlines))
+        return SharedBone(whole, other)
+    count = len(outlines)
+    region = volume.grid.box_around(reach_of(outlines) / as_floats(volume.grid.spacing_mm))
+    coarse = coarsen(volume, region, bodies, canal, coarsest_mm=COARSEST_MM)
+    core = _core(coarse)
+    shares = _shares_of(coarse, core, outlines)
+    surface_hu = _surface_of_bone(coarse.hu[shares.best >= SURE_SHARE])
+    bone, marrow = _bone_and_marrow(coarse, core, shares, surface_hu)
+    owner = _followed(coarse, shares, bone | marrow, count)
+    limit_hu = np.where(shares.behind & ~coarse.canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
+    owner[_near_cement(coarse, limit_hu) & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
+    owner = _large_pieces(owner, coarse.body, count)
+    owner = repeated(owner, coarse.steps, region.shape)
+    solid = repeated(bone | marrow, coarse.steps, region.shape)
+    owner[~_fine_bone(volume, region, surface_hu, solid) | (bodies[region.slices] > 0)] = 0
+    part = whole[region.slices]
+    own = (owner > 0) & (owner <= count)
+    part[own] = owner[own]
+    other[region.slices] = owner > count
+    return SharedBone(whole, other)
 
 
-def _shared_out(
-    grid: Grid, outlines: Sequence[BodyOutline], region: Box, bone: BoolArray, certain: BoolArray
-) -> tuple[LabelBytes, LabelBytes, BoolArray]:
-    """Return for bone in a region how often it is its owner's, the owner, and what lies where facets are."""
-    share = np.zeros(region.shape, dtype=np.uint8)
-    owner = np.zeros(region.shape, dtype=np.uint8)
-    facets = np.zeros(region.shape, dtype=np.bool_)
-    for number, outline in enumerate(outlines, start=1):
-        box = _reach(grid, outline)
-        part = box.within(region)
-        some = np.nonzero(bone[part])
-        left, back, up = local_coordinates_at(grid, box, outline, some)
-        likely = _looked_up(outline, left, back, up)
-        likely[back <= outline.posterior_wall.at(left, up)] = 0
-        from_mm = float(np.interp(outline.placed.spacing_mm, FRINGE_SPACING_MM, FRINGE_FROM_MM))
-        behind = back > outline.placed.canal_back_mm + from_mm
-        facets[part][some] |= behind & (likely > 0)
-        fringe = behind & (likely >= FRINGE_SHARE * 255) & (likely < LEAST_SHARE * 255)
-        likely[fringe] = np.uint8(LEAST_SHARE * 255 + 1)
-        likely[~certain[part][some] & (likely < SURE_SHARE * 255)] = 0
-        better = likely > share[part][some]
-        taken = tuple(axis[better] for axis in some)
-        share[part][taken], owner[part][taken] = likely[better], number
-    return share, owner, facets
-
-
-def _reach(grid: Grid, outline: BodyOutline) -> Box:
-    """Return the voxels that can belong to an outline's vertebra."""
-    placed = outline.placed
-    corners = np.array([(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)])
-    left = np.array([-ASIDE_MM[1], ASIDE_MM[1]])[corners[:, 0]]
-    back = np.array([BACK_MM[0], BACK_MM[1]])[corners[:, 1]] + placed.canal_back_mm
-    up = np.array([PHASES[0], PHASES[1]])[corners[:, 2]] * placed.spacing_mm
-    points = placed.placement.to_grid_mm(left, back, up)
-    return grid.box_around(points / as_floats(grid.spacing_mm))
-
-
-def _bone(volume: Volume, box: Box) -> BoolArray:
-    """Return bone within a box, its small marrow spaces filled."""
-    from scipy import ndimage
-
-    hu = volume.hu[box.slices]
-    bone = (hu > BONE_HU) & (hu > NOT_MEASURED_BELOW_HU)
-    spacing = as_floats(volume.grid.spacing_mm)
-    reach = np.maximum(1, np.round(CLOSING_MM / spacing)).astype(int)
-    reach[spacing > 2 * CLOSING_MM] = 0
-    size = tuple(int(n) for n in 2 * reach + 1)
-    grown = ndimage.maximum_filter(bone.view(np.uint8), size=size)
-    return np.asarray(ndimage.minimum_filter(grown, size=size), dtype=np.bool_)
-
-
-def _core(canal: BoolArray, grid: Grid) -> BoolArray:
+def _core(coarse: CoarseRegion) -> BoolArray:
     """Return the canal without its outermost millimetre, which may be the wall's."""
     from scipy import ndimage
 
-    reach = [2 * max(1, round(CANAL_EDGE_MM / s)) + 1 for s in grid.spacing_mm[1:]]
-    return np.asarray(ndimage.minimum_filter(canal, size=(1, *reach)), dtype=np.bool_)
+    reach = [2 * max(1, round(CANAL_EDGE_MM / s)) + 1 for s in coarse.spacing_mm[1:]]
+    return np.asarray(ndimage.minimum_filter(coarse.canal.view(np.uint8), size=(1, *reach)) > 0)
 
 
-def _near_cement(volume: Volume, box: Box, limit_hu: Float32Array) -> BoolArray:
-    """Tell what within a box is denser than the limit over more than cortex's thickness, or blurred by it."""
+def _shares_of(coarse: CoarseRegion, core: BoolArray, outlines: Sequence[BodyOutline]) -> _Shares:
+    """Return the shares of all voxels that may be bone."""
+    index = np.nonzero((coarse.hu > NOISY_BONE_HU) & (coarse.body == 0) & ~core)
+    points = np.stack(
+        [
+            axis.astype(np.float32) * np.float32(step) + np.float32(first)
+            for axis, step, first in zip(index, coarse.spacing_mm, coarse.first_mm, strict=True)
+        ]
+    )
+    best, second, other, owner = np.zeros((4, points.shape[1]), dtype=np.uint8)
+    behind = np.zeros(points.shape[1], dtype=np.bool_)
+    for number, arch in enumerate(arches_of(outlines), start=1):
+        part = slice(*np.searchsorted(points[0], arch.heights_mm()))
+        own, others, back_mm = arch.shares_at(points[:, part])
+        better = own > best[part]
+        second[part] = np.where(better, best[part], np.maximum(second[part], own))
+        best[part][better], owner[part][better] = own[better], number
+        other[part] = np.maximum(other[part], others)
+        behind[part] |= (own > 0) & (back_mm > arch.canal_back_mm)
+
+    def placed(values: np.ndarray[tuple[int, ...], np.dtype[T]]) -> np.ndarray[tuple[int, ...], np.dtype[T]]:
+        field = np.zeros(coarse.hu.shape, dtype=values.dtype)
+        field[index] = values
+        return field
+
+    return _Shares(placed(owner), placed(best), placed(second), placed(other), placed(behind))
+
+
+def _surface_of_bone(hu: Float32Array) -> float:
+    """Return the intensity at the surface of bone, from that of places that nearly always are bone."""
+    hu = hu[hu < CEMENT_HU]
+    inside = float(np.percentile(hu, BONE_PERCENTILE)) if hu.size >= FEWEST_VOXELS else CEMENT_HU / 2
+    return float(np.clip(MUSCLE_HU + SURFACE_SHARE * (inside - MUSCLE_HU), *BONE_BOUNDS_HU))
+
+
+def _bone_and_marrow(
+    coarse: CoarseRegion, core: BoolArray, shares: _Shares, surface_hu: float
+) -> tuple[BoolArray, BoolArray]:
+    """Return bone by its intensity, and the marrow that it encloses in a slice."""
+    from scipy import ndimage
+
+    bright = ((coarse.hu > surface_hu) & ~core) | (shares.best >= SURE_SHARE)
+    within_slices = np.zeros((3, 3, 3), dtype=np.bool_)
+    within_slices[1] = ndimage.generate_binary_structure(2, 1)
+    gaps, count = ndimage.label(~bright & (coarse.body == 0), within_slices)
+    pixel_mm2 = float(np.prod(coarse.spacing_mm[1:]))
+    voxels = np.bincount(gaps.ravel(), minlength=count + 1)
+    small = voxels * pixel_mm2 <= LARGEST_HOLE_MM2
+    some = np.flatnonzero(small[gaps.ravel()])
+    total_hu = np.bincount(gaps.ravel()[some], coarse.hu.ravel()[some], minlength=count + 1)
+    small &= (voxels * pixel_mm2 <= HOLE_MM2) | (total_hu >= MARROW_HU * voxels)
+    small[0] = False
+    small[gaps[core]] = False
+    return np.asarray(bright & (coarse.body == 0)), np.asarray(small[gaps] & ~core)
+
+
+def _followed(coarse: CoarseRegion, shares: _Shares, solid: BoolArray, count: int) -> LabelBytes:
+    """Return to which vertebra each voxel of bone belongs; numbers over the count are other bone."""
+    from scipy import ndimage
+    from skimage.segmentation import watershed
+
+    best, rival = shares.best.astype(np.int16), np.maximum(shares.second, shares.other).astype(np.int16)
+    sure = (best >= SURE_SHARE) & (shares.second <= CLEAR_SHARE) & (2 * shares.other.astype(np.int16) < best)
+    markers = np.where(sure & solid, shares.owner, 0).astype(np.int32)
+    markers[solid & (best < OWN_SHARE) & (shares.other >= OTHER_SHARE)] = count + 3
+    hu = np.minimum(coarse.hu, CEMENT_HU)
+    joint = [2 * round(JOINT_MM / 2 / s) + 1 for s in coarse.spacing_mm]
+    joint[0] = 1
+    gap = ndimage.minimum_filter(ndimage.maximum_filter(hu, size=joint), size=joint) - hu
+    doubt = np.float32(1.0) - np.abs(best - rival).astype(np.float32) / np.float32(255.0)
+    landscape = gap / np.float32(JOINT_HU) + np.float32(PRIOR_WEIGHT) * doubt
+    owner = np.asarray(watershed(landscape, markers, mask=solid), dtype=np.uint8)
+    reach = [2 * round(BEYOND_MM / s) + 1 for s in coarse.spacing_mm]
+    seen = ndimage.maximum_filter((best >= LEAST_SHARE).view(np.uint8), size=reach) > 0
+    owner[~seen & (owner <= count)] = 0
+    return owner
+
+
+def _fine_bone(volume: Volume, region: Box, surface_hu: float, solid: BoolArray) -> BoolArray:
+    """Return bone on the volume's own voxels: what is bright, and what lies within."""
+    from scipy import ndimage
+
+    inner = ndimage.minimum_filter(solid.view(np.uint8), size=(1, 3, 3)) > 0
+    return np.asarray(inner | (volume.hu[region.slices] > surface_hu))
+
+
+def _near_cement(coarse: CoarseRegion, limit_hu: FloatArray) -> BoolArray:
+    """Tell what is denser than the limit over more than cortex's thickness, or blurred by it."""
     import cc3d
     from scipy import ndimage
 
-    hu = volume.hu[box.slices].astype(np.float32)
-    if not (hu > CEMENT_HU).any():
-        return np.zeros(hu.shape, dtype=np.bool_)
-    width = [CEMENT_SMOOTHING_MM / s for s in volume.grid.spacing_mm]
-    dense = ndimage.gaussian_filter(hu, width, truncate=2.0) > limit_hu
+    if not (coarse.hu > CEMENT_HU).any():
+        return np.zeros(coarse.hu.shape, dtype=np.bool_)
+    width = [CEMENT_SMOOTHING_MM / s for s in coarse.spacing_mm]
+    dense = ndimage.gaussian_filter(coarse.hu, width, truncate=2.0) > limit_hu
     pieces = cc3d.connected_components(dense, connectivity=6)
-    large = np.bincount(pieces.ravel()) * volume.grid.voxel_ml * 1000.0 >= LEAST_CEMENT_MM3
+    large = np.bincount(pieces.ravel()) * float(np.prod(coarse.spacing_mm)) >= LEAST_CEMENT_MM3
     large[0] = False
-    reach = [2 * round(CEMENT_REACH_MM / s) + 1 for s in volume.grid.spacing_mm]
-    return np.asarray(ndimage.maximum_filter(large[pieces], reach), dtype=np.bool_)
+    reach = [2 * round(CEMENT_REACH_MM / s) + 1 for s in coarse.spacing_mm]
+    return np.asarray(ndimage.maximum_filter(large[pieces].view(np.uint8), reach) > 0)
 
 
-def _looked_up(outline: BodyOutline, left: FloatArray, back: FloatArray, up: FloatArray) -> LabelBytes:
-    """Return how often (0 to 255) a place belongs to an outline's vertebra."""
-    placed = outline.placed
-    thoracic, lumbar = _atlases()
-    mix = float(np.interp(placed.spacing_mm, LUMBAR_SPACING_MM, (0.0, 1.0)))
-    atlas = np.pad(np.round(thoracic * (1 - mix) + lumbar * mix).astype(np.uint8), ((1, 1), (1, 1), (0, 1)))
-    index = []
-    axes = (
-        (up / placed.spacing_mm, PHASES),
-        (back - placed.canal_back_mm, BACK_MM),
-        (np.abs(left), ASIDE_MM),
-    )
-    for axis, (values, (first, _, step)) in enumerate(axes):
-        place = np.floor((values - first) / step).astype(np.intp)
-        padding = 0 if axis == 2 else 1
-        index.append(np.clip(place + padding, 0, atlas.shape[axis] - 1))
-    return np.asarray(atlas[tuple(index)])
-
-
-def _largest_pieces(whole: LabelBytes, region: Box, count: int) -> LabelBytes:
-    """Return the labels with pieces not connected to the largest of their own number left out."""
+def _large_pieces(owner: LabelBytes, body: LabelBytes, count: int) -> LabelBytes:
+    """Return the owners without pieces that are small and not connected to the rest of their vertebra."""
     import cc3d
 
-    part = whole[region.slices]
-    pieces = cc3d.connected_components(part, connectivity=26)
+    whole = np.where((owner > 0) & (owner <= count), owner, body)
+    pieces = cc3d.connected_components(whole, connectivity=26)
     sizes = np.bincount(pieces.ravel())
-    labels = np.zeros(len(sizes), dtype=np.uint8)
-    labels[pieces.ravel()] = part.ravel()
-    keep = np.zeros(len(sizes), dtype=np.bool_)
-    for number in range(1, count + 1):
-        own = np.flatnonzero(labels == number)
-        if len(own):
-            keep[own[sizes[own] >= max(0.08 * sizes[own].max(), 1)]] = True
-    part[~keep[pieces]] = 0
-    return whole
-
-
-@cache
-def _atlases() -> tuple[FloatArray, FloatArray]:
-    with (files(__package__) / "posterior_atlas.npz").open("rb") as stream:
-        stored = np.load(stream)
-        return stored["thoracic"].astype(np.float64), stored["lumbar"].astype(np.float64)
+    numbers = np.zeros(len(sizes), dtype=np.uint8)
+    numbers[pieces.ravel()] = whole.ravel()
+    largest = np.zeros(256)
+    np.maximum.at(largest, numbers, sizes)
+    loose = sizes < LEAST_PIECE_SHARE * largest[numbers]
+    return np.where(loose[pieces] & (owner <= count), 0, owner).astype(np.uint8)

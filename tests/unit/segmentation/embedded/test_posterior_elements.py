@@ -6,16 +6,27 @@ import numpy as np
 
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Volume
-from cementct.segmentation.vertebrae.embedded.posterior_elements import CEMENT_HU, _core, _near_cement
+from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion, coarsen, repeated
+from cementct.segmentation.vertebrae.embedded.posterior_elements import (
+    CEMENT_HU,
+    _core,
+    _near_cement,
+    share_out_bone,
+)
 
 SHAPE = (24, 24, 24)
 GRID = Grid(SHAPE, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
 EVERYTHING = Box((0, 0, 0), SHAPE)
-LIMIT = np.full(SHAPE, CEMENT_HU, dtype=np.float32)
+NOTHING = np.zeros(SHAPE, dtype=np.uint8)
+NOWHERE = np.zeros(SHAPE, dtype=np.bool_)
+
+
+def region(hu: np.ndarray, canal: np.ndarray = NOWHERE, coarsest_mm: float = 1.5) -> CoarseRegion:
+    return coarsen(Volume(hu, GRID), EVERYTHING, NOTHING, canal, coarsest_mm=coarsest_mm)
 
 
 def near_cement(hu: np.ndarray) -> np.ndarray:
-    return np.asarray(_near_cement(Volume(hu, GRID), EVERYTHING, LIMIT))
+    return np.asarray(_near_cement(region(hu), np.full(SHAPE, CEMENT_HU)))
 
 
 def test_a_ball_of_cement_and_its_blur_are_no_cortex() -> None:
@@ -36,7 +47,22 @@ def test_bright_cortex_is_too_thin_for_cement() -> None:
 def test_the_outermost_millimetre_of_the_canal_may_be_its_wall() -> None:
     canal = np.zeros(SHAPE, dtype=np.bool_)
     canal[:, 6:18, 6:18] = True
-    core = _core(canal, GRID)
+    core = _core(region(np.full(SHAPE, 60, dtype=np.int16), canal))
     assert core[12, 12, 12]
     assert not core[12, 6, 12]
     assert core[0, 12, 12]
+
+
+def test_coarse_voxels_hold_the_mean_of_those_they_replace_and_lie_in_their_middle() -> None:
+    hu = np.random.default_rng(3).integers(0, 1000, SHAPE).astype(np.int16)
+    coarse = region(hu, coarsest_mm=2.0)
+    assert coarse.steps == (2, 2, 2)
+    np.testing.assert_allclose(coarse.hu[1, 2, 3], hu[2:4, 4:6, 6:8].mean())
+    np.testing.assert_allclose(coarse.first_mm, (0.5, 0.5, 0.5))
+    assert repeated(coarse.body, coarse.steps, (23, 24, 24)).shape == (23, 24, 24)
+
+
+def test_without_vertebrae_there_is_no_bone_to_share_out() -> None:
+    shared = share_out_bone(Volume(np.full(SHAPE, 500, dtype=np.int16), GRID), [], NOTHING, NOWHERE)
+    assert not shared.vertebrae.any()
+    assert not shared.other.any()

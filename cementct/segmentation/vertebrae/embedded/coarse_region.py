@@ -1,0 +1,84 @@
+"""A part of a volume on coarser voxels: means of blocks, and back again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, HuArray, as_floats
+from cementct.core.grid import Box
+from cementct.core.image import Volume
+
+T = TypeVar("T", bound=np.generic)
+Bytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+Steps = tuple[int, ...]
+
+LEAST_HU = -200.0
+# Darker voxels, air and padding included, are no bone; so they count as this.
+
+
+@dataclass(frozen=True)
+class CoarseRegion:
+    """The part of a volume around some vertebrae, on voxels of a limited size.
+
+    Attributes
+    ----------
+    hu, body, canal
+        Intensities, numbers of the bodies, and the canal.
+    steps
+        Voxels of the volume along each axis of a voxel here.
+    spacing_mm, first_mm
+        Of these voxels; the first one's place, index times spacing of the volume.
+    """
+
+    hu: Float32Array
+    body: Bytes
+    canal: BoolArray
+    steps: Steps
+    spacing_mm: FloatArray
+    first_mm: FloatArray
+
+
+def coarsen(
+    volume: Volume, region: Box, bodies: Bytes, canal: BoolArray, *, coarsest_mm: float
+) -> CoarseRegion:
+    """Return a part of a volume, of its bodies and its canal, on voxels no larger than `coarsest_mm`."""
+    spacing = as_floats(volume.grid.spacing_mm)
+    steps = tuple(max(1, int(coarsest_mm / s)) for s in spacing)
+    first_mm = (as_floats(region.start) + (as_floats(steps) - 1) / 2) * spacing
+    hu = np.clip(_averaged(volume.hu[region.slices], steps), LEAST_HU, None)
+    middle = np.ix_(
+        *(
+            np.minimum(np.arange(0, size, n) + (n - 1) // 2, size - 1)
+            for n, size in zip(steps, region.shape, strict=True)
+        )
+    )
+    body, in_canal = bodies[region.slices][middle], canal[region.slices][middle]
+    return CoarseRegion(hu, body, in_canal, steps, spacing * steps, first_mm)
+
+
+def _averaged(values: HuArray, steps: Steps) -> Float32Array:
+    """Return the means of blocks of so many voxels; the last block repeats the last voxel."""
+    blocks = values.astype(np.float32)
+    for axis, step in enumerate(steps):
+        if step > 1:
+            size = blocks.shape[axis]
+            rest = [(0, -size % step) if a == axis else (0, 0) for a in range(blocks.ndim)]
+            blocks = np.moveaxis(np.pad(blocks, rest, mode="edge"), axis, 0)
+            total = blocks[0::step] + blocks[1::step]
+            for shift in range(2, step):
+                total += blocks[shift::step]
+            blocks = np.moveaxis(total / np.float32(step), 0, axis)
+    return np.ascontiguousarray(blocks)
+
+
+def repeated(
+    coarse: np.ndarray[tuple[int, ...], np.dtype[T]], steps: Steps, shape: tuple[int, ...]
+) -> np.ndarray[tuple[int, ...], np.dtype[T]]:
+    """Return coarse voxels on the fine grid of the given shape."""
+    for axis, step in enumerate(steps):
+        if step > 1:
+            coarse = np.repeat(coarse, step, axis=axis)
+    return np.array(coarse[tuple(slice(0, n) for n in shape)])
