@@ -7,14 +7,14 @@ import pytest
 
 from benchmarks.anatomy.bars import Figure, Form, Measure, least, most, slice_class
 from benchmarks.anatomy.body_truth import bodies_of_masks
-from benchmarks.anatomy.canal_truth import middle_by_slice
+from benchmarks.anatomy.canal_truth import canal_of_column, middle_by_slice
 from benchmarks.anatomy.shaping import Scene, merge_slices, narrow_box, thin_bone, turn_scene
 from benchmarks.anatomy.surfaces import Face, body_frame, distances_mm, face_points, surface_of
 from cementct.core.arrays import BoolArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid
 from cementct.core.image import PADDING_HU, LabelMap, Volume
-from cementct.testing.realspine import RealVertebra
+from cementct.testing.realspine import RealVertebra, borders_of_real
 
 GRID = Grid((60, 70, 70), (1.5, 0.8, 0.8), (0.0, 0.0, 0.0))
 UP, BACK = as_floats([0.0, 0.0, 1.0]), as_floats([0.0, 1.0, 0.0])
@@ -156,3 +156,21 @@ def test_a_cropped_scene_keeps_its_places() -> None:
     box = Box((10, 10, 10), (50, 60, 60))
     part = scene().crop(box)
     assert np.allclose(part.volume.grid.to_lps((0, 0, 0)), GRID.to_lps((10, 10, 10)))
+
+
+def test_the_canal_is_judged_where_laminae_close_it() -> None:
+    bodies = {21: block((42, 58), (10, 40), (15, 55)), 22: block((22, 38), (10, 40), (15, 55))}
+    column, labels = [], np.zeros(GRID.shape, dtype=np.uint8)
+    for number, body in bodies.items():
+        z = np.argwhere(body)[:, 0]
+        arch = block((z.min(), z.min() + 8), (56, 60), (15, 55))
+        labels[body | arch] = number
+        x, y, height = (float(c) for c in GRID.to_lps(np.argwhere(body).mean(axis=0)))
+        frame = Frame.from_axes((x, y, height), UP, BACK)
+        column.append(RealVertebra(number, frame, 12.0, -12.0, 16.0, 12.0, 14.0, 9.0, 15.0, 3.0))
+    points = canal_of_column(LabelMap(labels, GRID), column, borders_of_real(column))
+    z, y, x = np.moveaxis(GRID.to_index(points), -1, 0)
+    # From one body's middle to the other's, only the upper one's lamina lies between; 16 voxels before it.
+    assert sorted(z) == list(range(42, 50))
+    assert np.allclose(y, (40 + 55) / 2, atol=0.6)
+    assert np.allclose(x, 34.5, atol=0.6)
