@@ -13,6 +13,8 @@ from cementct.core.levels import LabelScheme, Level, level_of_number
 
 # Found and true body are the same vertebra where they share more than this of the smaller of the two.
 SAME_SHARE = 0.5
+# A found vertebra that says it is cut is believed so near to the scan's upper or lower end, mm.
+NEAR_END_MM = 10.0
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,9 @@ def _same_body(body: Region, bodies: LabelMap, regions: dict[int, Region]) -> tu
 def _is_neutral(vertebra: Vertebra, vertebrae: LabelMap) -> bool:
     """Tell whether a found vertebra without a true body is cut by the scan, cervical or S1."""
     box = vertebra.body.box
-    if not vertebra.complete or box.start[0] == 0 or box.stop[0] == vertebrae.grid.shape[0]:
+    slices_to_end = min(box.start[0], vertebrae.grid.shape[0] - box.stop[0])
+    to_end_mm = slices_to_end * vertebrae.grid.spacing_mm[0]
+    if slices_to_end == 0 or (not vertebra.complete and to_end_mm <= NEAR_END_MM):
         return True
     counts = np.bincount(vertebrae.labels[box.slices][vertebra.body.voxels], minlength=1)
     number = int(counts[1:].argmax()) + 1 if counts.size > 1 else 0
