@@ -15,6 +15,7 @@ from cementct.segmentation.vertebrae.embedded.edges import edge_gain
 from cementct.segmentation.vertebrae.embedded.endplates import (
     CLEAR_GAIN,
     DRAWN_IN_MM,
+    DRAWN_IN_PER_SLICE,
     JUMP_COST,
     RADIUS_REACH_MM,
     SAMPLE_MM,
@@ -31,6 +32,8 @@ from cementct.segmentation.vertebrae.embedded.walls import Walls
 
 STEP_MM = 0.5
 # Resolution of the search.
+EDGE_PER_SLICE = 0.5
+# An edge is the difference 1 mm to both sides, or so much of the distance of slices.
 REACH_SHARE = 0.42
 # Endplates are looked for so far (in shares of the larger spacing) from the middle of the disc.
 HALF_DISC_SHARE = 0.09
@@ -47,9 +50,8 @@ PARTNER_WEIGHT = 0.6
 THICKNESS_SPREAD = 0.12
 THICKNESS_COST = 0.25
 # Spread of the thickness of discs in shares of the spacing, and the cost of one spread, squared.
-EXPECTED_SPREAD_MM = 1.6
 EXPECTED_COST = 0.25
-# The same where the other side of the disc and the thickness of other discs say where an endplate belongs.
+# The cost of an endplate one spread from where it is expected, squared.
 SETTLE_ROUNDS = 3
 
 
@@ -80,6 +82,22 @@ class DiscSamples:
     upper_weight: FloatArray
     lower_weight: FloatArray
     spacing_mm: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class ExpectedPlate:
+    """Where an endplate is expected.
+
+    Attributes
+    ----------
+    height_mm
+        Over (left, back) of a disc's samples.
+    spread_mm
+        How far it may be from there.
+    """
+
+    height_mm: FloatArray
+    spread_mm: float
 
 
 @dataclass(frozen=True)
@@ -114,12 +132,12 @@ class DiscPlates:
 
     def upper_plate(self, above: Walls) -> Plate:
         """Return the inferior endplate of the vertebra above on its own samples."""
-        height = self._carried(above, self.upper_mm + DRAWN_IN_MM, -above.placed.spacing_mm / 2)
+        height = self._carried(above, self.upper_mm + _drawn_in_mm(above), -above.placed.spacing_mm / 2)
         return Plate(height, mean_within(self.upper_edge, self.samples.upper_weight), self.upper_seen)
 
     def lower_plate(self, below: Walls) -> Plate:
         """Return the superior endplate of the vertebra below on its own samples."""
-        height = self._carried(below, self.lower_mm - DRAWN_IN_MM, below.placed.spacing_mm / 2)
+        height = self._carried(below, self.lower_mm - _drawn_in_mm(below), below.placed.spacing_mm / 2)
         return Plate(height, mean_within(self.lower_edge, self.samples.lower_weight), self.lower_seen)
 
     def _carried(self, walls: Walls, heights: FloatArray, start_mm: float) -> FloatArray:
@@ -152,7 +170,9 @@ def sample_end(own: Walls, sign: float) -> DiscSamples:
 
 def _sampled(placement: Placement, above: Walls, below: Walls) -> DiscSamples:
     reach = REACH_SHARE * max(above.placed.spacing_mm, below.placed.spacing_mm)
-    up = np.arange(-np.ceil(reach / STEP_MM) - 2, np.ceil(reach / STEP_MM) + 3) * STEP_MM
+    slices_mm = max(above.edges.block.spacing_mm[2], below.edges.block.spacing_mm[2])
+    apart = max(2, round(EDGE_PER_SLICE * slices_mm / STEP_MM))
+    up = np.arange(-np.ceil(reach / STEP_MM) - apart, np.ceil(reach / STEP_MM) + apart + 1) * STEP_MM
     left = np.arange(-RADIUS_REACH_MM, RADIUS_REACH_MM + 0.1, SAMPLE_MM)
     across, along = np.meshgrid(left, left, indexing="ij")
     smoothed = np.empty((left.size, left.size, up.size), dtype=np.float32)
@@ -162,17 +182,17 @@ def _sampled(placement: Placement, above: Walls, below: Walls) -> DiscSamples:
         local = _local(walls, placement, across[..., None], along[..., None], up[rows])
         block = walls.edges.block
         smoothed[..., rows] = block.at(*local, walls.edges.smoothed)
-        if walls.edges.dense.any():
-            dense[..., rows] = block.at(*local, walls.edges.dense.astype(np.float32)) > 0.5
+        if walls.edges.hidden.any():
+            dense[..., rows] = block.at(*local, walls.edges.hidden.astype(np.float32)) > 0.5
         waist = _local(walls, placement, across, along, np.zeros(1))
         weights.append(weight_within(walls, waist[0], waist[1]))
-    drop = smoothed[..., 4:] - smoothed[..., :-4]
-    drop[dense[..., 2:-2]] = 0
+    drop = smoothed[..., 2 * apart :] - smoothed[..., : -2 * apart]
+    drop[dense[..., apart:-apart]] = 0
     return DiscSamples(
         placement,
         left,
         left,
-        up[2:-2],
+        up[apart:-apart],
         edge_gain(drop),
         edge_gain(-drop),
         weights[0],
@@ -182,7 +202,9 @@ def _sampled(placement: Placement, above: Walls, below: Walls) -> DiscSamples:
 
 
 def find_plates(
-    samples: DiscSamples, upper_expected: FloatArray | None = None, lower_expected: FloatArray | None = None
+    samples: DiscSamples,
+    upper_expected: ExpectedPlate | None = None,
+    lower_expected: ExpectedPlate | None = None,
 ) -> DiscPlates:
     """Return both endplates next to a disc.
 
@@ -191,8 +213,7 @@ def find_plates(
     samples
         The disc's surroundings.
     upper_expected, lower_expected
-        Heights over (left, back) at which the endplate above and below is expected, where its own edges are
-        destroyed or hidden.
+        What is expected of the endplate above and below, where its own edges are destroyed or hidden.
     """
     partners = _with_partners(samples)
     places, edges = [], []
@@ -205,7 +226,8 @@ def find_plates(
             unusual = PLACE_COST * (share / PLACE_SPREAD) ** 2
             reward = gain + partners[number]
         else:
-            unusual = EXPECTED_COST * ((samples.up_mm - expected[..., None]) / EXPECTED_SPREAD_MM) ** 2
+            apart = samples.up_mm - expected.height_mm[..., None]
+            unusual = EXPECTED_COST * (apart / expected.spread_mm) ** 2
             reward = gain
         cost = ((unusual - reward) * weight[..., None]).astype(np.float32)
         place = find_surface(cost, step_cost=STEP_COST, jump_cost=JUMP_COST)
@@ -216,6 +238,10 @@ def find_plates(
     upper = np.where(thin, middle + LEAST_DISC_MM / 2, places[0])
     lower = np.where(thin, middle - LEAST_DISC_MM / 2, places[1])
     return DiscPlates(samples, upper, lower, edges[0], edges[1])
+
+
+def _drawn_in_mm(walls: Walls) -> float:
+    return DRAWN_IN_MM + DRAWN_IN_PER_SLICE * float(walls.edges.block.spacing_mm[2])
 
 
 def _with_partners(samples: DiscSamples) -> tuple[Float32Array, Float32Array]:

@@ -13,10 +13,12 @@ from cementct.segmentation.vertebrae.embedded.block import VertebraBlock
 DARKEST_HU = -50.0
 BRIGHTEST_HU = 550.0
 # Fat, lung and gas outside bone count alike; so do cortex, cement and metal.
+SOFT_TISSUE_HU = 40.0
 CEMENT_HU = 950.0
 # Smoothed intensities above this are cement, metal or the densest cortex. Edges there are not a body's wall.
-CEMENT_BORDER_HU = 950.0
-# What is this bright and hangs together with it is its border, blurred by thick slices, or a thin part of it.
+FAINT_CEMENT_HU = 450.0
+FAINT_CEMENT_MM = 6
+# Faint cement, and dense tumour, are brighter than this over more than this in all directions: no cortex is.
 CEMENT_REACH_MM = 2.5
 # So far from cement its own edge and its blur drown the bone's.
 SMALLEST_CEMENT_MM3 = 60.0
@@ -41,41 +43,67 @@ class BlockEdges:
         Clipped and slightly smoothed intensities.
     dense
         What lies at or next to cement or metal.
+    hidden
+        Where edges are not the bone's: `dense`, and what was not measured.
     """
 
     block: VertebraBlock
     smoothed: Float32Array
     dense: BoolArray
+    hidden: BoolArray
 
 
 def prepare_edges(block: VertebraBlock) -> BlockEdges:
     """Return the block with what the search for surfaces needs."""
-    return BlockEdges(block, smoothed_hu(block), find_dense(block))
+    dense = find_dense(block)
+    return BlockEdges(block, smoothed_hu(block), dense, dense | (block.hu <= NOT_MEASURED_BELOW_HU))
 
 
 def smoothed_hu(block: VertebraBlock) -> Float32Array:
-    """Return clipped, slightly smoothed intensities; soft tissue where nothing was measured."""
+    """Return clipped, slightly smoothed intensities; what was not measured continues what was."""
     from scipy import ndimage
 
     measured = block.hu > NOT_MEASURED_BELOW_HU
-    filled = np.where(measured, np.clip(block.hu, DARKEST_HU, BRIGHTEST_HU), np.float32(40.0))
+    filled = np.clip(block.hu, DARKEST_HU, BRIGHTEST_HU)
+    if not measured.all():
+        filled = (
+            filled[_nearest_measured(measured)] if measured.any() else np.full_like(filled, SOFT_TISSUE_HU)
+        )
     width = np.maximum(SMOOTHING_MM, SMOOTHING_PER_SLICE * block.spacing_mm)
     return np.asarray(ndimage.gaussian_filter(filled, width), dtype=np.float32)
 
 
+def _nearest_measured(measured: BoolArray) -> tuple[np.ndarray, ...]:
+    """Return the index of the nearest measured voxel for each: the scan's edge is no edge of bone."""
+    from scipy import ndimage
+
+    return tuple(ndimage.distance_transform_edt(~measured, return_distances=False, return_indices=True))
+
+
 def find_dense(block: VertebraBlock) -> BoolArray:
-    """Return the voxels within `CEMENT_REACH_MM` of cement or metal, its faint border included."""
+    """Return the voxels within `CEMENT_REACH_MM` of cement or metal, faint cement by its thickness."""
     import cc3d
     from scipy import ndimage
 
-    dense = block.hu > CEMENT_HU
+    dense = (block.hu > CEMENT_HU) | _thick(block.hu > FAINT_CEMENT_HU)
     if not dense.any():
         return np.asarray(dense)
-    pieces = cc3d.connected_components(block.hu > CEMENT_BORDER_HU, connectivity=6)
-    large = np.bincount(pieces[dense], minlength=int(pieces.max()) + 1) > SMALLEST_CEMENT_MM3
+    pieces = cc3d.connected_components(dense, connectivity=6)
+    large = np.bincount(pieces.ravel()) > SMALLEST_CEMENT_MM3
+    large[0] = False
     if not large.any():
         return np.zeros(dense.shape, dtype=np.bool_)
     return np.asarray(ndimage.distance_transform_edt(~large[pieces]) <= CEMENT_REACH_MM)
+
+
+def _thick(bright: BoolArray) -> BoolArray:
+    """Return what of a bright region is thicker than any cortex in all directions."""
+    from scipy import ndimage
+
+    inner = ndimage.minimum_filter(bright, FAINT_CEMENT_MM)
+    if not inner.any():
+        return np.asarray(inner)
+    return np.asarray(ndimage.maximum_filter(inner, FAINT_CEMENT_MM) & bright)
 
 
 def edge_gain(drop_hu: Float32Array) -> Float32Array:

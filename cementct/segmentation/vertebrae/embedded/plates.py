@@ -10,13 +10,15 @@ import numpy as np
 
 from cementct.core.arrays import FloatArray, as_floats
 from cementct.segmentation.vertebrae.embedded.disc_plates import (
+    HALF_DISC_SHARE,
     DiscPlates,
     DiscSamples,
+    ExpectedPlate,
     find_plates,
     sample_disc,
     sample_end,
 )
-from cementct.segmentation.vertebrae.embedded.endplates import CLEAR_GAIN, Endplates, join_plates
+from cementct.segmentation.vertebrae.embedded.endplates import CLEAR_GAIN, SAMPLE_MM, Endplates, join_plates
 from cementct.segmentation.vertebrae.embedded.sheets import Expectation, fit_sheet
 from cementct.segmentation.vertebrae.embedded.walls import Walls
 
@@ -26,7 +28,12 @@ PARTNER_SHARE = 0.6
 # The same for the endplate across the disc, and for discs near by, that it is rebuilt from.
 FARTHEST_DISC = 3
 # Levels away: beyond them discs differ too much.
-NEAREST_BODIES = 2
+REBUILT_SPREAD_MM = 1.6
+SOUND_SPREAD_MM = 3.0
+CUT_SPREAD_MM = 2.5
+# How far an endplate may be from where it is expected: of a weak body, of a sound one next to it, and of one
+# beyond the end of the scan.
+NEAREST_BODIES = 4
 # So many sound bodies tell how tall a body is.
 LEAST_COLUMNS = 12
 # Fewer columns of an endplate within the body say nothing.
@@ -49,7 +56,8 @@ def find_all_endplates(walls: Sequence[Walls]) -> list[Endplates]:
         *(sample_disc(above, below) for above, below in itertools.pairwise(walls)),
         sample_end(walls[-1], -1.0),
     ]
-    discs = [find_plates(one) for one in samples]
+    sides = itertools.pairwise([None, *walls, None])
+    discs = [_first_look(one, *side) for one, side in zip(samples, sides, strict=True)]
     first = _joined(walls, discs)
     weak = [
         own.weak or min(discs[n].lower_seen, discs[n + 1].upper_seen) < SEEN_SHARE
@@ -74,25 +82,22 @@ class UsualHeights:
     plates: Sequence[Endplates]
     weak: Sequence[bool]
 
-    def missing_mm(self, number: int, disc: DiscSamples, surface: FloatArray) -> FloatArray | None:
-        """Return by how much a body is too low against its neighbours, over a disc's samples.
-
-        None where no sound vertebra is near.
-        """
+    def missing_mm(self, number: int, disc: DiscSamples, surface: FloatArray) -> FloatArray:
+        """Return by how much a body is lower than is usual, over a disc's samples."""
         near = [
             n
             for n in range(max(0, number - FARTHEST_DISC), min(len(self.walls), number + FARTHEST_DISC + 1))
             if n != number and not self.weak[n] and not self.walls[n].is_cut
         ]
         near = sorted(near, key=lambda n: abs(n - number))[:NEAREST_BODIES]
-        if not near:
-            return None
+        centre = np.zeros(1), np.zeros(1)
+        heights = [float(self._height_mm(n, *centre)[0]) for n in near]
+        heights.append((1 - USUAL_DISC_SHARE) * self.walls[number].placed.spacing_mm)
         across, along = np.meshgrid(disc.left_mm, disc.back_mm, indexing="ij")
         own = self.walls[number].placed.placement
         there = own.to_local_mm(disc.placement.to_grid_mm(across, along, surface))
         back = there[..., 1] - self.walls[number].side.middle_back_mm
-        usual = np.mean([self._height_mm(n, there[..., 0], back) for n in near], axis=0)
-        return np.asarray(usual - self._height_mm(number, there[..., 0], back))
+        return np.asarray(np.median(heights) - self._height_mm(number, there[..., 0], back))
 
     def _height_mm(self, number: int, left_mm: FloatArray, back_mm: FloatArray) -> FloatArray:
         plates, back = self.plates[number], back_mm + self.walls[number].side.middle_back_mm
@@ -103,6 +108,10 @@ def _rebuilt(discs: Sequence[DiscPlates], number: int, heights: UsualHeights) ->
     """Return a disc's endplates; of a weak vertebra they are rebuilt from what is left and from the other."""
     own = discs[number]
     count = len(heights.walls)
+    if (number == 0 and heights.walls[0].placed.cut_above) or (
+        number == count and heights.walls[-1].placed.cut_below
+    ):
+        return own
     weak = (
         number > 0 and heights.walls[number - 1].weak,
         number < count and heights.walls[number].weak,
@@ -127,15 +136,30 @@ def _rebuilt(discs: Sequence[DiscPlates], number: int, heights: UsualHeights) ->
         seen = (upper_sheet is not None and not weak[0]) or own.upper_seen >= PARTNER_SHARE
         weight, edge = own.samples.lower_weight, own.lower_edge
         lower_sheet = _sheet_through(own, own.lower_mm, edge, weight, across - gap if seen else None)
-    return find_plates(own.samples, upper_expected=upper_sheet, lower_expected=lower_sheet)
+    return find_plates(
+        own.samples, _expected(upper_sheet, weak=weak[0]), _expected(lower_sheet, weak=weak[1])
+    )
 
 
-def _sound_sheet(disc: DiscPlates, heights: UsualHeights, number: int, *, above: bool) -> FloatArray | None:
+def _expected(sheet: FloatArray | None, *, weak: bool) -> ExpectedPlate | None:
+    return None if sheet is None else ExpectedPlate(sheet, REBUILT_SPREAD_MM if weak else SOUND_SPREAD_MM)
+
+
+def _first_look(samples: DiscSamples, above: Walls | None, below: Walls | None) -> DiscPlates:
+    """Return the endplates next to a disc; one that the scan cuts off is where the disc is guessed."""
+    flat = np.zeros(samples.upper_weight.shape)
+    upper = lower = None
+    if above is None and below is not None and below.placed.cut_above:
+        lower = ExpectedPlate(flat - HALF_DISC_SHARE * below.placed.spacing_mm, CUT_SPREAD_MM)
+    if below is None and above is not None and above.placed.cut_below:
+        upper = ExpectedPlate(flat + HALF_DISC_SHARE * above.placed.spacing_mm, CUT_SPREAD_MM)
+    return find_plates(samples, upper, lower)
+
+
+def _sound_sheet(disc: DiscPlates, heights: UsualHeights, number: int, *, above: bool) -> FloatArray:
     """Return the endplate of a sound vertebra next to a weak one, held by the usual height of its body."""
     surface = disc.upper_mm if above else disc.lower_mm
     missing = heights.missing_mm(number, disc.samples, surface)
-    if missing is None:
-        return None
     weight = disc.samples.upper_weight if above else disc.samples.lower_weight
     edge = disc.upper_edge if above else disc.lower_edge
     usual = surface - missing if above else surface + missing
@@ -159,7 +183,7 @@ def _sheet_through(
     if np.count_nonzero(within) < LEAST_COLUMNS:
         return height
     terms = everywhere[within]
-    strength = np.where(edge > CLEAR_GAIN, edge, 0.0).ravel()[within]
+    strength = SAMPLE_MM**2 * np.where(edge > CLEAR_GAIN, edge, 0.0).ravel()[within]
     if across is None:
         middle = float(np.median(height.ravel()[within]))
         expected = Expectation(np.array([middle, 0.0, 0.0, 0.0, 0.0]), PLACED_SPREAD)

@@ -19,8 +19,10 @@ ENDS_SHARE = 0.40
 # It is fitted over this share of the spacing above and below the middle: the rest is disc.
 EXPECTED_REACH_MM = 9.0
 # The same about where neighbours let expect it: a fragment in the canal stands back by less.
-DRAWN_IN_MM = 0.3
-# Steepest descent lies this far outside the half height of a thin cortex, measured on phantoms.
+DRAWN_IN_MM = 0.4
+DRAWN_IN_PER_PIXEL = 0.25
+# Steepest descent lies this far outside the half height of a thin cortex, and farther by this share of the
+# distance of pixels, which blurs it: measured on phantoms.
 UNKNOWN_SPREAD = np.array([7.0, 0.12, 0.011, 0.12, 0.005])
 # Spread of the sheet's coefficients where nothing is known of the vertebra: mm, mm per mm, mm per mm².
 
@@ -82,16 +84,17 @@ def find_posterior_wall(
         are followed as far as they are clearer than that is certain.
     """
     columns = _columns(edges, placed, expected)
+    drawn_in = DRAWN_IN_MM + DRAWN_IN_PER_PIXEL * float(edges.block.spacing_mm[1])
     line = _straight_line(columns.gain, columns.back)
     if expected is None:
         sheet, support = _fit_from(columns, line, Expectation(_flat(float(np.median(line))), UNKNOWN_SPREAD))
     else:
         a, _, _, d, e = expected.aim
         usual = a + d * columns.up + e * columns.up**2
-        outside = Expectation(expected.aim + _flat(DRAWN_IN_MM), expected.spread)
-        fits = [_fit_from(columns, start, outside) for start in (line, usual + DRAWN_IN_MM)]
+        outside = Expectation(expected.aim + _flat(drawn_in), expected.spread)
+        fits = [_fit_from(columns, start, outside) for start in (line, usual + drawn_in)]
         sheet, support = max(fits, key=lambda fit: fit[0].score)
-    coefficients = sheet.coefficients - _flat(DRAWN_IN_MM)
+    coefficients = sheet.coefficients - _flat(drawn_in)
     return PosteriorWall(coefficients, support, (HALF_WIDTH_MM + 3, ENDS_SHARE * placed.spacing_mm))
 
 
@@ -109,7 +112,7 @@ def _columns(edges: BlockEdges, placed: PlacedVertebra, expected: Expectation | 
         first, last = expected.aim[0] - EXPECTED_REACH_MM, expected.aim[0] + EXPECTED_REACH_MM
     rows = (block.back_mm >= first) & (block.back_mm <= last)
     gain = edge_gain(-np.gradient(edges.smoothed, axis=1) * 2)
-    gain = np.where(edges.dense, np.float32(0), gain)[aside][:, rows][:, :, levels]
+    gain = np.where(edges.hidden, np.float32(0), gain)[aside][:, rows][:, :, levels]
     return _Columns(gain, block.left_mm[aside], block.back_mm[rows], block.up_mm[levels])
 
 

@@ -12,7 +12,8 @@ FIT_ROUNDS = 6
 SCALE_MM = 1.2
 # Edges farther than this from the sheet count less and less.
 SHARED_EVIDENCE = 20.0
-# So many columns next to each other say one thing: noise and anatomy are alike over some millimetres.
+# So many square millimetres next to each other say one thing: noise and anatomy are alike over some
+# millimetres.
 SURPRISE = 4.0
 # Squared standard deviations from which on an expectation loses its hold: a fragment in the canal stands far
 # behind where sound walls lie, and is followed where its edge is clear.
@@ -66,7 +67,7 @@ def fit_sheet(
     terms
         Values of each term at each column, shape (columns, terms).
     edge_mm, strength
-        Place of the edge in each column, and its gain, 0 to 1.
+        Place of the edge in each column; and its gain, 0 to 1, times the column's cross-section in mm².
     expected
         What holds the sheet where there are no edges.
     start

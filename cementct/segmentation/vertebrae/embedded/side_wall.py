@@ -40,7 +40,7 @@ CLEAR_GAIN = 0.3
 # An edge of such a gain is the wall's own.
 WAIST_SHARE = 0.7
 # Of the levels, about the middle: beyond lie the discs.
-DRAWN_IN_MM = 0.75
+DRAWN_IN_MM = 0.6
 # Steepest descent lies this far outside the half height of a thin cortex.
 
 
@@ -144,8 +144,8 @@ def _gain_along_rays(
 
     drop = along_rays(edges.smoothed, -1.0) - along_rays(edges.smoothed, 1.0)
     gain = edge_gain(np.asarray(drop, dtype=np.float32))
-    if edges.dense.any():
-        gain[along_rays(edges.dense.astype(np.float32)) > 0.5] = 0
+    if edges.hidden.any():
+        gain[along_rays(edges.hidden.astype(np.float32)) > 0.5] = 0
     reach = middle_back + back * RADII_MM[None, None] - wall.at(left * RADII_MM, up[None, :, None])
     return gain, np.asarray(reach)
 
