@@ -17,9 +17,9 @@ from scipy import ndimage
 from cementct.anatomy.borders import GREATEST_FORAMEN_DEPTH_MM, Borders, find_borders
 from cementct.anatomy.fields import extended_at, interpolated, wall_at
 from cementct.anatomy.model import Compartment, CompartmentMap, HeightField, Vertebra
-from cementct.anatomy.sampling import Extent, local_coordinate, local_coordinates_at
+from cementct.anatomy.sampling import Extent, local_coordinates
 from cementct.anatomy.spaces import Neighbours
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cementct.core.grid import Box, Grid
 
 Coordinates = tuple[Float32Array, Float32Array, Float32Array]
@@ -136,16 +136,14 @@ def _fill_interval(
     """Mark disc, canal and foramina between two neighbours; earlier compartments win over later ones."""
     upper, lower = pair
     compartment, place, solid = into
-    between = local_coordinate(grid, box, upper.frame, 2) <= 0
-    between &= local_coordinate(grid, box, lower.frame, 2) > 0
-    between &= ~solid
-    voxels = np.flatnonzero(between)
-    near = _near(upper, lower, [local_coordinates_at(grid, box, b.frame, voxels) for b in pair])
-    voxels = voxels[near]
-    if voxels.size == 0:
+    above, below = (local_coordinates(grid, box, borders.frame) for borders in pair)
+    voxels = np.flatnonzero((above[2] <= 0) & (below[2] > 0) & ~solid)
+    coords = [_taken(c, voxels) for c in (above, below)]
+    near = np.flatnonzero(_near(upper, lower, coords))
+    if near.size == 0:
         return
-    chosen = np.unravel_index(voxels, box.shape)
-    where = _place(upper, lower, [local_coordinates_at(grid, box, b.frame, voxels) for b in pair])
+    voxels = voxels[near]
+    where = _place(upper, lower, [_taken(c, near) for c in coords])
     wall = where.mix(_wall(upper, where.upper), _wall(lower, where.lower))
     back = where.mix(_at(upper.back, where.upper), _at(lower.back, where.lower))
     behind = (where.posterior > wall) & (where.posterior < back)
@@ -156,8 +154,17 @@ def _fill_interval(
     kind[behind & _between(where, upper, lower)] = Compartment.CANAL
     nearest = np.where(where.blend < 0.5, max(index, 1), index + 1)
     own_place = np.where(kind == Compartment.CANAL, nearest, index)
-    compartment[chosen] = np.where(kind > 0, kind, compartment[chosen])
-    place[chosen] = np.where(kind > 0, own_place, place[chosen]).astype(np.uint8)
+    known = np.zeros(box.shape, dtype=np.bool_)
+    known.ravel()[voxels] = kind > 0
+    for target, values in ((compartment, kind), (place, own_place)):
+        drawn = np.zeros(box.shape, dtype=np.uint8)
+        drawn.ravel()[voxels] = values
+        np.copyto(target, drawn, where=known)
+
+
+def _taken(coords: Coordinates, places: IntArray) -> Coordinates:
+    left, posterior, superior = (axis.ravel().take(places) for axis in coords)
+    return left, posterior, superior
 
 
 def _near(upper: Borders, lower: Borders, coords: Sequence[Coordinates]) -> BoolArray:
@@ -264,7 +271,7 @@ def _fill_bone(
     body = vertebra.body.in_box(part)
     kind = np.where(whole, np.uint8(Compartment.POSTERIOR_ELEMENTS), np.uint8(0))
     voxels = np.flatnonzero(whole & ~body)
-    left, posterior, superior = local_coordinates_at(grid, part, vertebra.frame, voxels)
+    left, posterior, superior = _taken(local_coordinates(grid, part, vertebra.frame), voxels)
     depth_end = float(np.nanmedian(borders.back.height_mm))
     for pedicle, sign, number in (
         (vertebra.left_pedicle, 1, Compartment.PEDICLE_LEFT),

@@ -76,13 +76,13 @@ class Bone:
         """Return the engine's canal between two heights, in a vertebra's frame; None where it gave none."""
         if self.canal is None:
             return None
-        box = box_of_extent(self.grid, frame, EXTENT)
+        box = box_of_extent(self.grid, frame, replace(EXTENT, superior=heights_mm))
         canal = Region.of(self.canal[box.slices], box.start)
         return sample_region(canal, self.grid, frame, extent=EXTENT, step_mm=step_mm, heights_mm=heights_mm)
 
     def around(self, frame: Frame, *, step_mm: float, heights_mm: tuple[float, float]) -> Block:
         """Return all bone around a vertebra between two heights, sampled in its frame."""
-        box = box_of_extent(self.grid, frame, EXTENT)
+        box = box_of_extent(self.grid, frame, replace(EXTENT, superior=heights_mm))
         bone: BoolArray = np.asarray(self.labels[box.slices] > 0)
         return sample_block(
             bone, box, self.grid, frame, extent=EXTENT, step_mm=step_mm, heights_mm=heights_mm

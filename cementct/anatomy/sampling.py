@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cementct.anatomy.affine import sample_affine
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray, as_floats
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Region
@@ -169,32 +169,11 @@ def first_surface(bone: NDArray[np.float32], positions_mm: FloatArray) -> FloatA
 
 def local_coordinates(grid: Grid, box: Box, frame: Frame) -> tuple[Float32Array, Float32Array, Float32Array]:
     """Return the (left, posterior, superior) coordinates of every voxel of a box, each of the box's shape."""
-    left, posterior, superior = (local_coordinate(grid, box, frame, axis) for axis in range(3))
-    return left, posterior, superior
-
-
-def local_coordinate(grid: Grid, box: Box, frame: Frame, axis: int) -> Float32Array:
-    """Return one coordinate (0 left, 1 posterior, 2 superior) of every voxel of a box."""
-    start, steps = _lattice(grid, box, frame)
-    z, y, x = (np.arange(n) * step for n, step in zip(box.shape, steps[axis], strict=True))
-    plane = (start[axis] + z[:, None] + y[None, :]).astype(np.float32)
-    return np.asarray(plane[:, :, None] + x.astype(np.float32))
-
-
-def local_coordinates_at(
-    grid: Grid, box: Box, frame: Frame, voxels: IntArray
-) -> tuple[Float32Array, Float32Array, Float32Array]:
-    """Return the (left, posterior, superior) coordinates of some voxels of a box, given by flat indices."""
-    start, steps = _lattice(grid, box, frame)
-    z, y, x = (axis.astype(np.float32) for axis in np.unravel_index(voxels, box.shape))
-    left, posterior, superior = (
-        z * np.float32(dz) + y * np.float32(dy) + (x * np.float32(dx) + np.float32(first))
-        for first, (dz, dy, dx) in zip(start, steps, strict=True)
-    )
-    return left, posterior, superior
-
-
-def _lattice(grid: Grid, box: Box, frame: Frame) -> tuple[FloatArray, FloatArray]:
-    """Return the local coordinates of a box's first voxel, and their change per voxel, (local, grid axis)."""
     start = frame.to_local(grid.to_lps(box.start))
-    return start, frame.axes @ (as_floats(grid.direction) * as_floats(grid.spacing_mm)[:, None]).T
+    steps = frame.axes @ (as_floats(grid.direction) * as_floats(grid.spacing_mm)[:, None]).T
+    out = []
+    for first, along in zip(start, steps, strict=True):
+        z, y, x = (np.arange(n) * step for n, step in zip(box.shape, along, strict=True))
+        plane = (first + z[:, None] + y[None, :]).astype(np.float32)
+        out.append(plane[:, :, None] + x.astype(np.float32))
+    return out[0], out[1], out[2]
