@@ -18,10 +18,11 @@ from cementct.segmentation.vertebrae.embedded.by_hand import (
     with_given_centres,
 )
 from cementct.segmentation.vertebrae.embedded.canal_tube import draw_canal, outline_canal
+from cementct.segmentation.vertebrae.embedded.chain import SPACINGS_MM
 from cementct.segmentation.vertebrae.embedded.column import BodyColumn
 from cementct.segmentation.vertebrae.embedded.confidence import measure_confidence
 from cementct.segmentation.vertebrae.embedded.given_canal import given_middles_mm
-from cementct.segmentation.vertebrae.embedded.levels import SPACINGS_MM, Levels, find_levels
+from cementct.segmentation.vertebrae.embedded.levels import Levels, find_levels
 from cementct.segmentation.vertebrae.embedded.place import place_vertebrae
 from cementct.segmentation.vertebrae.embedded.posterior_elements import share_out_bone
 from cementct.segmentation.vertebrae.embedded.rasterize import block_box, draw_bodies

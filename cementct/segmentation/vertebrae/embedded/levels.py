@@ -1,44 +1,43 @@
 """The levels: which stretches of the straightened spine are vertebrae, found all at once.
 
-A chain of disc centres is chosen that gains most in all: each vertebra by its match with the pattern, each
-disc by dark between bright plates, and the spacing by its likeness to the depth of the bodies and to the
-spacings next to it.
+A chain of discs is chosen that gains most in all (`chain`): each vertebra by its match with the pattern of
+bone and discs (`pattern`), and by the likeness of its spacing to the depth of the bodies and to the spacings
+next to it. The planes of the discs are then laid where the plates show them.
 """
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import FloatArray
+from cementct.core.arrays import Float32Array, FloatArray
+from cementct.segmentation.vertebrae.embedded.chain import BEYOND_MM, SPACINGS_MM, Chain, find_best_chain
 from cementct.segmentation.vertebrae.embedded.column import BodyColumn, find_column
-from cementct.segmentation.vertebrae.embedded.discs import DiscEvidence, measure_discs
-from cementct.segmentation.vertebrae.embedded.pattern import describe_bands, match_pattern
+from cementct.segmentation.vertebrae.embedded.discs import (
+    CORONAL_TILTS,
+    SAGITTAL_TILTS,
+    DiscEvidence,
+    measure_discs,
+)
+from cementct.segmentation.vertebrae.embedded.pattern import describe_steps, match_pattern
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
-SPACINGS_MM = np.arange(13, 47)
-# From disc to disc: 15 mm between T1 and T2 in a small woman, 42 mm in the lumbar spine of a tall man, less
-# where a body has collapsed.
-ORDINARY_MATCH = 0.15
-# A vertebra adds what its match exceeds this by: chance matches stay below.
-WEIGHT_DISC = 0.2
-SPACING_PER_DEPTH = 1.02
-SPACING_SPREAD = 0.25
-WEIGHT_SPACING = 0.08
-# Spacing over depth of the body, its spread (natural logarithm), and the cost of one spread squared.
-CHANGE_SPREAD = 0.15
-WEIGHT_CHANGE = 0.5
-# The same for the change of spacing from one vertebra to the next.
-CHANGE_SHARE_IF_KNOWN = 0.25
-# Share of that cost next to a vertebra that the user gives: what is given may be a collapsed one.
-FARTHEST_SETTLING_MM = 8
+FARTHEST_SETTLING_MM = 6
 SETTLING_COST = 0.8
-# A disc moves up to so far from where the pattern has it, and what the farthest move has to earn in evidence.
+SETTLING_SHARE = 0.2
+# A disc moves up to so far from where the pattern has it, but no more than this share of the spacings beside
+# it; and what the farthest move has to earn in evidence.
 CLEAR_DISC = 0.6
 # Evidence for a disc that a disc is moved for: thick slices show thin discs too faintly.
-LEAST_CHAIN_SCORE = 0.1
+TILT_REACH = 2
+# Steps on both sides of a disc that are asked for its tilt.
+BEND_COST = 0.03
+BEND_DEG = 10.0
+MOST_BENDS_SQUARED = 4.0
+# Discs next to each other differ little in tilt once the spine is straight; a wedged body bends more, at no
+# further cost.
+LEAST_CHAIN_SCORE = 0.45
 # Sums below this were reached on volumes without a spine.
 
 
@@ -49,7 +48,7 @@ class DiscPlane:
     Attributes
     ----------
     along_mm
-        Place along the canal of the middle of the disc.
+        Place along the canal of the middle of the disc; it may lie beyond the scan.
     sagittal_tilt, coronal_tilt
         Rise per millimetre towards the back and towards the left.
     """
@@ -66,15 +65,18 @@ class Levels:
     Attributes
     ----------
     discs
-        From the lowest to the uppermost; one more than vertebrae whose two discs are seen.
+        From the lowest to the uppermost; one more than vertebrae.
     matches
-        Match of each vertebra with the pattern.
+        Match of each vertebra with the pattern, around 1 where all of it is in view.
+    seen
+        Share of each vertebra that is in view.
     score
         What the chain gained in all.
     """
 
     discs: tuple[DiscPlane, ...]
     matches: tuple[float, ...]
+    seen: tuple[float, ...]
     score: float
 
 
@@ -84,83 +86,64 @@ def find_levels(spine: StraightSpine, known: FloatArray | None = None) -> tuple[
     What is `known` otherwise, over (place of the upper disc, spacing), adds to the gain of each vertebra.
     """
     column = find_column(spine)
-    changes, _ = describe_bands(spine, column)
-    match = match_pattern(changes, SPACINGS_MM)
     evidence = measure_discs(spine, column)
-    own = np.zeros((len(match), len(SPACINGS_MM))) if known is None else known
-    score, places = _best_chain(match, evidence.score, column.depth_mm, own)
-    if score < LEAST_CHAIN_SCORE:
+    steps = describe_steps(spine, column, evidence, BEYOND_MM)
+    chain = find_best_chain(match_pattern(steps, SPACINGS_MM), column.depth_mm, known)
+    if chain.score < LEAST_CHAIN_SCORE:
         return None, column
-    settled = _settled(places, evidence.score)
-    held = _held(places, own)
-    discs = tuple(
-        _plane(evidence, int(old) if stays else new)
-        for old, new, stays in zip(places, settled, held, strict=True)
+    return Levels(_planes(evidence, chain), chain.matches, chain.seen, chain.score), column
+
+
+def _planes(evidence: DiscEvidence, chain: Chain) -> tuple[DiscPlane, ...]:
+    """Return the discs where the plates show them; next to a vertebra that the user gave they stay."""
+    held = [below or above for below, above in zip((False, *chain.known), (*chain.known, False), strict=True)]
+    spacings = np.diff(chain.places)
+    room_mm = SETTLING_SHARE * np.minimum(
+        np.append(spacings, spacings[-1]), np.insert(spacings, 0, spacings[0])
     )
-    first = int(SPACINGS_MM[0])
-    matches = tuple(float(match[low, high - low - first]) for low, high in itertools.pairwise(places))
-    return Levels(discs, matches, score), column
+    places = [
+        place if stays else _settled(place, evidence.score, min(FARTHEST_SETTLING_MM, int(room)))
+        for place, stays, room in zip(chain.places, held, room_mm, strict=True)
+    ]
+    return tuple(
+        DiscPlane(float(place), *tilts)
+        for place, tilts in zip(places, _agreed_tilts(evidence.by_tilt, places), strict=True)
+    )
 
 
-def _settled(places: FloatArray, disc: FloatArray) -> list[int]:
-    """Return the places of the discs, each moved to where the plates show it.
+def _settled(place: int, disc: FloatArray, farthest_mm: int) -> int:
+    """Return the place of a disc, moved by no more than `farthest_mm` to where the plates show it.
 
     The pattern is that of sound vertebrae: beside a collapsed body it places the disc a few millimetres off.
     """
-    settled = []
-    for place in places:
-        near = np.arange(
-            max(0, int(place) - FARTHEST_SETTLING_MM), min(len(disc), int(place) + FARTHEST_SETTLING_MM + 1)
-        )
-        gain = disc[near] - SETTLING_COST * ((near - int(place)) / FARTHEST_SETTLING_MM) ** 2
-        best = int(near[int(gain.argmax())])
-        settled.append(best if disc[best] >= CLEAR_DISC else int(place))
-    return settled
+    near = np.arange(max(0, place - farthest_mm), min(len(disc), place + farthest_mm + 1))
+    if not len(near):
+        return place
+    gain = disc[near] - SETTLING_COST * ((near - place) / FARTHEST_SETTLING_MM) ** 2
+    best = int(near[int(gain.argmax())])
+    return best if disc[best] >= CLEAR_DISC else place
 
 
-def _held(places: FloatArray, known: FloatArray) -> list[bool]:
-    """Return which discs stay where they are because what is known otherwise placed them."""
-    first = int(SPACINGS_MM[0])
-    gained = [bool(known[high, high - low - first] > 0) for low, high in itertools.pairwise(places)]
-    return [below or above for below, above in zip([False, *gained], [*gained, False], strict=True)]
-
-
-def _plane(evidence: DiscEvidence, place: int) -> DiscPlane:
-    sagittal, coronal = evidence.tilt_at(place)
-    return DiscPlane(float(place), sagittal, coronal)
-
-
-def _best_chain(
-    match: FloatArray, disc: FloatArray, depth_mm: FloatArray, known: FloatArray
-) -> tuple[float, FloatArray]:
-    """Return the gain and the places of the discs, rising, of the best chain of vertebrae."""
-    length = len(match)
-    spacing = SPACINGS_MM.astype(np.float64)
-    gain = np.full((length, len(spacing)), -1e9)
-    came_from = np.full((length, len(spacing)), -1, dtype=np.intp)
-    change = WEIGHT_CHANGE * (np.log(spacing[:, None] / spacing[None]) / CHANGE_SPREAD) ** 2
-    for upper in range(length):
-        for number, size in enumerate(SPACINGS_MM):
-            lower = upper - int(size)
-            if lower < 0:
-                break
-            expected = SPACING_PER_DEPTH * depth_mm[(lower + upper) // 2]
-            own = match[lower, number] - ORDINARY_MATCH + known[upper, number]
-            own += WEIGHT_DISC * (disc[lower] + disc[upper]) / 2
-            own -= WEIGHT_SPACING * (np.log(size / expected) / SPACING_SPREAD) ** 2
-            told = (known[lower] > 0) | bool(known[upper, number] > 0)
-            before = gain[lower] - change[number] * np.where(told, CHANGE_SHARE_IF_KNOWN, 1.0)
-            best = int(before.argmax())
-            gain[upper, number] = own
-            if before[best] > 0:
-                gain[upper, number] += before[best]
-                came_from[upper, number] = best
-    upper, number = (int(v) for v in np.unravel_index(int(gain.argmax()), gain.shape))
-    score = float(gain[upper, number])
-    places = [upper]
-    while number >= 0:
-        earlier = int(came_from[upper, number])
-        upper -= int(SPACINGS_MM[number])
-        places.append(upper)
-        number = earlier
-    return score, np.asarray(places[::-1])
+def _agreed_tilts(by_tilt: Float32Array, places: list[int]) -> list[tuple[float, float]]:
+    """Return sagittal and coronal tilt of each disc: the best in all, for evidence and for little bending."""
+    sagittal, coronal = (np.degrees(np.arctan(tilts)) for tilts in (SAGITTAL_TILTS, CORONAL_TILTS))
+    bend = (sagittal[:, None, None, None] - sagittal[:, None]) ** 2 + (coronal[:, None, None] - coronal) ** 2
+    cost = BEND_COST * np.minimum(bend / BEND_DEG**2, MOST_BENDS_SQUARED)
+    count = len(sagittal) * len(coronal)
+    cost = cost.reshape(count, count)
+    total, choices = np.zeros(count), []
+    for number, place in enumerate(places):
+        window = by_tilt[:, :, max(0, place - TILT_REACH) : max(0, place + TILT_REACH + 1)]
+        own = window.max(axis=2).ravel() if window.shape[2] else np.zeros(count)
+        if number:
+            options = total[:, None] - cost
+            choices.append(options.argmax(axis=0))
+            total = options.max(axis=0)
+        total = total + np.clip(own, -1.0, 1.5)
+    state = int(total.argmax())
+    states = [state]
+    for choice in reversed(choices):
+        state = int(choice[state])
+        states.append(state)
+    found = [np.unravel_index(state, (len(sagittal), len(coronal))) for state in reversed(states)]
+    return [(float(SAGITTAL_TILTS[s]), float(CORONAL_TILTS[c])) for s, c in found]

@@ -1,126 +1,94 @@
 """The pattern that every vertebra repeats along the spine, and how well a stretch of spine matches it.
 
-Bone in bands beside and behind the canal comes and goes with each vertebra: endplates, pedicles, foramina,
-laminae, facets. What changes along the spine, band by band, is compared with that of measured vertebrae
-(`pattern.npz`, made by benchmarks/make_vertebra_pattern.py). Averages that do not change along the spine drop
-out, so that neither contrast medium nor osteopenia nor cement in one body disturbs much.
+A stretch is looked at from a little below the disc under the vertebra to a little above the disc over it: the
+change of bone in each band (`bands`) and the evidence for discs (`discs`). Weights tell vertebrae from
+stretches that begin or end elsewhere: half a vertebra too high, two vertebrae at once, the sacrum. They are
+learned, one set each for cervical, thoracic and lumbar vertebrae, by ridge regression (`pattern.npz`, made by
+benchmarks/make_vertebra_pattern.py). What is not in view adds nothing, so that vertebrae cut by the scan are
+judged by what is left of them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, FloatArray
+from cementct.core.arrays import Float32Array, FloatArray
+from cementct.segmentation.vertebrae.embedded.bands import describe_bands
 from cementct.segmentation.vertebrae.embedded.column import BodyColumn
+from cementct.segmentation.vertebrae.embedded.discs import DiscEvidence
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
 PHASES = np.linspace(-0.15, 1.15, 27)
 # Places along one vertebra, 0 being the middle of the disc below it and 1 that of the disc above.
-DEPTH_BANDS = ((-1.3, -1.0), (-1.0, -0.75), (-0.75, -0.5), (-0.5, -0.25), (-0.25, 0.0))
-# Bands in front of the canal, in shares of the depth of the body, from its posterior wall.
-BACK_BANDS_MM = ((-7, -3), (-3, 1), (1, 5), (5, 9), (9, 14), (14, 20), (20, 28))
-# Bands at and behind the canal, from its middle.
-ASIDE_BANDS_MM = ((0, 5), (6, 9), (10, 13), (14, 18), (19, 24), (25, 34))
-# Bands left and right of the midline, averaged over both sides.
-BONE_HU = (60.0, 240.0)
-# Intensities count as bone from 0 to 1 between these: cortex wholly, marrow partly, cement as cortex.
-TREND_MM = 12.0
-# Standard deviation of the window whose average is taken away: half a vertebra.
-STRENGTH_MM = 20.0
-WEAKEST = 0.25
-# The change along the spine is scaled to unit strength, but noise is not scaled up beyond this.
-
-LEAST_STRENGTH = 0.8
-# A stretch of which less than this share of the usual change is in view cannot match fully.
+DISC_SCALE = 0.5
+# Brings the evidence for discs to the scale of the changes in the bands.
 
 
-def describe_bands(spine: StraightSpine, column: BodyColumn) -> tuple[FloatArray, BoolArray]:
-    """Return the scaled change of bone along the spine in each band, (along, band), and where measured."""
-    share = np.clip((spine.hu - BONE_HU[0]) / (BONE_HU[1] - BONE_HU[0]), 0, 1)
-    seen = (spine.hu > -1500).astype(np.float32)
-    aside = np.abs(spine.left_mm)
-    strips = [(aside >= low) & (aside <= high) for low, high in ASIDE_BANDS_MM]
-    bone = np.stack([(share * seen)[:, :, strip].sum(axis=2) for strip in strips], axis=2)
-    count = np.stack([seen[:, :, strip].sum(axis=2) for strip in strips], axis=2)
-    bands, present = [], []
-    for rows in _rows_of_bands(spine, column):
-        amount = (count * rows[..., None]).sum(axis=1)
-        bands.append((bone * rows[..., None]).sum(axis=1) / np.maximum(amount, 1))
-        present.append(amount > 0.3 * rows.sum(axis=1)[:, None] * [s.sum() for s in strips])
-    measured = spine.measured()
-    return _changes(
-        np.concatenate(bands, axis=1), np.concatenate(present, axis=1) & measured[:, None]
-    ), measured
+@dataclass(frozen=True)
+class Match:
+    """How well vertebrae match that begin at each step and are as long as each spacing.
 
-
-def _rows_of_bands(spine: StraightSpine, column: BodyColumn) -> list[BoolArray]:
-    """Return for each band the (along, back) samples in it."""
-    back = spine.back_mm[None]
-    rows = []
-    for low, high in DEPTH_BANDS:
-        start = np.maximum(low * column.depth_mm, -column.depth_mm - 8)
-        inside = (back >= (column.wall_mm + start)[:, None]) & (
-            back < (column.wall_mm + high * column.depth_mm)[:, None]
-        )
-        rows.append(inside)
-    for first, last in BACK_BANDS_MM:
-        rows.append(np.repeat((back >= first) & (back < last), spine.length, axis=0))
-    return rows
-
-
-def _changes(bands: FloatArray, present: BoolArray) -> FloatArray:
-    """Return bands less their trend along the spine, scaled to unit strength."""
-    from scipy import ndimage
-
-    weight = present.astype(np.float64)
-
-    def average(values: FloatArray, width: float) -> FloatArray:
-        amount = ndimage.gaussian_filter1d(weight, width, axis=0)
-        return np.asarray(
-            ndimage.gaussian_filter1d(values * weight, width, axis=0) / np.maximum(amount, 1e-3)
-        )
-
-    change = (bands - average(bands, TREND_MM)) * weight
-    strength = np.sqrt(average(change**2, STRENGTH_MM).sum(axis=1, keepdims=True))
-    return np.asarray(change / np.maximum(strength, WEAKEST))
-
-
-def match_pattern(changes: FloatArray, spacings: np.ndarray) -> FloatArray:
-    """Return how well a vertebra fits that begins at each step and is as long as each spacing.
-
-    Returns
-    -------
-    FloatArray
-        Correlation between -1 and 1, shape (along, spacing); the step is the middle of the disc below.
+    Attributes
+    ----------
+    score
+        Around 1 for vertebrae, around -1 for other stretches, less where less is in view; (along, spacing).
+    seen
+        Share of the stretch that is in view.
     """
-    return np.asarray(np.max([_correlate(changes, pattern, spacings) for pattern in _patterns()], axis=0))
+
+    score: FloatArray
+    seen: FloatArray
 
 
-def _correlate(changes: FloatArray, pattern: FloatArray, spacings: np.ndarray) -> FloatArray:
-    response = changes @ (pattern / np.linalg.norm(pattern)).T
-    energy = (changes**2).sum(axis=1)
-    seen = energy[energy > 0]
-    floor = LEAST_STRENGTH * np.sqrt(len(PHASES) * float(np.median(seen) if seen.size else 1.0))
-    length = len(changes)
-    phase = np.arange(len(PHASES))
-    scores = np.empty((length, len(spacings)))
-    for number, spacing in enumerate(spacings):
-        place = np.round(np.arange(length)[:, None] + PHASES * spacing).astype(int)
-        inside = (place >= 0) & (place < length)
-        place = np.clip(place, 0, length - 1)
-        fit = (response[place, phase] * inside).sum(axis=1)
-        norm = np.sqrt((energy[place] * inside).sum(axis=1))
-        scores[:, number] = fit / np.maximum(norm, floor)
-    return scores
+def describe_steps(
+    spine: StraightSpine, column: BodyColumn, evidence: DiscEvidence, beyond_mm: int
+) -> Float32Array:
+    """Return what the pattern looks at, (along, feature): bands, discs, and 1 where measured.
+
+    The steps begin and end `beyond_mm` outside the straightened spine, with zeros.
+    """
+    measured = spine.measured()[:, None]
+    parts = [describe_bands(spine, column), DISC_SCALE * evidence.score[:, None] * measured, measured]
+    steps = np.concatenate(parts, axis=1).astype(np.float32)
+    return np.pad(steps, ((beyond_mm, beyond_mm), (0, 0)))
+
+
+def match_pattern(steps: Float32Array, spacings_mm: np.ndarray[tuple[int, ...], np.dtype[np.int_]]) -> Match:
+    """Return how well each stretch matches the pattern of a vertebra, the best over its kinds.
+
+    Parameters
+    ----------
+    steps
+        From `describe_steps`.
+    spacings_mm
+        Lengths from disc to disc.
+    """
+    length = len(steps)
+    offsets = np.round(PHASES * spacings_mm[:, None]).astype(np.intp)
+    margin = int(np.abs(offsets).max())
+    measured = np.pad(steps[:, -1], margin)
+    places = np.arange(length)[:, None] + margin
+    weights, constants = _weights()
+    seen = np.zeros((length, len(spacings_mm)))
+    score = np.full((len(weights), length, len(spacings_mm)), 0.0)
+    responses = [np.pad(steps[:, :-1] @ weight.T, ((margin, margin), (0, 0))) for weight in weights]
+    for phase in range(len(PHASES)):
+        at = places + offsets[:, phase]
+        seen += measured[at]
+        for kind, response in enumerate(responses):
+            score[kind] += response[at, phase]
+    seen /= len(PHASES)
+    score += constants[:, None, None] * seen
+    return Match(np.asarray(score.max(axis=0)), seen)
 
 
 @cache
-def _patterns() -> tuple[FloatArray, ...]:
-    """Return the measured patterns: thoracic, lumbar and the mean of both."""
+def _weights() -> tuple[Float32Array, FloatArray]:
+    """Return the learned weights, (kind, phase, feature), and the constant of each kind."""
     with (files(__package__) / "pattern.npz").open("rb") as stream:
         stored = np.load(stream)
-        thoracic, lumbar = stored["thoracic"].astype(np.float64), stored["lumbar"].astype(np.float64)
-    return thoracic, lumbar, thoracic + lumbar
+        return stored["weights"].astype(np.float32), stored["constants"].astype(np.float64)

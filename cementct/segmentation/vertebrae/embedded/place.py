@@ -12,11 +12,10 @@ from cementct.segmentation.vertebrae.embedded.column import BodyColumn
 from cementct.segmentation.vertebrae.embedded.levels import DiscPlane, Levels
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
-END_REACH = 1.3
-# Beyond the last disc a vertebra is added where the scan ends within this many spacings: a longer stretch
-# without a further disc is no vertebra (sacrum, neck, or a spine that the chain has lost).
-LEAST_END_SHARE = 0.33
-# Of a vertebra's spacing that has to be in view beyond the last disc: less is a sliver.
+PLATE_SHARE = 0.12
+# Of the spacing from the middle of a disc to the endplate next to it.
+WELL_SEEN_SHARE = 0.85
+# Of a vertebra that has to be in view for its match with the pattern to say something.
 
 DEEPEST_AGAINST_USUAL = 1.08
 # Depth over spacing, against the median of the same spine: more is aorta or heart with contrast medium.
@@ -35,7 +34,7 @@ class PlacedVertebra:
     depth_mm
         Of the body.
     match
-        With the pattern; NaN where one of its discs is not in view.
+        With the pattern, around 1; NaN where much of it is not in view.
     cut_above, cut_below
         Whether the scan ends before its upper or lower disc.
     canal_back_mm
@@ -52,20 +51,24 @@ class PlacedVertebra:
 
 
 def place_vertebrae(
-    spine: StraightSpine, column: BodyColumn, levels: Levels, *, ends_below: bool = False
+    spine: StraightSpine, column: BodyColumn, levels: Levels, *, first: int = 0
 ) -> list[PlacedVertebra]:
-    """Return the vertebrae from the uppermost to the lowest; none below the last disc if it `ends_below`."""
-    discs = list(levels.discs)
-    placed = [
-        _between(spine, column, low, high, match)
-        for low, high, match in zip(discs[:-1], discs[1:], levels.matches, strict=True)
-    ]
-    below = _beyond_end(spine, discs[0], discs[1].along_mm - discs[0].along_mm, upwards=False)
-    if below is not None and not ends_below:
-        placed.insert(0, _between(spine, column, below, discs[0], float("nan"), cut_below=True))
-    above = _beyond_end(spine, discs[-1], discs[-1].along_mm - discs[-2].along_mm, upwards=True)
-    if above is not None:
-        placed.append(_between(spine, column, discs[-1], above, float("nan"), cut_above=True))
+    """Return the vertebrae from the uppermost to the lowest, without the `first` ones from below."""
+    seen = np.flatnonzero(spine.measured())
+    placed = []
+    for number in range(first, len(levels.matches)):
+        low, high = levels.discs[number], levels.discs[number + 1]
+        plate = PLATE_SHARE * (high.along_mm - low.along_mm)
+        well_seen = levels.seen[number] >= WELL_SEEN_SHARE
+        one = _between(spine, column, low, high)
+        placed.append(
+            replace(
+                one,
+                match=levels.matches[number] if well_seen else float("nan"),
+                cut_below=low.along_mm + plate < seen[0],
+                cut_above=high.along_mm - plate > seen[-1],
+            )
+        )
     return _with_likely_depths(placed)[::-1]
 
 
@@ -78,30 +81,13 @@ def _with_likely_depths(placed: list[PlacedVertebra]) -> list[PlacedVertebra]:
     ]
 
 
-def _beyond_end(
-    spine: StraightSpine, disc: DiscPlane, spacing_mm: float, *, upwards: bool
-) -> DiscPlane | None:
-    """Return where the disc of a vertebra cut by the scan would be, None where there is no such vertebra."""
-    seen = np.flatnonzero(spine.measured())
-    end = float(seen[-1] if upwards else seen[0])
-    share = abs(end - disc.along_mm) / spacing_mm
-    if not LEAST_END_SHARE <= share <= END_REACH:
-        return None
-    return DiscPlane(
-        disc.along_mm + (spacing_mm if upwards else -spacing_mm), disc.sagittal_tilt, disc.coronal_tilt
-    )
-
-
 def _between(
     spine: StraightSpine,
     column: BodyColumn,
     low: DiscPlane,
     high: DiscPlane,
-    match: float,
-    *,
-    cut_above: bool = False,
-    cut_below: bool = False,
 ) -> PlacedVertebra:
+    """Return a vertebra whose match and ends are not judged yet."""
     middle = (low.along_mm + high.along_mm) / 2
     step = int(np.clip(round(middle), 0, spine.length - 1))
     wall, depth = float(column.wall_mm[step]), float(column.depth_mm[step])
@@ -117,10 +103,10 @@ def _between(
         Placement(centre, left, back, up),
         float(np.linalg.norm(ends[1] - ends[0])),
         depth,
-        match,
-        cut_above,
-        cut_below,
-        float((canal - centre) @ back),
+        match=float("nan"),
+        cut_above=False,
+        cut_below=False,
+        canal_back_mm=float((canal - centre) @ back),
     )
 
 

@@ -1,8 +1,10 @@
-"""The sacrum: whether the column goes on below its last disc as one broad bone with wings."""
+"""The sacrum: which disc of the chain lies on it, and its bone.
+
+Below it bone begins as deep as a body and tapers off within the height of one, or it has wings. Wings are
+seen only where their marrow is not fat, and the transverse processes of L5 are broad.
+"""
 
 from __future__ import annotations
-
-from enum import Enum
 
 import numpy as np
 
@@ -19,12 +21,30 @@ WING_HU = 90.0
 # Above muscle: the wings' marrow is sparse.
 WING_SMOOTHING_MM = 2.0
 # Standard deviation of the smoothing before `WING_HU`, so that noise in psoas is not bone.
-LEAST_WING_SHARE = 0.25
+CERTAIN_WINGS = 0.7
+# Share of bone from which on a vertebra of the chain is S1: beside L5 it stays under 0.55.
 WING_REACH_MM = 26.0
 LEAST_IN_VIEW_MM = 9.0
-# The wings are looked for in this stretch below the last disc, if at least so much of it is in view.
+# The wings are looked for in this stretch below the disc, if at least so much of it is in view.
+POOR_MATCH = 0.55
+# With the pattern, for what is in view: sacral segments in the chain stay under it.
+LEAST_LUMBAR_DEPTH_MM = 26.0
+# Of the body above the sacrum, as measured here.
 ENOUGH_IN_VIEW = 1.15
-# Spacings below the last disc: with so much in view the disc below a further vertebra would have been seen.
+# Spacings below the disc: with so much in view the disc below a further vertebra would have been seen.
+LEAST_LUMBAR_SPACING_MM = 23.0
+# From disc to disc, the largest of the vertebrae above: upper thoracic ones are shorter.
+BEGINS_AT, ENDS_AT = (0.3, 0.5, 0.7), (0.9, 1.1)
+# Where below the disc the depth of bone is compared with that of the body above, in spacings.
+LEAST_BEGINNING, LARGEST_END = 0.7, 0.75
+# Share of that depth: bone as deep as a body where the sacrum begins, and less a vertebra farther down.
+MIDLINE_MM = 8.0
+FRONT_OF_WALL_MM = -8.0
+HALF_SLAB_MM = 2
+LEAST_ROWS = 15
+# So far in front of the wall, mm, all has to be measured.
+BONE_FROM_HU, BONE_TO_HU, COST_PER_MM = 20.0, 140.0, 0.35
+# How the depth of bone in front of the canal is measured: as that of the column (`column`).
 ASIDE_MM = 42.0
 BACK_MM = (-42.0, 28.0)
 # What is bone within this tube below the last disc is drawn as sacrum.
@@ -53,27 +73,66 @@ def measure_wings(spine: StraightSpine, last_disc: DiscPlane) -> float | None:
     return min(shares)
 
 
-class Below(Enum):
-    """What goes on below the lowest disc that was found."""
+def find_sacral_disc(spine: StraightSpine, levels: Levels) -> int | None:
+    """Return the number of the disc, from the lowest, that lies on the sacrum; None where none is seen.
 
-    VERTEBRA = "vertebra"
-    SACRUM = "sacrum"
-    UNCLEAR = "unclear"
-
-
-def judge_below(spine: StraightSpine, levels: Levels) -> Below:
-    """Return what lies below the lowest disc.
-
-    Wings beside it may also be the transverse processes of L5 before the iliac crests. They are the sacrum's
-    where so much is in view that the disc below L5 would have been found.
+    It is the lowest disc, or the one above it where S1 stands in the chain as a vertebra.
     """
-    last_disc, next_disc = levels.discs[0], levels.discs[1]
-    share = measure_wings(spine, last_disc)
-    if share is None or share < LEAST_WING_SHARE:
-        return Below.VERTEBRA
-    in_view_mm = last_disc.along_mm - float(np.flatnonzero(spine.measured())[0])
-    enough = ENOUGH_IN_VIEW * (next_disc.along_mm - last_disc.along_mm)
-    return Below.SACRUM if in_view_mm >= enough else Below.UNCLEAR
+    lowest = [disc.along_mm for disc in levels.discs[:4]]
+    if float(np.max(np.diff(lowest))) < LEAST_LUMBAR_SPACING_MM:
+        return None
+    if len(levels.matches) > 1:
+        poor = levels.matches[0] < POOR_MATCH * levels.seen[0]
+        if _has_wings(spine, levels.discs[1]) or (poor and _tapers(spine, levels, 1)):
+            return 1
+    return 0 if _has_wings(spine, levels.discs[0]) or _tapers(spine, levels, 0) else None
+
+
+def _has_wings(spine: StraightSpine, disc: DiscPlane) -> bool:
+    share = measure_wings(spine, disc)
+    return share is not None and share >= CERTAIN_WINGS
+
+
+def _tapers(spine: StraightSpine, levels: Levels, number: int) -> bool:
+    """Tell whether bone begins below a disc as deep as a body and is much less deep where that would end."""
+    disc = levels.discs[number]
+    spacing = levels.discs[number + 1].along_mm - disc.along_mm
+    in_view_mm = disc.along_mm - float(np.flatnonzero(spine.measured())[0])
+    if in_view_mm < ENOUGH_IN_VIEW * spacing:
+        return False
+    body = _depth_mm(spine, disc.along_mm + spacing / 2)
+    if body is None or body < LEAST_LUMBAR_DEPTH_MM:
+        return False
+    shares = [
+        [
+            depth / body
+            for share in places
+            if (depth := _depth_mm(spine, disc.along_mm - share * spacing)) is not None
+        ]
+        for places in (BEGINS_AT, ENDS_AT)
+    ]
+    if not all(shares):
+        return False
+    beginning, end = float(np.median(shares[0])), min(shares[1])
+    return beginning >= LEAST_BEGINNING and end <= LARGEST_END
+
+
+def _depth_mm(spine: StraightSpine, along_mm: float) -> float | None:
+    """Return how deep bone in front of the canal is; None where too little of it was measured."""
+    step = round(along_mm)
+    if step < HALF_SLAB_MM or step >= spine.length - HALF_SLAB_MM:
+        return None
+    slab = spine.hu[step - HALF_SLAB_MM : step + HALF_SLAB_MM + 1]
+    rows = spine.back_mm <= FRONT_OF_WALL_MM
+    slab = slab[:, rows][:, :, np.abs(spine.left_mm) <= MIDLINE_MM][:, ::-1]
+    seen = slab > NOT_MEASURED_BELOW_HU
+    mean = np.where(seen, slab, 0).sum(axis=(0, 2)) / np.maximum(seen.sum(axis=(0, 2)), 1)
+    bone = np.clip((mean - BONE_FROM_HU) / (BONE_TO_HU - BONE_FROM_HU), -1, 1)
+    known: BoolArray = np.asarray(seen.any(axis=(0, 2)))
+    if known[:LEAST_ROWS].mean() < 1.0:
+        return None
+    bone[~known] = 0.0
+    return float(np.argmax(np.cumsum(bone) - COST_PER_MM * np.arange(len(bone))))
 
 
 def draw_sacrum(volume: Volume, spine: StraightSpine, last_disc: DiscPlane) -> BoolArray:
