@@ -14,7 +14,7 @@ from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.matching import match_given
 from cementct.anatomy.model import CompartmentMap, Spine, Vertebra
 from cementct.anatomy.naming import Landmarks, LevelHints, Names, name_levels, number_of
-from cementct.anatomy.orientation import agreed_axes, is_near, rough_frames, shown_upside_down
+from cementct.anatomy.orientation import agreed_axes, is_near, rough_frames, shown_mirrored, shown_upside_down
 from cementct.anatomy.outline import (
     Bone,
     Expectation,
@@ -389,7 +389,8 @@ def _assembled(
     volume: Volume, labels: SpineLabels, vertebrae: list[Vertebra], *, against_header: bool
 ) -> Spine:
     backs = as_floats([v.frame.posterior for v in vertebrae]).mean(axis=0)
-    contradicts = against_header or float(backs[1]) < 0
+    mirrored = shown_mirrored([v.frame for v in vertebrae], labels.left_organs, labels.right_organs)
+    contradicts = against_header or mirrored or float(backs[1]) < 0
     flags = [f for f in vertebrae[0].flags if f.flag.value.startswith("level-")]
     if 0 in labels.notes:
         flags.append(raise_flag(Flag.ANATOMY_UNCERTAIN, labels.notes[0]))

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from cementct.core.arrays import FloatArray
 from cementct.core.findings import LevelSource
 from cementct.core.frame import Frame
 from cementct.core.image import LabelMap, Mask
@@ -40,6 +43,9 @@ class SpineLabels:
         Whether ribs spring from a number: True, False, or absent where it cannot be seen.
     last_above_sacrum
         The number that rests on the sacrum, where the sacrum is in view.
+    left_organs, right_organs
+        Centres (LPS, shape (n, 3)) of labelled organs that lie on the left and on the right in nearly
+        everybody; n is 0 where none is labelled.
     confidence
         Per number, between 0 and 1: how far geometric checks support the outline.
     notes
@@ -56,5 +62,7 @@ class SpineLabels:
     other_bone: Mask | None = None
     rib_bearing: Mapping[int, bool] = field(default_factory=dict)
     last_above_sacrum: int | None = None
+    left_organs: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
+    right_organs: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
     confidence: Mapping[int, float] = field(default_factory=dict)
     notes: Mapping[int, str] = field(default_factory=dict)

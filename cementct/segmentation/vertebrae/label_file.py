@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cementct.anatomy.labels import SpineLabels
+from cementct.core.arrays import FloatArray
 from cementct.core.errors import StudyRefused
 from cementct.core.findings import LevelSource
 from cementct.core.image import LabelMap, Mask
@@ -12,6 +13,10 @@ from cementct.core.levels import LabelScheme, Level, level_of_number
 
 # Numbers of the sacrum beside the vertebrae (TotalSegmentator v2 class map, task ``total``).
 TOTALSEGMENTATOR_SACRUM = 25
+# Organs of the same file that lie on one side in nearly everybody: spleen, stomach and heart; the liver.
+TOTALSEGMENTATOR_LEFT, TOTALSEGMENTATOR_RIGHT = (1, 6, 51), (5,)
+# Less of an organ than this is a slice of it at the scan's end, ml.
+LEAST_ORGAN_ML = 20.0
 # SPINEPS instance files hold discs as 100 + n and endplates as 200 + n, n being the vertebra above.
 SPINEPS_DISC, SPINEPS_ENDPLATE = 100, 200
 # SPINEPS subregion files hold these structures; they share no number with vertebrae from C1 to L6 but 26.
@@ -61,6 +66,8 @@ def labels_from_file(labels: LabelMap, scheme: LabelScheme) -> SpineLabels:
         levels={level.verse_number: level for level in named.values()},
         level_source=LevelSource.LABEL_FILE,
         sacrum=_sacrum(labels, found, scheme),
+        left_organs=_organs(labels, TOTALSEGMENTATOR_LEFT, scheme),
+        right_organs=_organs(labels, TOTALSEGMENTATOR_RIGHT, scheme),
         notes=_notes([n for n in found if n not in named], scheme),
     )
 
@@ -69,6 +76,24 @@ def _sacrum(labels: LabelMap, found: list[int], scheme: LabelScheme) -> Mask | N
     if scheme is LabelScheme.TOTALSEGMENTATOR and TOTALSEGMENTATOR_SACRUM in found:
         return labels.mask(TOTALSEGMENTATOR_SACRUM)
     return None
+
+
+def _organs(labels: LabelMap, numbers: tuple[int, ...], scheme: LabelScheme) -> FloatArray:
+    """Return the centres (LPS) of those of some organs that are labelled."""
+    from scipy import ndimage
+
+    if scheme is not LabelScheme.TOTALSEGMENTATOR:
+        return np.zeros((0, 3))
+    blocks = ndimage.find_objects(labels.labels, max_label=max(numbers))
+    centres = []
+    for number in numbers:
+        block = blocks[number - 1]
+        if block is None:
+            continue
+        places = np.argwhere(labels.labels[block] == number)
+        if len(places) * labels.grid.voxel_ml >= LEAST_ORGAN_ML:
+            centres.append(labels.grid.to_lps(places.mean(axis=0) + [part.start for part in block]))
+    return np.asarray(centres, dtype=np.float64).reshape(-1, 3)
 
 
 def _notes(unknown: list[int], scheme: LabelScheme) -> dict[int, str]:

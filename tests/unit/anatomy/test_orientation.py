@@ -83,6 +83,18 @@ def test_names_of_a_label_file_that_run_upwards_contradict_the_header(spine: Exa
     assert not upright.orientation_contradicts_anatomy
 
 
+def test_organs_on_the_wrong_side_show_that_the_voxels_were_mirrored(spine: ExactSpine) -> None:
+    left, right = np.array([[70.0, -60.0, 0.0], [50.0, -80.0, -30.0]]), np.array([[-60.0, -60.0, 0.0]])
+    upright = (1, 1, 1)
+    as_it_is = described(spine, upright, left_organs=left, right_organs=right)
+    assert not as_it_is.orientation_contradicts_anatomy
+    mirrored = described(spine, upright, left_organs=left * (-1, 1, 1), right_organs=right * (-1, 1, 1))
+    assert mirrored.orientation_contradicts_anatomy
+    # A stomach drawn over to the right by an operation is no mirror.
+    displaced = np.array([[70.0, -60.0, 0.0], [-50.0, -80.0, -30.0]])
+    assert not described(spine, upright, left_organs=displaced).orientation_contradicts_anatomy
+
+
 def test_one_odd_vertebra_or_small_ones_say_nothing() -> None:
     assert not shown_upside_down([(-0.2, 30.0)])
     assert not shown_upside_down([(-0.2, 30.0), (0.05, 30.0), (-0.2, 30.0)])
