@@ -72,9 +72,9 @@ Truth: phantoms know theirs exactly. For CT simulated from masks (which shows no
 no name can be known) and for the chest CT, bodies are cut out of the masks at the first surface met from
 the canal (`benchmarks/anatomy/body_truth.py`; on the bodies that come with the other two CTs this agrees
 with Dice 0.94–0.99). Surfaces are compared along the true surface's normals, as far as these lie within 45°
-of the direction the face looks in. The canal's middle is that of the space between walls, pedicles and
-laminae, in the chest CT from the label of the cord. Whole vertebrae are not compared in the chest CT, whose
-masks mix levels. A vertebra that the scan cuts counts neither way."""
+of the direction the face looks in. The canal's middle is that of the space between wall, pedicles and
+laminae, in slices that laminae close; in the chest CT it is that of the cord's label. Whole vertebrae are
+not compared in the chest CT, whose masks mix levels. A vertebra that the scan cuts counts neither way."""
 
 
 def _half(scores: Scores) -> list[str]:
