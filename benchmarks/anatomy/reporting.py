@@ -110,12 +110,12 @@ def _masks() -> list[Recipe]:
             cut=False,
             wish=Wish(L.L4, K.EPIDURAL, 0.45, 0.6, 3600),
         ),
-        MaskRecipe("healthivert-1mm", H, t, L.T9, L.L1, 9608, scanner(1.0, 18), 190.0, 0.7),
+        MaskRecipe("healthivert-1mm", H, t, L.T10, L.L1, 9608, scanner(1.0, 18), 190.0, 0.7),
         MaskRecipe(
             "healthivert-1.5mm-noise60", H, t, L.T11, L.L3, 9609, scanner(1.5, 60), 150.0, 0.6, within_mm=50
         ),
         MaskRecipe(
-            "healthivert-2.5mm-tilted", H, t, L.T9, L.L2, 9610, scanner(2.5, 20), 140.0, 0.6, (20, 0, 0)
+            "healthivert-2.5mm-tilted", H, t, L.T10, L.L2, 9610, scanner(2.5, 20), 140.0, 0.6, (20, 0, 0)
         ),
         MaskRecipe(
             "healthivert-2mm-thin",
@@ -133,7 +133,7 @@ def _masks() -> list[Recipe]:
             "healthivert-treated-T11",
             H,
             t,
-            L.T9,
+            L.T10,
             L.L1,
             9613,
             scanner(1.25, 20),
