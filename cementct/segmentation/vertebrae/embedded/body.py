@@ -35,6 +35,8 @@ class BodyOutline:
         Intensities around it, and where cement hides its edges.
     side_wall, posterior_wall, endplates
         Its surfaces.
+    weak
+        Whether much of it is destroyed or hidden.
     """
 
     placed: PlacedVertebra
@@ -42,6 +44,7 @@ class BodyOutline:
     side_wall: SideWall
     posterior_wall: PosteriorWall
     endplates: Endplates
+    weak: bool = False
 
     @property
     def dense_share(self) -> float:
@@ -51,7 +54,7 @@ class BodyOutline:
     @property
     def walls(self) -> Walls:
         """Its walls without the endplates."""
-        return Walls(self.placed, self.edges, self.posterior_wall, self.side_wall)
+        return Walls(self.placed, self.edges, self.posterior_wall, self.side_wall, self.weak)
 
     @property
     def is_cut(self) -> bool:
@@ -60,11 +63,16 @@ class BodyOutline:
 
     def contains(self, left_mm: FloatArray, back_mm: FloatArray, up_mm: FloatArray) -> BoolArray:
         """Tell which points lie within all surfaces."""
-        inside = up_mm <= self.endplates.superior_at(left_mm, back_mm)
-        inside &= up_mm >= self.endplates.inferior_at(left_mm, back_mm)
-        inside &= back_mm <= self.posterior_wall.at(left_mm, up_mm)
-        inside &= self.side_wall.contains(left_mm, back_mm, up_mm)
-        return np.asarray(inside)
+        shape = np.broadcast_shapes(left_mm.shape, back_mm.shape, up_mm.shape)
+        left, back, up = (np.broadcast_to(c, shape).ravel() for c in (left_mm, back_mm, up_mm))
+        # What one surface leaves out, the next is not asked about.
+        places = np.flatnonzero(back <= self.posterior_wall.at(left, up))
+        places = places[up[places] <= self.endplates.superior_at(left[places], back[places])]
+        places = places[up[places] >= self.endplates.inferior_at(left[places], back[places])]
+        places = places[self.side_wall.contains(left[places], back[places], up[places])]
+        inside = np.zeros(shape, dtype=np.bool_)
+        inside.ravel()[places] = True
+        return inside
 
     def middle(self) -> tuple[float, float, float]:
         """Return (left, back, up) of the centre of the body's volume, on samples of 2 mm."""
@@ -85,7 +93,7 @@ def outline_bodies(volume: Volume, placed: Sequence[PlacedVertebra]) -> list[Bod
     walls = repair_walls([_own_walls(volume, one) for one in placed])
     endplates = find_all_endplates(walls)
     return [
-        BodyOutline(own.placed, own.edges, own.side, own.wall, plates)
+        BodyOutline(own.placed, own.edges, own.side, own.wall, plates, own.weak)
         for own, plates in zip(walls, endplates, strict=True)
     ]
 

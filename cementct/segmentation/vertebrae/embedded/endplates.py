@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cementct.anatomy.fields import interpolated
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.segmentation.vertebrae.embedded.walls import Walls
 
@@ -55,11 +56,9 @@ class Endplates:
         return self._at(self.inferior_mm, left_mm, back_mm)
 
     def _at(self, heights: FloatArray, left_mm: FloatArray, back_mm: FloatArray) -> FloatArray:
-        from scipy import ndimage
-
         left, back = np.broadcast_arrays(left_mm, back_mm)
-        index = [(left - self.left_mm[0]) / SAMPLE_MM, (back - self.back_mm[0]) / SAMPLE_MM]
-        return np.asarray(ndimage.map_coordinates(heights, index, order=1, mode="nearest"))
+        rows, columns = (left - self.left_mm[0]) / SAMPLE_MM, (back - self.back_mm[0]) / SAMPLE_MM
+        return interpolated(heights, rows, columns)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cementct.anatomy.fields import interpolated
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.segmentation.vertebrae.embedded.edges import BlockEdges, edge_gain
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
@@ -80,13 +81,10 @@ class SideWall:
 
     def radius_at(self, angle: FloatArray, up_mm: FloatArray) -> FloatArray:
         """Return the radius in a direction at a height; the ends go on beyond the outermost levels."""
-        from scipy import ndimage
-
         wrapped = np.concatenate([self.radius_mm, self.radius_mm[:1]])
         place = (np.asarray(angle) / (2 * np.pi) * DIRECTIONS) % DIRECTIONS
         level = (np.asarray(up_mm) - self.up_mm[0]) / LEVEL_STEP_MM
-        index = np.broadcast_arrays(place, level)
-        return np.asarray(ndimage.map_coordinates(wrapped, index, order=1, mode="nearest"))
+        return interpolated(wrapped, *np.broadcast_arrays(place, level))
 
 
 def find_side_wall(
