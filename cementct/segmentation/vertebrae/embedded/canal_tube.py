@@ -97,23 +97,33 @@ def draw_canal(grid: Grid, curve: CanalCurve, tube: CanalTube, reach_mm: tuple[f
     fine_mm = max(FINE_MM, 0.45 * float(min(spacing)))
     across = np.arange(-RADII_MM[-1], RADII_MM[-1] + fine_mm, fine_mm)
     back, left = (a.ravel() for a in np.meshgrid(across, across, indexing="ij"))
+    # From the middle outwards, so that what lies beyond the farthest wall is not looked at.
+    outwards = np.argsort(np.hypot(back, left), kind="stable")
+    back, left = back[outwards], left[outwards]
     distance = np.hypot(back, left)
     direction = np.arctan2(left, back) / (2 * np.pi) * DIRECTIONS % DIRECTIONS
     low = direction.astype(int) % DIRECTIONS
     part = direction - direction.astype(int)
     steps = np.arange(len(curve.centre_mm))
-    for place in along:
+    centre, backwards, leftwards = (
+        np.stack([np.interp(along, steps, field[:, axis]) / spacing[axis] for axis in range(3)], axis=1)
+        for field in (curve.centre_mm, curve.back, curve.left)
+    )
+    flat, (deep, high, wide) = voxels.ravel(), grid.shape
+    for number, place in enumerate(along):
         row = min(place / STEP_MM, len(tube.along_mm) - 1.0)
         below = int(row)
         above = min(below + 1, len(tube.along_mm) - 1)
         outline = tube.radius_mm[below] * (1 - row + below) + tube.radius_mm[above] * (row - below)
-        inside = distance <= outline[low] * (1 - part) + outline[(low + 1) % DIRECTIONS] * part
-        centre, backwards, leftwards = (
-            np.array([np.interp(place, steps, field[:, axis]) for axis in range(3)])
-            for field in (curve.centre_mm, curve.back, curve.left)
+        some = slice(0, int(np.searchsorted(distance, outline.max(), side="right")))
+        wall = outline[low[some]] * (1 - part[some]) + outline[(low[some] + 1) % DIRECTIONS] * part[some]
+        inside = np.flatnonzero(distance[some] <= wall)
+        z, y, x = (
+            np.rint(
+                centre[number, a] + back[inside] * backwards[number, a] + left[inside] * leftwards[number, a]
+            )
+            for a in range(3)
         )
-        points = centre + back[inside, None] * backwards + left[inside, None] * leftwards
-        index = np.round(points / spacing).astype(np.intp)
-        index = index[np.all((index >= 0) & (index < grid.shape), axis=1)]
-        voxels[tuple(index.T)] = True
+        seen = (z >= 0) & (y >= 0) & (x >= 0) & (z < deep) & (y < high) & (x < wide)
+        flat[((z * high + y) * wide + x)[seen].astype(np.intp)] = True
     return voxels
