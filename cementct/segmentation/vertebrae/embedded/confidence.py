@@ -1,7 +1,9 @@
-"""How far geometry supports each outline: what is alike from vertebra to vertebra should be alike.
+"""How near to the truth each outline is likely to be: by what of its surfaces was seen and by likeness.
 
-The strength of edges says nothing about quality (an outline on the wrong strong edge is wrong); shape against
-the neighbours does.
+The strength of edges says nothing about quality (an outline on the wrong strong edge is wrong). How much of
+the surfaces had to be filled in without an edge of their own does, and so does a body's height against the
+vertebrae next to it. The weights were fitted to the share of the body that is wrong (1 - Dice) on simulated
+and real scans used for tuning: rank correlation 0.7, also where each case was left out in turn.
 """
 
 from __future__ import annotations
@@ -12,51 +14,57 @@ import numpy as np
 
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
 
-SHAPE_SPREAD = 0.18
-# Natural logarithm: by how much height, depth and width differ between neighbouring vertebrae.
-GOOD_MATCH = 0.55
-POOR_MATCH = 0.05
-# Match with the pattern of a vertebra: of well seen ones, and of chance.
-CUT_FACTOR = 0.6
+LEAST_ERROR_LOG = -3.5
+# Natural logarithm of the share that is wrong of a body whose surfaces are all seen: 3 %.
+UNSEEN_ENDPLATES = 0.8
+UNSEEN_WALL = 0.4
+UNSEEN_SIDES = 1.1
+# What surfaces without an edge of their own add to it, by their share.
+STRANGE_HEIGHT = 1.4
+STRANGEST_HEIGHT = 0.5
+# What a height unlike the neighbours' adds (natural logarithm of the ratio), and the most that counts.
+OFF_CENTRE = 0.4
+FARTHEST_OFF = 0.2
+# The same for a middle off the middle between the discs, in shares of the spacing.
+THICK_SLICES = 0.12
+# What each millimetre between slices adds.
+HALF_ERROR = 0.15
+# The confidence is one half where this share of a body is likely to be wrong.
+CUT_FACTOR = 0.8
 # Of a vertebra whose one disc is not in view.
-GOOD_SUPPORT = 0.6
-# Share of the posterior wall whose edge lies on one sheet, of well seen ones.
 
 
 def measure_confidence(outlines: Sequence[BodyOutline]) -> dict[int, float]:
     """Return a confidence between 0 and 1 per number."""
-    sizes = np.array([_size(outline) for outline in outlines])
+    heights = np.log([_height_mm(outline) for outline in outlines]) if outlines else np.zeros(0)
     confidence = {}
     for position, outline in enumerate(outlines):
-        placed = outline.placed
         others = [p for p in range(max(0, position - 2), min(len(outlines), position + 3)) if p != position]
-        if others:
-            usual = np.median(sizes[others], axis=0)
-            strangeness = float(np.mean((np.log(sizes[position] / usual) / SHAPE_SPREAD) ** 2))
-            shape = 1 / (1 + strangeness / 2)
-        else:
-            shape = 0.7
-        if np.isnan(placed.match):
-            match = CUT_FACTOR
-        else:
-            match = float(np.interp(placed.match, (POOR_MATCH, GOOD_MATCH), (0.2, 1.0)))
-        support = float(np.interp(outline.posterior_wall.support, (0.0, GOOD_SUPPORT), (0.4, 1.0)))
-        confidence[position + 1] = round(float((shape * match * support) ** 0.5), 3)
+        strange = abs(float(heights[position] - np.median(heights[others]))) if others else 0.0
+        error = np.exp(_error_log(outline, min(strange, STRANGEST_HEIGHT)))
+        factor = CUT_FACTOR if outline.is_cut else 1.0
+        confidence[position + 1] = round(float(factor / (1 + (error / HALF_ERROR) ** 2)), 3)
     return confidence
 
 
-def _size(outline: BodyOutline) -> tuple[float, float, float]:
-    """Return height, depth and width of an outline in millimetres."""
-    middle = np.array([-3.0, 0.0, 3.0])
-    back = outline.side_wall.middle_back_mm + middle
-    height = float(
-        np.mean(
-            outline.endplates.superior_at(np.zeros(3), back)
-            - outline.endplates.inferior_at(np.zeros(3), back)
-        )
-    )
-    quarter = outline.side_wall.radius_mm.shape[0] // 4
-    radius = np.median(outline.side_wall.radius_mm, axis=1)
-    depth = float(radius[2 * quarter] + radius[0])
-    width = float(radius[quarter] + radius[3 * quarter])
-    return max(height, 1.0), max(depth, 1.0), max(width, 1.0)
+def _error_log(outline: BodyOutline, strangeness: float) -> float:
+    """Return the logarithm of the share of the body that is likely to be wrong."""
+    placed = outline.placed
+    in_view = [
+        seen
+        for seen, cut in zip(outline.endplates.seen, (placed.cut_above, placed.cut_below), strict=True)
+        if not cut
+    ]
+    error = LEAST_ERROR_LOG + STRANGE_HEIGHT * strangeness
+    error += UNSEEN_ENDPLATES * (1 - float(np.mean(in_view)) if in_view else 1.0)
+    error += UNSEEN_WALL * (1 - outline.posterior_wall.support)
+    error += UNSEEN_SIDES * (1 - outline.side_wall.seen)
+    error += OFF_CENTRE * min(abs(outline.middle()[2]) / placed.spacing_mm, FARTHEST_OFF)
+    return error + THICK_SLICES * float(outline.edges.block.spacing_mm[2])
+
+
+def _height_mm(outline: BodyOutline) -> float:
+    """Return the height of an outline in its middle."""
+    back = outline.side_wall.middle_back_mm + np.array([-3.0, 0.0, 3.0])
+    superior = outline.endplates.superior_at(np.zeros(3), back)
+    return max(float(np.mean(superior - outline.endplates.inferior_at(np.zeros(3), back))), 1.0)
