@@ -16,7 +16,7 @@ from cementct.testing.column import ColumnCoordinates, Station
 DEEPEST = 1.5
 RIM_MM = 3.0
 # A slice counts where bone closes this share of the canal's width.
-CLOSED_SHARE = 0.7
+CLOSED_SHARE = 0.85
 
 
 def canal_of_column(vertebrae: LabelMap, column: Sequence[Station], borders: Borders) -> FloatArray:
