@@ -40,11 +40,20 @@ def fit_surface(
     weight = np.ones_like(target)
     residual = target - np.median(target)
     for _ in range(FIT_ROUNDS):
-        root = np.sqrt(weight)[:, None]
-        coefficients = as_floats(np.linalg.lstsq(design * root, target * root[:, 0], rcond=None)[0])
+        coefficients = _least_squares(design, target, weight)
         residual = target - design @ coefficients
         weight = 1.0 / (1.0 + (residual / scale_mm) ** 2)
     return coefficients
+
+
+def _least_squares(design: FloatArray, target: FloatArray, weight: FloatArray) -> FloatArray:
+    """Return the weighted fit by its few normal equations; where they are singular, the shortest solution."""
+    weighted = design.T * weight
+    try:
+        return as_floats(np.linalg.solve(weighted @ design, weighted @ target))
+    except np.linalg.LinAlgError:
+        root = np.sqrt(weight)
+        return as_floats(np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0])
 
 
 def plane_of(field: HeightField, scale_mm: float = 1.5) -> FloatArray:
