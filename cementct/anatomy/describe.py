@@ -357,7 +357,8 @@ def _vertebra(labels: SpineLabels, outline: Outline, names: Names, position: int
         flags.append(raise_flag(Flag.LEVEL_UNKNOWN))
     if cut:
         flags.append(raise_flag(Flag.VERTEBRA_CUT))
-    if outline.wall.rebuilt and not cut:
+    wall_rebuilt = outline.wall.rebuilt or outline.number in labels.rebuilt_walls
+    if wall_rebuilt and not cut:
         flags.append(raise_flag(Flag.POSTERIOR_WALL_REBUILT))
     if outline.number in labels.notes:
         flags.append(raise_flag(Flag.ANATOMY_UNCERTAIN, labels.notes[outline.number]))
@@ -379,7 +380,7 @@ def _vertebra(labels: SpineLabels, outline: Outline, names: Names, position: int
         depth_mm=depth,
         height_mm=height,
         complete=not cut,
-        wall_rebuilt=outline.wall.rebuilt,
+        wall_rebuilt=wall_rebuilt,
         confidence=float(labels.confidence.get(outline.number, 1.0)),
         flags=tuple(flags),
     )

@@ -48,6 +48,8 @@ class SpineLabels:
         everybody; n is 0 where none is labelled.
     confidence
         Per number, between 0 and 1: how far geometric checks support the outline.
+    rebuilt_walls
+        Numbers whose posterior wall the engine inferred over much of its area.
     notes
         Sentences about what the engine could not do, per number; 0 for the whole volume.
     """
@@ -65,4 +67,5 @@ class SpineLabels:
     left_organs: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
     right_organs: FloatArray = field(default_factory=lambda: np.zeros((0, 3)))
     confidence: Mapping[int, float] = field(default_factory=dict)
+    rebuilt_walls: frozenset[int] = frozenset()
     notes: Mapping[int, str] = field(default_factory=dict)

@@ -21,6 +21,9 @@ from cementct.segmentation.vertebrae.embedded.walls import Walls
 
 BLOCK_MARGIN_MM = 8.0
 # The block reaches this far beyond the middles of the two discs.
+OWN_WALL_SUPPORT = 0.75
+# Share of the posterior wall that shows an edge of its own, of a destroyed body whose wall was spared: 0.9
+# and more on tuning cases; where it was broken, half.
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class BodyOutline:
     def walls(self) -> Walls:
         """Its walls without the endplates."""
         return Walls(self.placed, self.edges, self.posterior_wall, self.side_wall, self.weak)
+
+    @property
+    def wall_rebuilt(self) -> bool:
+        """Whether much of its posterior wall is inferred from the rest and from the neighbours."""
+        return self.weak and self.posterior_wall.support < OWN_WALL_SUPPORT
 
     @property
     def is_cut(self) -> bool:
