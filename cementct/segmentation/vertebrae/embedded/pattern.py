@@ -4,7 +4,7 @@ A stretch is looked at from a little below the disc under the vertebra to a litt
 change of bone in each band (`bands`) and the evidence for discs (`discs`). Weights tell vertebrae from
 stretches that begin or end elsewhere: half a vertebra too high, two vertebrae at once, the sacrum. They are
 learned, one set each for cervical, thoracic and lumbar vertebrae, by ridge regression (`pattern.npz`, made by
-benchmarks/make_vertebra_pattern.py). What is not in view adds nothing, so that vertebrae cut by the scan are
+benchmarks/vertebra_pattern). What is not in view adds nothing, so that vertebrae cut by the scan are
 judged by what is left of them.
 """
 
