@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import msgspec
+import nibabel
 import numpy as np
 import pytest
 
@@ -22,7 +23,7 @@ from cementct.io.dicom import read_series, scan_folder
 from cementct.io.files import read_volume
 from cementct.segmentation.vertebrae.embedded import segment_vertebrae
 from cementct.testing.dicom import PatientPosition, SeriesDetails, write_ct_series
-from tests.integration.conftest import SAMPLE
+from tests.integration.conftest import SAMPLE, run_cementct
 
 # Slices of the sample around L2, whose canal and disc have leaked cement.
 SLICES = (0, 60)
@@ -46,6 +47,52 @@ def lying(volume: Volume, position: PatientPosition, folder: Path) -> Path:
 
 def as_data(report: StudyReport) -> object:
     return json.loads(msgspec.json.encode(report.vertebrae))
+
+
+@pytest.mark.parametrize(
+    ("entry", "says"),
+    [
+        (
+            {"center": [0, 0, 0]},
+            "anatomy.json: vertebrae[0].center: expected only the keys level, centre_lps_mm",
+        ),
+        (
+            {"centre_lps_mm": [0, 0, 900]},
+            "anatomy.json: vertebrae[0].centre_lps_mm: expected points in the scan",
+        ),
+        (
+            {"centre_lps_mm": [20, 20, 20]},
+            "anatomy.json: vertebrae[0]: expected a vertebral body at the place",
+        ),
+    ],
+)
+def test_what_cannot_be_respected_is_refused_with_file_and_key(
+    tmp_path: Path, entry: dict[str, object], says: str
+) -> None:
+    scan, file = water(tmp_path), tmp_path / "anatomy.json"
+    file.write_text(json.dumps({"vertebrae": [entry]}), encoding="utf-8")
+    with pytest.raises(StudyRefused) as refusal:
+        cementct.analyze(scan, anatomy=file)
+    assert str(refusal.value).startswith(says)
+    assert "\n" not in str(refusal.value)
+
+
+def test_the_command_refuses_a_file_that_is_no_json(tmp_path: Path) -> None:
+    scan, file = water(tmp_path), tmp_path / "anatomy.json"
+    file.write_text("centre: 1, 2, 3", encoding="utf-8")
+    ran = run_cementct(scan, "--anatomy", file, "--quiet", out=tmp_path / "out")
+    assert ran.status == 3
+    assert "anatomy.json: expected JSON, found a fault in line 1, column 1" in ran.stderr
+    assert not (tmp_path / "out" / "post").exists()
+
+
+def water(folder: Path) -> Path:
+    """Write a scan without a spine."""
+    hu = np.full((40, 40, 40), -1000, dtype=np.int16)
+    hu[4:36, 4:36, 4:36] = 40
+    path = folder / "post.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(hu, np.diag([-1.0, -1.0, 1.0, 1.0])), path)
+    return path
 
 
 @pytest.mark.slow
