@@ -249,6 +249,38 @@ def info_command(
         raise typer.Exit(ExitStatus.REFUSED)
 
 
+@app.command("serve")
+def serve_command(
+    config: Annotated[str, typer.Option("--config", metavar="FILE", help="Settings of the node, TOML.")],
+    *,
+    debug: Debug = False,
+) -> None:
+    """Receive studies as a DICOM node, analyse each once it is complete, and send the results on."""
+    with _errors_in_words(debug=debug):
+        from cementct.node.serve import serve
+        from cementct.node.settings import read_settings
+
+        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", stream=sys.stderr)
+        # What these libraries log may hold values of a header.
+        for library in ("pynetdicom", "pydicom", "highdicom"):
+            logging.getLogger(library).setLevel(logging.CRITICAL)
+        serve(read_settings(Path(config)))
+
+
+@app.command("mercure")
+def mercure_command(*, debug: Debug = False) -> None:
+    """Run as a processing module of the mercure router (MERCURE_IN_DIR, MERCURE_OUT_DIR, task.json)."""
+    with _errors_in_words(debug=debug):
+        from cementct.node.mercure import run_module
+        from cementct.pipeline.batch import BatchResult
+
+        outcome = run_module(os.environ)
+        if outcome.why:
+            _complain(outcome.why)
+        status = BatchResult((outcome,)).exit_status
+    raise typer.Exit(status)
+
+
 @app.command("schema")
 def schema_command() -> None:
     """Print the JSON schema of report.json, with the registry of quality flags under "x-flags"."""

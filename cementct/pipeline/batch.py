@@ -136,7 +136,8 @@ def run_study(task: StudyTask, listener: Callable[[ProgressEvent], None]) -> Stu
         analysis = analyze_source(task.source, task.options, listener=listener)
         listener(StageStarted(name, Stage.WRITING))
         with whole_folder(task.folder) as folder:
-            write_study(analysis, folder, task.options.formats, study=name)
+            wanted = task.options
+            write_study(analysis, folder, wanted.formats, study=name, series_offset=wanted.series_offset)
         outcome = StudyOutcome(name, StudyState.DONE, report=analysis.report)
     except CementctError as error:
         outcome = StudyOutcome(name, StudyState.REFUSED, why=str(error))

@@ -53,6 +53,8 @@ class RunOptions:
         Whether studies whose report stands in the output are left alone.
     formats
         Forms of the report.
+    series_offset
+        Added to the series numbers of DICOM results.
     study_timeout_s
         After how many seconds a study is given up; None: never.
     """
@@ -70,6 +72,7 @@ class RunOptions:
     jobs: int = 1
     skip_existing: bool = False
     formats: tuple[ReportFormat, ...] = DEFAULT_FORMATS
+    series_offset: int = 0
     study_timeout_s: float | None = None
 
     def __post_init__(self) -> None:

@@ -21,7 +21,14 @@ def label_map_files() -> tuple[str, ...]:
     return tuple(f"{name}.nii.gz" for name in LABEL_MAPS)
 
 
-def write_study(analysis: Analysis, folder: Path, formats: Collection[ReportFormat], *, study: str) -> None:
+def write_study(
+    analysis: Analysis,
+    folder: Path,
+    formats: Collection[ReportFormat],
+    *,
+    study: str,
+    series_offset: int = 0,
+) -> None:
     """Write everything about one study into a folder.
 
     Parameters
@@ -34,6 +41,8 @@ def write_study(analysis: Analysis, folder: Path, formats: Collection[ReportForm
         Forms of the report; label maps are written whichever are asked for.
     study
         Name of the study on the page.
+    series_offset
+        Added to the series numbers of DICOM results.
     """
     for name, labels in label_maps(analysis).items():
         write_label_map(folder / f"{name}.nii.gz", labels, analysis.study.post)
@@ -44,7 +53,15 @@ def write_study(analysis: Analysis, folder: Path, formats: Collection[ReportForm
         from cementct.report.dicom.write import write_dicom
 
         pdf = next((path.read_bytes() for path in written if path.suffix == ".pdf"), None)
-        write_dicom(analysis.report, material, analysis.study.post, folder, formats, document=pdf)
+        write_dicom(
+            analysis.report,
+            material,
+            analysis.study.post,
+            folder,
+            formats,
+            document=pdf,
+            series_offset=series_offset,
+        )
 
 
 def material_of(analysis: Analysis) -> ReportMaterial:

@@ -105,9 +105,10 @@ def _story(report: StudyReport, material: ReportMaterial | None, title: str) -> 
     yield _text("In words", "heading")
     for paragraph in words.describe_study(report):
         yield _text(paragraph)
-    if material is not None:
+    overview = [] if material is None else list(draw_overview(material, report.vertebrae))
+    if overview:
         yield _text("The column", "heading")
-        yield _row([_image(p, 85.0) for p in draw_overview(material, report.vertebrae)])
+        yield _row([_image(picture, 85.0) for picture in overview])
     for vertebra in report.treated:
         yield PageBreak()
         yield from _vertebra(vertebra, report, material)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cementct.core.findings import StudyReport
+from cementct.core.formats import DICOM_FORMATS, ReportFormat
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -32,14 +33,24 @@ class ResultIdentity:
     first_series_number: int = FIRST_SERIES_NUMBER
 
     @classmethod
-    def of(cls, report: StudyReport, first_series_number: int = FIRST_SERIES_NUMBER) -> ResultIdentity:
-        """Return the identity of a report's results."""
+    def of(
+        cls,
+        report: StudyReport,
+        formats: Collection[ReportFormat] = (),
+        first_series_number: int = FIRST_SERIES_NUMBER,
+    ) -> ResultIdentity:
+        """Return the identity of a report's results, made in certain forms under certain series numbers.
+
+        Objects refer to each other, so that what one holds depends on which others are made.
+        """
         parts = (
             report.study.post.series_instance_uid or "",
             report.study.pre.series_instance_uid or "" if report.study.pre else "",
             report.study.input_sha256 or "",
             report.software.version,
             report.software.config_sha256,
+            ",".join(form for form in ReportFormat if form in formats and form in DICOM_FORMATS),
+            str(first_series_number),
         )
         return cls("|".join(parts), first_series_number)
 

@@ -62,6 +62,7 @@ HEIGHTS = {
 }
 LOWER, UPPER = _own("lower-bound", "lower bound"), _own("upper-bound", "upper bound")
 TREATED = _own("treated", "Bone cement of this treatment")
+IDENTIFIED = _own("vertebrae-identified", "Vertebrae identified in the scan")
 FILLING_CATEGORY = _own("filling-category", "Category of filling")
 DESTRUCTION = _own("destruction", "Type of destruction")
 COMPARTMENTS: dict[str, Concept] = {
@@ -114,6 +115,8 @@ def build_report(
         groups.append(_vertebra_group(vertebra, report, identity, refer))
         for number, leak in enumerate(vertebra.leaks, start=1):
             groups.append(_leak_group(vertebra, leak, number, report, identity, refer))
+    if not groups:
+        groups.append(_empty_group(report, identity))
     device = sr.ObserverContext(
         observer_type=known.DCM.Device,
         observer_identifying_attributes=sr.DeviceObserverIdentifyingAttributes(
@@ -127,7 +130,7 @@ def build_report(
         content = sr.MeasurementReport(
             observation_context=sr.ObservationContext(observer_device_context=device),
             procedure_reported=known.LN.CTUnspecifiedBodyRegion,
-            imaging_measurements=groups or None,
+            imaging_measurements=groups,
             title=known.DCM.ImagingMeasurementReport,
             referenced_images=list(source.datasets),
         )
@@ -217,6 +220,17 @@ def _vertebra_group(
         numbers = [refer.of(kind, vertebra=vertebra.label) for kind in kinds]
         group[0].ContentSequence.extend(refer.further([n for n in numbers if n is not None]))
     return group
+
+
+def _empty_group(report: StudyReport, identity: ResultIdentity) -> Any:
+    """Return the group of a scan in which no vertebra was identified: TID 1500 wants one at least."""
+    return _new_group(
+        ("vertebrae", identity.uid("segment", "vertebrae")),
+        report,
+        reference=None,
+        finding_type=coded(codes.VERTEBRA),
+        qualitative_evaluations=[_evaluation(IDENTIFIED, codes.ABSENT)],
+    )
 
 
 def _leak_group(

@@ -11,7 +11,7 @@ from cementct.core.findings import StudyReport
 from cementct.core.formats import ReportFormat
 from cementct.io.quiet import quiet
 from cementct.io.scan import Scan
-from cementct.report.dicom.identity import ResultIdentity
+from cementct.report.dicom.identity import FIRST_SERIES_NUMBER, ResultIdentity
 from cementct.report.dicom.pdf import build_encapsulated_pdf
 from cementct.report.dicom.sc import build_key_image, draw_key_images
 from cementct.report.dicom.seg import build_segmentation, collect_segments
@@ -36,6 +36,7 @@ def write_dicom(
     formats: Collection[ReportFormat],
     *,
     document: bytes | None = None,
+    series_offset: int = 0,
 ) -> tuple[Path, ...]:
     """Write the DICOM objects that were asked for into ``dicom/`` and return their paths.
 
@@ -53,6 +54,8 @@ def write_dicom(
         Which objects.
     document
         The report as PDF, to be wrapped.
+    series_offset
+        Added to the series numbers of the results.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def write_dicom(
     """
     report = rounded(report)
     source = read_source_images(scan)
-    identity = ResultIdentity.of(report)
+    identity = ResultIdentity.of(report, formats, FIRST_SERIES_NUMBER + series_offset)
     made: dict[str, Dataset] = {}
     segmentation = None
     if ReportFormat.SEG in formats:

@@ -195,6 +195,13 @@ def test_absent_is_said_only_where_nothing_was_seen(report: StudyReport, scan: S
     assert said["right"] == ["Absent", "Absent"]
 
 
+def test_a_scan_without_vertebrae_has_a_report_that_says_so(report: StudyReport, scan: Scan) -> None:
+    empty = msgspec.structs.replace(report, vertebrae=())
+    made = build_report(empty, read_source_images(scan), ResultIdentity.of(empty), None)
+    (said,) = items(made, "Vertebrae identified in the scan")
+    assert said.ConceptCodeSequence[0].CodeMeaning == "Absent"
+
+
 def test_the_report_is_preliminary_and_unverified_and_holds_every_number(
     block_report: StudyReport, results: Path
 ) -> None:
@@ -253,6 +260,8 @@ def test_the_pdf_is_the_same_twice_and_names_no_patient(
 
 
 def test_a_report_without_pictures_or_treated_vertebra_becomes_a_pdf(report: StudyReport) -> None:
+    empty = msgspec.structs.replace(report, vertebrae=())
+    assert render_pdf(empty, None).startswith(b"%PDF")
     untreated = msgspec.structs.replace(report, vertebrae=tuple(v for v in report.vertebrae if not v.treated))
     assert render_pdf(untreated, None).startswith(b"%PDF")
 

@@ -1,0 +1,1 @@
+"""A DICOM node: receives studies, analyses them once they are complete, and sends the results on."""
