@@ -144,15 +144,29 @@ def _from_anatomy(landmarks: Landmarks) -> Names:
         levels = counted_from(sacrum, Level.L5, count)
         return Names(levels or (None,) * count, LevelSource.SACRUM)
     if ribs is not None:
-        levels = counted_from(ribs, Level.T12, count)
+        # What rests on L5 is the sacrum, unless it is a sixth lumbar vertebra: below L5 nothing is named.
+        named = min(count, ribs + LUMBAR_COUNT + 1)
+        levels = counted_from(ribs, Level.T12, named)
+        levels = None if levels is None else (*levels, *[None] * (count - named))
         source, landmark = LevelSource.RIBS, "the last ribs (T12)"
     else:
         levels = counted_from(sacrum or 0, Level.L5, count)
         source, landmark = LevelSource.SACRUM, "the sacrum (L5 above it)"
     if levels is None:
         return _conflict(count, f"{count} vertebrae in view cannot be counted from {landmark}.")
+    if ribs is None and _ribs_contradict(levels, landmarks.bears_ribs):
+        says = "Counted from the sacrum, ribs end where four or six lumbar vertebrae would have them end."
+        return _conflict(count, f"{says} Levels are not named.")
     says = f"Levels are counted from {landmark} only; an extra or missing vertebra would shift them."
     return Names(levels, source, (raise_flag(Flag.LEVEL_ONE_LANDMARK, says),))
+
+
+def _ribs_contradict(levels: Sequence[Level | None], bears_ribs: Sequence[bool | None]) -> bool:
+    """Tell whether a lumbar vertebra bears ribs, or a thoracic one has none."""
+    return any(
+        level is not None and ribs is not None and ribs is not level.is_thoracic
+        for level, ribs in zip(levels, bears_ribs, strict=True)
+    )
 
 
 def _conflict(count: int, says: str) -> Names:

@@ -58,6 +58,22 @@ def test_ribs_and_sacrum_that_agree_need_no_caution():
     assert not names.flags
 
 
+def test_a_sixth_vertebra_below_the_last_ribs_is_not_called_sacrum():
+    names = name_levels(landmarks(7, bears_ribs=(True, *[False] * 6)), LevelHints())
+    assert names.levels[:6] == (Level.T12, Level.L1, Level.L2, Level.L3, Level.L4, Level.L5)
+    assert names.levels[6] is None
+
+
+@pytest.mark.parametrize("without_ribs", [3, 5])
+def test_ribs_seen_on_one_level_only_still_contradict_the_count_from_the_sacrum(without_ribs):
+    ribs = [None] * 7
+    position = 6 - without_ribs
+    ribs[position] = without_ribs < 5
+    names = name_levels(landmarks(7, bears_ribs=tuple(ribs), last_above_sacrum=6), LevelHints())
+    assert set(names.levels) == {None}
+    assert flags(names) == {Flag.LEVEL_CONFLICT}
+
+
 @pytest.mark.parametrize("lumbar", [4, 6])
 def test_four_or_six_lumbar_bodies_are_not_forced_into_a_scheme(lumbar):
     ribs = (True, *[False] * lumbar)
