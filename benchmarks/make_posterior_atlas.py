@@ -42,8 +42,12 @@ LEAST_WEIGHT = 1e-3
 # Bone next to the label of a rib or another bone is that bone's: labels are drawn tight.
 BESIDE_LABEL_MM = 3.0
 BONE_HU = 150.0
+# What is bright farther than this, and than a pixel, from the labels of vertebrae is not their blur.
+OFF_VERTEBRAE_MM = 1.5
 # Where in each cell of the atlas is looked, in steps.
 WITHIN_CELL = ((-0.25, -0.25, -0.25), (0.25, 0.25, -0.25), (0.25, -0.25, 0.25), (-0.25, 0.25, 0.25))
+# No pedicle is nearer to the midline.
+CANAL_HALF_WIDTH_MM = 6.0
 # TotalSegmentator's sacrum and S1, limb girdles, skull, ribs and sternum.
 OTHER_BONES = (25, 26, *range(69, 79), 91, *range(92, 118))
 
@@ -94,7 +98,7 @@ def main() -> None:
     counted = [one for source in SOURCES for one in count_places(folder, source)]
     atlas = {}
     for node in NODES_MM:
-        atlas[f"own_{node:.0f}"] = share_at(node, [(c.spacing_mm, c.own) for c in counted])
+        atlas[f"own_{node:.0f}"] = behind_body(share_at(node, [(c.spacing_mm, c.own) for c in counted]))
         others = [(c.spacing_mm, c.other) for c in counted if c.other is not None]
         atlas[f"other_{node:.0f}"] = share_at(node, others)
     target = Path(arch_atlas.__file__).with_name("posterior_atlas.npz")
@@ -108,6 +112,13 @@ def share_at(node_mm: float, counts: list[tuple[float, np.ndarray]]) -> np.ndarr
     weight = np.exp(-0.5 * ((sizes - node_mm) / SIZES_MM) ** 2) + LEAST_WEIGHT
     share = np.tensordot(weight / weight.sum(), np.array([places for _, places in counts]), 1)
     return np.round(ndimage.gaussian_filter(share, SMOOTHING) * 255).astype(np.uint8)
+
+
+def behind_body(share: np.ndarray) -> np.ndarray:
+    """Return the atlas without body and canal: what is near the midline in front of the canal's middle."""
+    share = share.copy()
+    share[:, : round(-BACK_MM[0] / BACK_MM[2]), : round(CANAL_HALF_WIDTH_MM / ASIDE_MM[2])] = 0
+    return share
 
 
 def count_places(folder: Path, source: Source) -> list[Counted]:
@@ -150,13 +161,19 @@ def read_source(folder: Path, source: Source) -> tuple[Volume, np.ndarray]:
 
 
 def other_bones(volume: Volume, labels: np.ndarray, source: Source) -> np.ndarray:
-    """Return the other bones, with the bone beside their labels that no vertebra is nearer to."""
+    """Return the other bones, with what is bright beside their labels or off all vertebrae.
+
+    Heads and necks of ribs are often missing from labels.
+    """
     kinds = np.where(np.isin(labels, list(source.others)), 2, np.isin(labels, list(source.vertebrae)))
     gap, nearest = ndimage.distance_transform_edt(
         kinds == 0, sampling=volume.grid.spacing_mm, return_indices=True
     )
     beside = (gap <= BESIDE_LABEL_MM) & ((volume.hu > BONE_HU) | (gap == 0))
-    return (kinds[tuple(nearest)] == 2) & beside
+    bare = (kinds != 1) & (volume.hu > BONE_HU)
+    off_mm = max(OFF_VERTEBRAE_MM, 1.04 * volume.grid.spacing_mm[2])
+    off = ndimage.distance_transform_edt(kinds != 1, sampling=volume.grid.spacing_mm) > off_mm
+    return ((kinds[tuple(nearest)] == 2) & beside) | (bare & off)
 
 
 def number_at(labels: np.ndarray, spacing_mm: tuple[float, ...], vertebra: PlacedVertebra) -> int:

@@ -33,7 +33,7 @@ from cementct.core.findings import LevelSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid
-from cementct.core.image import LabelMap, Region, Volume
+from cementct.core.image import LabelMap, Mask, Region, Volume
 
 __all__ = ["LevelHints", "describe_spine", "draw_given_walls", "replace_bodies"]
 
@@ -404,6 +404,7 @@ def _assembled(
         canal_centreline_lps_mm=_centreline(vertebrae),
         orientation_contradicts_anatomy=contradicts,
         flags=tuple(flags),
+        other_bone=_other_bone(labels),
     )
 
 
@@ -413,9 +414,18 @@ def _compartments(volume: Volume, labels: SpineLabels, vertebrae: Sequence[Verte
         box = box.union(vertebra.whole.box).union(vertebra.body.box)
     box = volume.grid.expand(box, 30.0)
     bone: BoolArray = np.asarray(labels.vertebrae.labels[box.slices] > 0)
-    if labels.sacrum is not None:
-        bone = bone | labels.sacrum.voxels[box.slices]
+    other = _other_bone(labels)
+    if other is not None:
+        bone = bone | other.voxels[box.slices]
     return map_compartments(volume.grid, vertebrae, bone, box, Neighbours(volume.grid, labels.sacrum))
+
+
+def _other_bone(labels: SpineLabels) -> Mask | None:
+    """Return bone that is no vertebra's, the sacrum included."""
+    parts = [mask for mask in (labels.other_bone, labels.sacrum) if mask is not None]
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return Mask(parts[0].voxels | parts[1].voxels, parts[0].grid)
 
 
 def _centreline(vertebrae: Sequence[Vertebra]) -> FloatArray:

@@ -15,7 +15,7 @@ from cementct.core.findings import LevelSource
 from cementct.core.flags import QualityFlag
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid, Triple
-from cementct.core.image import Region
+from cementct.core.image import Mask, Region
 from cementct.core.levels import Level
 
 
@@ -208,6 +208,9 @@ class Spine:
         Whether the header's back or head is not where the anatomy has them.
     flags
         Doubts about the spine as a whole.
+    other_bone
+        Bone near the spine that is no vertebra's in view: ribs, sacrum, arches of vertebrae that the scan
+        cuts off; None where the labels do not tell.
     """
 
     grid: Grid
@@ -216,3 +219,4 @@ class Spine:
     canal_centreline_lps_mm: FloatArray
     orientation_contradicts_anatomy: bool = False
     flags: tuple[QualityFlag, ...] = ()
+    other_bone: Mask | None = None

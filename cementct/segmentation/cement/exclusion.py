@@ -222,7 +222,7 @@ def _describe(
     weight = np.maximum(excess[block][where], 0.0)
     weight = weight / max(float(weight.sum()), 1.0)
     voxels = int(np.count_nonzero(where))
-    bone = owner > 0
+    bone = around.bone_depth_mm[block][where] > 0
     return PieceFeatures(
         voxels=voxels,
         bright_voxels=int(np.count_nonzero(scene.hu[block][where] > judged.bright_hu)),

@@ -94,6 +94,7 @@ def find_other_bone(
         Compartment.CANAL, Compartment.DISC, Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT
     )
     dense |= _marrow(scene, smooth, dense | brighter | ~outside) & outside
+    dense &= ~around.is_in(Compartment.CANAL, Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT)
     found = _at_least(_thick(scene, dense), SMALLEST_ML, scene.voxel_ml)
     found |= _at_least(apart, LARGE_ML, scene.voxel_ml)
     size = [2 * max(1, round(RIM_MM / s)) + 1 for s in scene.spacing_mm]

@@ -46,7 +46,7 @@ class Surroundings:
     owner
         Number (label map) of the vertebra whose bone a voxel belongs to, 0 outside bone.
     bone_depth_mm
-        Depth below the surface of bone, negative outside.
+        Depth below the surface of bone, of vertebrae and other bone, negative outside.
     expected_hu
         Intensity to expect without cement.
     spread_hu
@@ -98,7 +98,7 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
     _, in_plane, _ = scene.resolution.fwhm_mm
     squeeze = min(1.0, in_plane / scene.resolution.fwhm_mm[0])
     metric = (scene.spacing_mm[0] * squeeze, scene.spacing_mm[1], scene.spacing_mm[2])
-    depth = signed_depth(owner > 0, metric)
+    depth = signed_depth((owner > 0) | _other_bone(scene, spine, compartment), metric)
     expected = np.full(scene.hu.shape, SOFT_TISSUE_HU, dtype=np.float32)
     spread = np.full(scene.hu.shape, LEAST_SPREAD_HU, dtype=np.float32)
     known = np.zeros(scene.box.shape, dtype=np.bool_)
@@ -128,6 +128,15 @@ def _owners(
     return owner
 
 
+def _other_bone(
+    scene: Scene, spine: Spine, compartment: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+) -> BoolArray:
+    """Return bone that is no vertebra's in view, in the scene; canal, discs and foramina hold none."""
+    if spine.other_bone is None:
+        return np.zeros(scene.box.shape, dtype=np.bool_)
+    return np.asarray(spine.other_bone.voxels[scene.box.slices] & (compartment == 0))
+
+
 def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surroundings:
     """Return the surroundings with what bone and the tissue beside it look like in this very scan.
 
@@ -142,7 +151,7 @@ def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surro
     """
     clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
     in_body = around.compartment == int(Compartment.BODY)
-    in_body |= (around.owner == 0) & ~around.is_in(Compartment.CANAL)
+    in_body |= (around.bone_depth_mm <= 0) & ~around.is_in(Compartment.CANAL)
     expected, spread = around.expected_hu.copy(), around.spread_hu.copy()
     near = around.bone_depth_mm > DEPTHS_MM[0]
     for zone in (in_body, ~in_body):

@@ -13,7 +13,7 @@ from importlib.resources import files
 
 import numpy as np
 
-from cementct.core.arrays import FloatArray
+from cementct.core.arrays import BoolArray, FloatArray
 from cementct.segmentation.vertebrae.embedded.block import Placement
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
 from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWall
@@ -27,6 +27,11 @@ ASIDE_MM = (0.0, 52.0, 2.0)
 # body), towards the back from the middle of the canal, and to either side of the midline.
 NODES_MM = (20.0, 25.0, 30.0, 35.0)
 # Disc-to-disc spacings that the atlas was counted for: upper thoracic to lower lumbar vertebrae.
+HOLLOW_ASIDE_MM, HOLLOW_PHASE, HOLLOW_SHARE = 12.0, 0.6, 20
+WALL_MM = 1.5
+# Canal and foramina between a body's wall, or its cortex where it was drawn too thin, and the canal's middle:
+# so far to either side, within this share of the spacing from the body's middle, and where fewer of 255
+# vertebrae have bone.
 NEIGHBOURS = 2
 # Spacings are medians over so many vertebrae to either side: a compressed body keeps its arch.
 
@@ -65,8 +70,11 @@ class Arch:
         up = np.array(PHASES[:2])[shares[:, 2]] * self.spacing_mm
         return self.placement.to_grid_mm(left, back, up)
 
-    def shares_at(self, points_mm: FloatArray) -> tuple[Bytes, Bytes, FloatArray]:
-        """Return how often (0 to 255) places are this vertebra's and other bone's, and their back coordinate.
+    def shares_at(self, points_mm: FloatArray) -> tuple[Bytes, Bytes, BoolArray, BoolArray]:
+        """Return how often (0 to 255) places are this vertebra's and other bone's, and where they lie.
+
+        The first mask tells what is behind the canal's middle, the second what is in canal or foramina in
+        front of it, where no vertebra has bone.
 
         Parameters
         ----------
@@ -87,9 +95,14 @@ class Arch:
             index.append(np.clip(cell, 0, count - 1))
         flat = np.ravel_multi_index(tuple(index), own.shape)
         mine, others = own.ravel()[flat], other.ravel()[flat]
-        some = np.flatnonzero(mine)
-        mine[some[back[some] <= self.posterior_wall.at(left[some], up[some])]] = 0
-        return mine, others, back
+        behind = back > self.canal_back_mm
+        some = np.flatnonzero(~behind)
+        behind_wall_mm = back[some] - self.posterior_wall.at(left[some], up[some])
+        mine[some[behind_wall_mm <= 0]] = 0
+        hollow = np.zeros(len(mine), dtype=np.bool_)
+        hollow[some] = (behind_wall_mm > WALL_MM) & (np.abs(left[some]) < HOLLOW_ASIDE_MM)
+        hollow[some] &= (mine[some] < HOLLOW_SHARE) & (np.abs(up[some]) < HOLLOW_PHASE * self.spacing_mm)
+        return mine, others, behind & (mine > 0), hollow
 
 
 def arches_of(outlines: Sequence[BodyOutline]) -> list[Arch]:

@@ -27,7 +27,7 @@ COARSEST_MM = 1.5
 # Bone is shared out on voxels no larger than this: joints between bones show on finer ones only.
 SURE_SHARE, CLEAR_SHARE = 190, 30
 # Bone that so many of 255 vertebrae have there, and the next one so seldom, is this vertebra's.
-OTHER_SHARE, OWN_SHARE = 38, 13
+OTHER_SHARE, OWN_SHARE = 100, 8
 # Bone that is other bone so often, and a vertebra's so seldom, is other bone.
 JOINT_MM = 3.2
 JOINT_HU = 150.0
@@ -59,7 +59,8 @@ CEMENT_REACH_MM = 2.0
 # of 255 vertebrae have bone; their blur reaches so far. Facets and laminae are as thick and dense as faint
 # cement: there only what exceeds the second counts.
 CANAL_EDGE_MM = 1.0
-# The canal's outline is this good.
+WALL_SHARE = 100
+# The canal's outline is this good: nearer to it lies bone where so many of 255 vertebrae have it.
 LEAST_PIECE_SHARE = 0.08
 # Smaller pieces apart from a vertebra's largest, against that one, are left out.
 
@@ -92,6 +93,8 @@ class _Shares:
         Shares of the likeliest, of the next likeliest, and of other bone.
     behind
         Where facets, laminae and processes are: behind the middle of the canal.
+    hollow
+        In front of it, where canal and foramina are.
     """
 
     owner: LabelBytes
@@ -99,6 +102,7 @@ class _Shares:
     second: LabelBytes
     other: LabelBytes
     behind: BoolArray
+    hollow: BoolArray
 
 
 def share_out_bone(
@@ -120,6 +124,7 @@ def share_out_bone(
     bone, marrow = _bone_and_marrow(coarse, core, shares, surface_hu)
     owner = _followed(coarse, shares, bone | marrow, count)
     limit_hu = np.where(shares.behind & ~coarse.canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
+    owner[(coarse.canal | shares.hollow) & (shares.best < WALL_SHARE)] = 0
     owner[_near_cement(coarse, limit_hu) & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
     owner = _large_pieces(owner, coarse.body, count)
     owner = repeated(owner, coarse.steps, region.shape)
@@ -150,22 +155,23 @@ def _shares_of(coarse: CoarseRegion, core: BoolArray, outlines: Sequence[BodyOut
         ]
     )
     best, second, other, owner = np.zeros((4, points.shape[1]), dtype=np.uint8)
-    behind = np.zeros(points.shape[1], dtype=np.bool_)
+    behind, hollow = np.zeros((2, points.shape[1]), dtype=np.bool_)
     for number, arch in enumerate(arches_of(outlines), start=1):
         part = slice(*np.searchsorted(points[0], arch.heights_mm()))
-        own, others, back_mm = arch.shares_at(points[:, part])
+        own, others, is_behind, is_hollow = arch.shares_at(points[:, part])
         better = own > best[part]
         second[part] = np.where(better, best[part], np.maximum(second[part], own))
         best[part][better], owner[part][better] = own[better], number
         other[part] = np.maximum(other[part], others)
-        behind[part] |= (own > 0) & (back_mm > arch.canal_back_mm)
+        behind[part] |= is_behind
+        hollow[part] |= is_hollow
 
     def placed(values: np.ndarray[tuple[int, ...], np.dtype[T]]) -> np.ndarray[tuple[int, ...], np.dtype[T]]:
         field = np.zeros(coarse.hu.shape, dtype=values.dtype)
         field[index] = values
         return field
 
-    return _Shares(placed(owner), placed(best), placed(second), placed(other), placed(behind))
+    return _Shares(placed(owner), placed(best), placed(second), placed(other), placed(behind), placed(hollow))
 
 
 def _surface_of_bone(hu: Float32Array) -> float:
