@@ -29,12 +29,15 @@ from cementct.segmentation.vertebrae.embedded.rasterize import block_box, draw_b
 from cementct.segmentation.vertebrae.embedded.ribs import find_rib_bearing
 from cementct.segmentation.vertebrae.embedded.sacrum import draw_sacrum, find_sacral_disc
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine, sample_along, straighten
-from cementct.segmentation.vertebrae.embedded.tracking import track_canal
+from cementct.segmentation.vertebrae.embedded.tracking import CanalTrack, track_canal
 
 LEAST_BODY_ML = 1.0
 # Smaller than any body in view worth speaking of: a sliver at the edge of the scan.
 LEAST_BODY_SHARE = 0.2
 # Of the median body of the scan: the same, for the sizes of this patient.
+MOST_TRACKS = 4
+LEAST_LIKENESS = 0.5
+# So many tracks are tried until vertebrae match the pattern at least like this, for what of them is in view.
 CANAL_BEYOND_MM = 30.0
 # The canal is drawn so far beyond the outermost discs.
 TURN_ROUND_GAIN = 0.8
@@ -80,8 +83,7 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
     SpineLabels
         No vertebra where no spine is seen.
     """
-    track = track_canal(volume, given_middles_mm(volume.grid, given))
-    found = None if track is None else find_spine(volume, straighten(volume, track), given)
+    found = _find_vertebrae(volume, given)
     if found is None:
         return SpineLabels(LabelMap(np.zeros(volume.grid.shape, dtype=np.uint8), volume.grid))
     sacral = find_sacral_disc(found.spine, found.levels)
@@ -105,6 +107,25 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
         confidence=measure_confidence(outlines),
         rebuilt_walls=frozenset(n for n, o in zip(numbers, outlines, strict=True) if o.wall_rebuilt),
     )
+
+
+def _find_vertebrae(volume: Volume, given: GivenAnatomy) -> FoundSpine | None:
+    """Return the spine along the best track on which vertebrae are found.
+
+    The marrow of an iliac wing or a femur may look more like a canal than the canal, but has no vertebrae.
+    """
+    middles_mm = given_middles_mm(volume.grid, given)
+    best: FoundSpine | None = None
+    avoided: list[CanalTrack] = []
+    while len(avoided) < MOST_TRACKS and _likeness(best) < LEAST_LIKENESS:
+        track = track_canal(volume, middles_mm, avoided=avoided)
+        if track is None:
+            break
+        avoided.append(track)
+        found = find_spine(volume, straighten(volume, track), given)
+        if _score(found) > _score(best):
+            best = found
+    return best
 
 
 def _drawn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from cementct.segmentation.vertebrae.embedded.canal import (
     measure_canal_likeness,
     smooth,
 )
-from cementct.segmentation.vertebrae.embedded.coarse import average_blocks
+from cementct.segmentation.vertebrae.embedded.coarse import CoarseVolume, average_blocks
 from cementct.segmentation.vertebrae.embedded.given_canal import gain_of_given_canals
 
 STEEPEST = 0.7
@@ -28,6 +29,10 @@ GAP = -0.4
 LEAST_TRACK_SCORE = 4.0
 # Sum over slices of about 2.5 mm; tracks below it were chance on volumes without a spine.
 SHORTEST_TRACK_MM = 18.0
+THIN_BONE_HU = 105.0
+# Threshold for the bone around the canal where thicker bone led to no vertebrae: osteopenia with much noise.
+AVOIDED_MM = 16.0
+# A further track keeps so far away from one on which no vertebrae were found, in rows and in columns.
 
 
 @dataclass(frozen=True)
@@ -46,16 +51,21 @@ class CanalTrack:
     score: float
 
 
-def track_canal(volume: Volume, middles_mm: FloatArray | None = None) -> CanalTrack | None:
+def track_canal(
+    volume: Volume, middles_mm: FloatArray | None = None, *, avoided: Sequence[CanalTrack] = ()
+) -> CanalTrack | None:
     """Return the track of the spinal canal, or None where no canal is seen.
 
-    It runs behind the `middles_mm` of bodies that the user gives by hand, (z, y, x) along the grid's axes.
+    It runs behind the `middles_mm` of bodies that the user gives by hand, (z, y, x) along the grid's axes. It
+    keeps away from the tracks `avoided`, on which no vertebrae were found, and then looks for thin bone too.
     """
     coarse = average_blocks(volume)
     around = describe_surroundings(smooth(coarse), coarse.spacing_mm)
     best: tuple[float, IntArray] | None = None
-    for bone_hu in BONE_THRESHOLDS_HU:
+    for bone_hu in (*BONE_THRESHOLDS_HU[1:], THIN_BONE_HU) if avoided else BONE_THRESHOLDS_HU:
         likeness = measure_canal_likeness(around, bone_hu)
+        for track in avoided:
+            _forbid(likeness, coarse, volume, track)
         known = (
             None
             if middles_mm is None
@@ -73,6 +83,20 @@ def track_canal(volume: Volume, middles_mm: FloatArray | None = None) -> CanalTr
     if normalised < LEAST_TRACK_SCORE or not long_enough:
         return None
     return CanalTrack(points, normalised)
+
+
+def _forbid(likeness: Float32Array, coarse: CoarseVolume, volume: Volume, track: CanalTrack) -> None:
+    """Take away the likeness near a track."""
+    spacing = coarse.spacing_mm
+    first_mm = coarse.to_index(np.zeros(3)) * volume.grid.spacing_mm
+    middles = np.round((track.points_mm - first_mm) / spacing).astype(int)
+    rows, columns = (int(AVOIDED_MM / s) for s in spacing[1:])
+    for z, row, column in middles:
+        near = (
+            slice(max(0, row - rows), row + rows + 1),
+            slice(max(0, column - columns), column + columns + 1),
+        )
+        likeness[z][near] = np.nan
 
 
 def find_best_chain(
