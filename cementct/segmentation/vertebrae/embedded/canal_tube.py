@@ -26,8 +26,8 @@ CEMENT_HU = 900.0
 CEMENT_REACH_MM = 3
 # Walls next to what is this dense are not looked for: cement in the canal has edges of its own, which would
 # draw the canal in to one side of it.
-FINE_MM = 0.4
-# Sampling of the tube when it is drawn: finer than half a thin slice.
+FINE_MM, FINE_SHARE, SLICE_SHARE = 0.4, 0.45, 0.2
+# Sampling of the tube when it is drawn: this, or so much of a voxel across it and of a slice along it.
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,12 @@ def outline_canal(spine: StraightSpine) -> CanalTube:
 def draw_canal(grid: Grid, curve: CanalCurve, tube: CanalTube, reach_mm: tuple[float, float]) -> BoolArray:
     """Return the voxels within the tube between two places along it."""
     voxels = np.zeros(grid.shape, dtype=np.bool_)
-    along = np.arange(max(reach_mm[0], 0.0), min(reach_mm[1], len(curve.centre_mm) - 1.0), FINE_MM)
+    spacing = as_floats(grid.spacing_mm)
+    along_mm = max(FINE_MM, SLICE_SHARE * float(spacing[0]))
+    along = np.arange(max(reach_mm[0], 0.0), min(reach_mm[1], len(curve.centre_mm) - 1.0), along_mm)
     if not len(along):
         return voxels
-    spacing = as_floats(grid.spacing_mm)
-    fine_mm = max(FINE_MM, 0.45 * float(min(spacing)))
+    fine_mm = max(FINE_MM, FINE_SHARE * float(min(spacing)))
     across = np.arange(-RADII_MM[-1], RADII_MM[-1] + fine_mm, fine_mm)
     back, left = (a.ravel() for a in np.meshgrid(across, across, indexing="ij"))
     # From the middle outwards, so that what lies beyond the farthest wall is not looked at.
