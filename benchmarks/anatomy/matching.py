@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Vertebra
+from cementct.core.arrays import BoolArray
+from cementct.core.grid import Box
 from cementct.core.image import LabelMap, Region
 from cementct.core.levels import LabelScheme, Level, level_of_number
 
@@ -43,21 +45,25 @@ class Matches:
     in_order: bool
 
 
-def match_vertebrae(found: Sequence[Vertebra], vertebrae: LabelMap, bodies: LabelMap) -> Matches:
+def match_vertebrae(
+    found: Sequence[Vertebra], vertebrae: LabelMap, bodies: LabelMap, measured: BoolArray
+) -> Matches:
     """Return which found vertebra is which true one.
 
     A vertebra that the scan cuts counts neither as missed nor, where found, as invented; nor does S1 or a
     cervical one.
     """
     regions = bodies.regions()
-    whole = tuple(sorted((n for n, r in regions.items() if _counts(n) and not _is_cut(r, bodies)), key=_rank))
+    whole = tuple(
+        sorted((n for n, r in regions.items() if _counts(n) and not is_cut(r, measured)), key=_rank)
+    )
     best: dict[int, tuple[int, Vertebra]] = {}
     order: list[int] = []
     invented = doubled = 0
     for vertebra in found:
         number, shared = _same_body(vertebra.body, bodies, regions)
         if number is None:
-            neutral = _is_neutral(vertebra, vertebrae)
+            neutral = _is_neutral(vertebra, vertebrae, measured)
             invented += not neutral
             continue
         if number in best:
@@ -86,8 +92,21 @@ def _rank(number: int) -> int:
     return level.rank if level else number
 
 
-def _is_cut(region: Region, labels: LabelMap) -> bool:
-    return region.box.start[0] == 0 or region.box.stop[0] == labels.grid.shape[0]
+def is_cut(region: Region, measured: BoolArray) -> bool:
+    """Tell whether a body reaches the uppermost or lowest slice, or what was not measured."""
+    from scipy import ndimage
+
+    low, high = region.box.start[0], region.box.stop[0]
+    if low == 0 or high == measured.shape[0]:
+        return True
+    z, y, x = (slice(max(0, a - 1), b + 1) for a, b in zip(region.box.start, region.box.stop, strict=True))
+    unknown = ~measured[z, y, x]
+    if not unknown.any():
+        return False
+    start = tuple(s.start for s in (z, y, x))
+    stop = tuple(a + n for a, n in zip(start, unknown.shape, strict=True))
+    around = region.in_box(Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])))
+    return bool(np.any(ndimage.binary_dilation(around, np.ones((3, 3, 3), dtype=np.bool_)) & unknown))
 
 
 def _same_body(body: Region, bodies: LabelMap, regions: dict[int, Region]) -> tuple[int | None, int]:
@@ -100,12 +119,12 @@ def _same_body(body: Region, bodies: LabelMap, regions: dict[int, Region]) -> tu
     return number, shared
 
 
-def _is_neutral(vertebra: Vertebra, vertebrae: LabelMap) -> bool:
+def _is_neutral(vertebra: Vertebra, vertebrae: LabelMap, measured: BoolArray) -> bool:
     """Tell whether a found vertebra without a true body is cut by the scan, cervical or S1."""
     box = vertebra.body.box
     slices_to_end = min(box.start[0], vertebrae.grid.shape[0] - box.stop[0])
     to_end_mm = slices_to_end * vertebrae.grid.spacing_mm[0]
-    if slices_to_end == 0 or (not vertebra.complete and to_end_mm <= NEAR_END_MM):
+    if is_cut(vertebra.body, measured) or (not vertebra.complete and to_end_mm <= NEAR_END_MM):
         return True
     counts = np.bincount(vertebrae.labels[box.slices][vertebra.body.voxels], minlength=1)
     number = int(counts[1:].argmax()) + 1 if counts.size > 1 else 0

@@ -51,7 +51,7 @@ def worst_number(case: AnatomyCase, result: Result) -> int:
     found = {v.number: v.body_dice for v in result.score.vertebrae}
     from benchmarks.anatomy.matching import match_vertebrae
 
-    matches = match_vertebrae(result.spine.vertebrae, case.vertebrae, case.bodies)
+    matches = match_vertebrae(result.spine.vertebrae, case.vertebrae, case.bodies, case.post.measured())
     if matches.missed:
         return matches.missed[0]
     return min(found, key=lambda n: found[n]) if found else case.bodies.numbers()[0]

@@ -53,7 +53,7 @@ def score_case(
     case: AnatomyCase, labels: SpineLabels, spine: Spine, seconds: tuple[float, float] = (0.0, 0.0)
 ) -> CaseScore:
     """Return how near a spine comes to a case's truth; `seconds` of engine and description are noted."""
-    matches = match_vertebrae(spine.vertebrae, case.vertebrae, case.bodies)
+    matches = match_vertebrae(spine.vertebrae, case.vertebrae, case.bodies, case.post.measured())
     return CaseScore(
         name=case.name,
         description=case.description,
@@ -79,7 +79,7 @@ def score_case(
 
 def failed_score(case: AnatomyCase, error: str) -> CaseScore:
     """Return the score of a case on which the engine raised an error: nothing found."""
-    matches = match_vertebrae((), case.vertebrae, case.bodies)
+    matches = match_vertebrae((), case.vertebrae, case.bodies, case.post.measured())
     return CaseScore(
         name=case.name,
         description=case.description,
