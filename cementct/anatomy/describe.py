@@ -25,6 +25,7 @@ from cementct.anatomy.outline import (
 )
 from cementct.anatomy.parts import Pieces
 from cementct.anatomy.pedicles import agreed_pedicles
+from cementct.anatomy.sampling import local_coordinates
 from cementct.anatomy.spaces import Neighbours
 from cementct.anatomy.view import cut_by_scan, with_body_in_view
 from cementct.anatomy.walls import LEAST_INTACT_SHARE
@@ -46,6 +47,8 @@ FIRST_ROUNDS = 3
 # A canal deeper than its neighbours' by more than this has lost its front wall, mm; sound ones differ by
 # 1–2 mm from level to level.
 DEEPER_CANAL_MM = 3.5
+# Discs reach no farther than this above and below a body, mm.
+DISC_REACH_MM = 12.0
 # Distance of samples in the measurement itself, mm.
 STEP_MM = 1.0
 
@@ -414,10 +417,24 @@ def _compartments(volume: Volume, labels: SpineLabels, vertebrae: Sequence[Verte
         box = box.union(vertebra.whole.box).union(vertebra.body.box)
     box = volume.grid.expand(box, 30.0)
     bone: BoolArray = np.asarray(labels.vertebrae.labels[box.slices] > 0)
-    other = _other_bone(labels)
-    if other is not None:
-        bone = bone | other.voxels[box.slices]
+    if labels.other_bone is not None:
+        bone = bone | _beside_column(labels.other_bone.voxels[box.slices], volume.grid, box, vertebrae)
+    if labels.sacrum is not None:
+        bone = bone | labels.sacrum.voxels[box.slices]
     return map_compartments(volume.grid, vertebrae, bone, box, Neighbours(volume.grid, labels.sacrum))
+
+
+def _beside_column(bone: BoolArray, grid: Grid, box: Box, vertebrae: Sequence[Vertebra]) -> BoolArray:
+    """Return bone without what lies between the bodies: a dense disc, or one bridged by spurs, is a disc."""
+    out = bone.copy()
+    for vertebra in vertebrae:
+        near = grid.expand(vertebra.body.box, DISC_REACH_MM).intersection(box)
+        left, posterior, superior = local_coordinates(grid, near, vertebra.frame)
+        column = np.abs(left) <= 0.5 * vertebra.width_mm
+        column &= np.abs(superior) <= 0.5 * vertebra.height_mm + DISC_REACH_MM
+        column &= posterior <= float(np.mean(vertebra.posterior_wall.height_mm))
+        out[near.within(box)] &= ~column
+    return out
 
 
 def _other_bone(labels: SpineLabels) -> Mask | None:
