@@ -43,8 +43,9 @@ FRONT_OF_WALL_MM = -8.0
 HALF_SLAB_MM = 2
 LEAST_ROWS = 15
 # So far in front of the wall, mm, all has to be measured.
-BONE_FROM_HU, BONE_TO_HU, COST_PER_MM = 20.0, 140.0, 0.35
-# How the depth of bone in front of the canal is measured: as that of the column (`column`).
+BONE_FROM_HU, BONE_TO_HU, COST_PER_MM = 20.0, (70.0, 140.0), 0.35
+# How the depth of bone in front of the canal is measured: as that of the column (`column`), but wholly bone
+# from the median of the body above, held between these.
 ASIDE_MM = 42.0
 BACK_MM = (-42.0, 28.0)
 # What is bone within this tube below the last disc is drawn as sacrum.
@@ -100,14 +101,16 @@ def _tapers(spine: StraightSpine, levels: Levels, number: int) -> bool:
     in_view_mm = disc.along_mm - float(np.flatnonzero(spine.measured())[0])
     if in_view_mm < ENOUGH_IN_VIEW * spacing:
         return False
-    body = _depth_mm(spine, disc.along_mm + spacing / 2)
+    middle = round(disc.along_mm + spacing / 2)
+    bone_hu = _marrow_hu(spine, middle)
+    body = _depth_mm(spine, middle, bone_hu)
     if body is None or body < LEAST_LUMBAR_DEPTH_MM:
         return False
     shares = [
         [
             depth / body
             for share in places
-            if (depth := _depth_mm(spine, disc.along_mm - share * spacing)) is not None
+            if (depth := _depth_mm(spine, disc.along_mm - share * spacing, bone_hu)) is not None
         ]
         for places in (BEGINS_AT, ENDS_AT)
     ]
@@ -117,7 +120,17 @@ def _tapers(spine: StraightSpine, levels: Levels, number: int) -> bool:
     return beginning >= LEAST_BEGINNING and end <= LARGEST_END
 
 
-def _depth_mm(spine: StraightSpine, along_mm: float) -> float | None:
+def _marrow_hu(spine: StraightSpine, step: int) -> float:
+    """Return the median intensity of the body at a step, held within `BONE_TO_HU`."""
+    step = int(np.clip(step, 0, spine.length - 1))
+    rows = (spine.back_mm <= FRONT_OF_WALL_MM) & (spine.back_mm > FRONT_OF_WALL_MM - LEAST_LUMBAR_DEPTH_MM)
+    slab = spine.hu[max(0, step - HALF_SLAB_MM) : step + HALF_SLAB_MM + 1, rows]
+    slab = slab[:, :, np.abs(spine.left_mm) <= MIDLINE_MM]
+    seen = slab[slab > NOT_MEASURED_BELOW_HU]
+    return float(np.clip(np.median(seen) if seen.size else BONE_TO_HU[1], *BONE_TO_HU))
+
+
+def _depth_mm(spine: StraightSpine, along_mm: float, bone_hu: float) -> float | None:
     """Return how deep bone in front of the canal is; None where too little of it was measured."""
     step = round(along_mm)
     if step < HALF_SLAB_MM or step >= spine.length - HALF_SLAB_MM:
@@ -127,7 +140,7 @@ def _depth_mm(spine: StraightSpine, along_mm: float) -> float | None:
     slab = slab[:, rows][:, :, np.abs(spine.left_mm) <= MIDLINE_MM][:, ::-1]
     seen = slab > NOT_MEASURED_BELOW_HU
     mean = np.where(seen, slab, 0).sum(axis=(0, 2)) / np.maximum(seen.sum(axis=(0, 2)), 1)
-    bone = np.clip((mean - BONE_FROM_HU) / (BONE_TO_HU - BONE_FROM_HU), -1, 1)
+    bone = np.clip((mean - BONE_FROM_HU) / (bone_hu - BONE_FROM_HU), -1, 1)
     known: BoolArray = np.asarray(seen.any(axis=(0, 2)))
     if known[:LEAST_ROWS].mean() < 1.0:
         return None
