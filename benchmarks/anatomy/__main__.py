@@ -147,8 +147,16 @@ def write_docs(scores: list[CaseScore], chosen: list[Recipe]) -> None:
         "seeds": "tuning 300–314 and 401–414, reporting 9000–9032 and 9500–9617",
     }
     (DOCS / "anatomy-accuracy.md").write_text(render(scores, facts, pictures), encoding="utf-8")
-    data = {"facts": facts, "scores": [asdict(s) for s in scores]}
+    data = {"facts": facts, "scores": [_record(s) for s in scores]}
     (DOCS / "anatomy-accuracy.json").write_text(json.dumps(_plain(data), indent=1) + "\n", encoding="utf-8")
+
+
+def _record(score: CaseScore) -> dict[str, object]:
+    """Return a score as data, the canal's errors summed up."""
+    record = asdict(score)
+    errors = record.pop("canal_mm")
+    record["canal_95th_percentile_mm"] = float(np.percentile(errors, 95)) if errors else None
+    return record
 
 
 def _plain(value: object) -> object:
