@@ -151,7 +151,7 @@ def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surro
     """
     clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
     in_body = around.compartment == int(Compartment.BODY)
-    in_body |= (around.bone_depth_mm <= 0) & ~around.is_in(Compartment.CANAL)
+    in_body |= (around.owner == 0) & ~around.is_in(Compartment.CANAL)
     expected, spread = around.expected_hu.copy(), around.spread_hu.copy()
     near = around.bone_depth_mm > DEPTHS_MM[0]
     for zone in (in_body, ~in_body):
