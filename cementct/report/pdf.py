@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from reportlab.lib.styles import ParagraphStyle
 
 RESEARCH_ONLY = "Research, not for clinical use"
+# The same whatever the study's folder is called: it goes into an archive.
+TITLE = "Bone cement on CT"
 MARGIN_MM = 15.0
 # Pixels of a drawing for one of the picture: about 200 dots an inch on paper.
 PICTURE_SCALE = 2
@@ -43,7 +45,7 @@ _COLUMNS = (
 _WIDTHS_MM = (14, 21, 15, 21, 33, 18, 18, 18, 12, 10)
 
 
-def render_pdf(report: StudyReport, material: ReportMaterial | None, *, study: str = "") -> bytes:
+def render_pdf(report: StudyReport, material: ReportMaterial | None) -> bytes:
     """Return the report as a PDF file; the same report always gives the same bytes.
 
     Parameters
@@ -52,8 +54,6 @@ def render_pdf(report: StudyReport, material: ReportMaterial | None, *, study: s
         What was found.
     material
         What the pictures are drawn from; without it there are none.
-    study
-        Name of the study's folder in the output, for the title.
     """
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.units import mm
@@ -62,7 +62,6 @@ def render_pdf(report: StudyReport, material: ReportMaterial | None, *, study: s
     report = rounded(report)
     _register_fonts()
     target = io.BytesIO()
-    title = f"Bone cement on CT · {study}" if study else "Bone cement on CT"
     document = SimpleDocTemplate(
         target,
         pagesize=A4,
@@ -70,7 +69,7 @@ def render_pdf(report: StudyReport, material: ReportMaterial | None, *, study: s
         rightMargin=MARGIN_MM * mm,
         topMargin=MARGIN_MM * mm,
         bottomMargin=MARGIN_MM * mm,
-        title=title,
+        title=TITLE,
         author=f"{report.software.name} {report.software.version}",
         invariant=1,
     )
@@ -84,14 +83,14 @@ def render_pdf(report: StudyReport, material: ReportMaterial | None, *, study: s
         canvas.drawRightString(A4[0] - MARGIN_MM * mm, 8 * mm, str(page.page))
         canvas.restoreState()
 
-    document.build(list(_story(report, material, title)), onFirstPage=draw_footer, onLaterPages=draw_footer)
+    document.build(list(_story(report, material)), onFirstPage=draw_footer, onLaterPages=draw_footer)
     return target.getvalue()
 
 
-def _story(report: StudyReport, material: ReportMaterial | None, title: str) -> Iterator[Any]:
+def _story(report: StudyReport, material: ReportMaterial | None) -> Iterator[Any]:
     from reportlab.platypus import PageBreak, Spacer
 
-    yield _text(f"{title} · {RESEARCH_ONLY}", "quiet")
+    yield _text(f"{TITLE} · {RESEARCH_ONLY}", "quiet")
     names = ", ".join(f"{v.name} ({wording.COUNTED_FROM[v.level_source]})" for v in report.treated)
     yield _text(f"Treated: {names}" if names else "No treated vertebra identified", "title")
     yield _text(words.neural_line(report), "strong")

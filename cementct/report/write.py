@@ -61,7 +61,7 @@ def _encode(report: StudyReport, material: ReportMaterial | None, form: ReportFo
     if form is ReportFormat.PDF:
         from cementct.report.pdf import render_pdf
 
-        return render_pdf(report, material, study=study)
+        return render_pdf(report, material)
     from cementct.report.html import render_html
 
     return render_html(report, material, study=study).encode("utf-8")

@@ -7,8 +7,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from cementct.core.findings import StudyReport
 from cementct.core.formats import DICOM_FORMATS, ReportFormat
+from cementct.report.json import encode_report
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -24,7 +27,7 @@ class ResultIdentity:
     Attributes
     ----------
     seed
-        Names the input, the version and the configuration.
+        A hash of the report, which names the series, the version and the configuration.
     first_series_number
         Series number of the first kind of result.
     """
@@ -41,14 +44,12 @@ class ResultIdentity:
     ) -> ResultIdentity:
         """Return the identity of a report's results, made in certain forms under certain series numbers.
 
-        Objects refer to each other, so that what one holds depends on which others are made.
+        Objects refer to each other, so that what one holds depends on which others are made. Names and
+        places of files do not count: a study has the same results whichever way it came.
         """
+        nowhere = msgspec.structs.replace(report.study, input_sha256=None)
         parts = (
-            report.study.post.series_instance_uid or "",
-            report.study.pre.series_instance_uid or "" if report.study.pre else "",
-            report.study.input_sha256 or "",
-            report.software.version,
-            report.software.config_sha256,
+            hashlib.sha256(encode_report(msgspec.structs.replace(report, study=nowhere))).hexdigest(),
             ",".join(form for form in ReportFormat if form in formats and form in DICOM_FORMATS),
             str(first_series_number),
         )

@@ -150,6 +150,16 @@ def test_another_version_has_other_uids(block_report: StudyReport) -> None:
     assert len(one.uid("sr", "instance")) <= 64
 
 
+def test_uids_hang_on_what_is_said_and_not_on_where_files_lie(block_report: StudyReport) -> None:
+    moved = msgspec.structs.replace(
+        block_report, study=msgspec.structs.replace(block_report.study, input_sha256="0" * 64)
+    )
+    assert ResultIdentity.of(moved) == ResultIdentity.of(block_report)
+    assert ResultIdentity.of(moved, [ReportFormat.SEG]) != ResultIdentity.of(moved, [ReportFormat.SR])
+    fewer = msgspec.structs.replace(block_report, vertebrae=block_report.vertebrae[:-1])
+    assert ResultIdentity.of(fewer) != ResultIdentity.of(block_report)
+
+
 def test_an_edited_segmentation_gives_vertebrae_lesion_and_cement_apart(
     block_report: StudyReport, material: ReportMaterial, results: Path
 ) -> None:
@@ -253,9 +263,9 @@ def test_a_volume_that_is_no_dicom_cannot_be_referred_to(scan: Scan) -> None:
 def test_the_pdf_is_the_same_twice_and_names_no_patient(
     block_report: StudyReport, material: ReportMaterial
 ) -> None:
-    document = render_pdf(block_report, material, study="study")
+    document = render_pdf(block_report, material)
     assert document.startswith(b"%PDF")
-    assert document == render_pdf(block_report, material, study="study")
+    assert document == render_pdf(block_report, material)
     assert PATIENT_NAME.encode() not in document
 
 
