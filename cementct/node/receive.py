@@ -93,11 +93,16 @@ class Receiver:
         event.assoc.received_bytes = 0
         limits = self.settings.limits
         counts = self.spool.counts()
+        data = event.encoded_dataset()
+        if len(data) > limits.object_mb * 1e6:
+            # Its last piece came before the abort took effect.
+            self.note(f"refused: an object larger than {limits.object_mb:g} MB")
+            return OUT_OF_RESOURCES
         if self.spool.free_mb() < limits.free_disk_mb:
             self.note("refused: the disk is nearly full")
             return OUT_OF_RESOURCES
         try:
-            study, instance = _identity(event)
+            study, instance = _identity(data, str(event.request.AffectedSOPInstanceUID))
         except ValueError:
             self.note("refused: an object without a valid StudyInstanceUID")
             return CANNOT_UNDERSTAND
@@ -107,14 +112,14 @@ class Receiver:
             self.note(f"refused: {waiting} studies are waiting")
             return OUT_OF_RESOURCES
         try:
-            self.spool.keep_image(study, instance, event.encoded_dataset())
+            self.spool.keep_image(study, instance, data)
         except OSError as error:
             self.note(f"refused: cannot be written ({error.strerror})")
             return OUT_OF_RESOURCES
         return SUCCESS
 
 
-def _identity(event: Any) -> tuple[str, str]:
+def _identity(data: bytes, instance: str) -> tuple[str, str]:
     """Return StudyInstanceUID and SOPInstanceUID of a received object."""
     import io
 
@@ -122,9 +127,9 @@ def _identity(event: Any) -> tuple[str, str]:
 
     with quiet():
         header = pydicom.dcmread(
-            io.BytesIO(event.encoded_dataset()), stop_before_pixels=True, specific_tags=["StudyInstanceUID"]
+            io.BytesIO(data), stop_before_pixels=True, specific_tags=["StudyInstanceUID"]
         )
-    study, instance = str(header.get("StudyInstanceUID", "")), str(event.request.AffectedSOPInstanceUID)
+    study = str(header.get("StudyInstanceUID", ""))
     if not UID.fullmatch(study) or not UID.fullmatch(instance):
         raise ValueError("no valid UID")
     return study, instance
