@@ -17,8 +17,8 @@ import msgspec
 
 from cementct.core.errors import StudyRefused, UsageError
 from cementct.core.findings import CompartmentState, StudyReport
-from cementct.core.outcome import StudyOutcome, StudyState
-from cementct.pipeline.batch import StudyTask, run_study
+from cementct.core.outcome import StudyOutcome
+from cementct.pipeline.batch import StudyTask, run_study_in_child
 from cementct.pipeline.discover import discover_studies
 from cementct.pipeline.options import (
     RunOptions,
@@ -27,7 +27,7 @@ from cementct.pipeline.options import (
     parse_levels,
     parse_vertebrae,
 )
-from cementct.pipeline.workers import Finished, TimedOut, run_in_children
+from cementct.report.wording import RESEARCH_ONLY
 from cementct.report.words import neural_line
 from cementct.segmentation.presence import shows_cement
 
@@ -114,7 +114,7 @@ def result_of(outcome: StudyOutcome) -> dict[str, Any]:
         for v in report.treated
     ]
     if _is_worth_telling(report):
-        text = f"{NAME} (research, not for clinical use): {neural_line(report)}"
+        text = f"{NAME} ({RESEARCH_ONLY.lower()}): {neural_line(report)}"
         result["__mercure_notification"] = {"text": text, "requested": True}
     return result
 
@@ -175,18 +175,5 @@ def _analyse(source: Path, work: Path, options: RunOptions) -> StudyOutcome:
     studies = discover_studies([source], shows_cement)
     if len(studies) != 1:
         raise StudyRefused(f"expected one study, found {len(studies)}")
-    task = StudyTask(studies[0], options, work)
-    timeout_s = options.study_timeout_s
-    # A child from nothing: a fork server would need a socket in a folder that a read-only root lacks.
-    ends = run_in_children(
-        run_study, [task], jobs=1, timeout_s=timeout_s, listener=lambda _: None, from_nothing=True
-    )
-    for end in ends:
-        if isinstance(end, Finished):
-            return end.result
-        if isinstance(end, TimedOut):
-            return StudyOutcome(studies[0].name, StudyState.TIMEOUT, why=f"not done after {end.after_s:g} s")
-        return StudyOutcome(
-            studies[0].name, StudyState.FAILED, why=f"its process ended with code {end.exit_code}"
-        )
-    return StudyOutcome(studies[0].name, StudyState.FAILED, why="nothing was analysed")
+    # From nothing: a fork server would need a socket in a folder that a read-only root lacks.
+    return run_study_in_child(StudyTask(studies[0], options, work), from_nothing=True)

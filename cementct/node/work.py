@@ -11,10 +11,9 @@ from cementct.core.outcome import StudyState
 from cementct.node.send import NotSent, send_results
 from cementct.node.settings import NodeSettings
 from cementct.node.spool import IMAGES, Job, Spool
-from cementct.pipeline.batch import StudyTask, run_study
+from cementct.pipeline.batch import StudyTask, run_study_in_child
 from cementct.pipeline.discover import discover_studies
 from cementct.pipeline.options import RunOptions
-from cementct.pipeline.workers import Finished, TimedOut, run_in_children
 from cementct.segmentation.presence import shows_cement
 
 DICOM_FOLDER = "dicom"
@@ -68,25 +67,16 @@ class Worker:
 
     def _why_not_analysed(self, job: Job) -> str | None:
         """Analyse a study; return why that was not possible."""
-        options = RunOptions(formats=self.settings.work.formats)
+        work = self.settings.work
+        options = RunOptions(formats=work.formats, study_timeout_s=work.study_timeout_s)
         try:
             sources = discover_studies([job.images], shows_cement)
         except CementctError as error:
             return str(error)
         if len(sources) != 1:
             return f"expected one study, found {len(sources)}"
-        task = StudyTask(sources[0], options, job.results)
-        ends = run_in_children(
-            run_study, [task], jobs=1, timeout_s=self.settings.work.study_timeout_s, listener=_ignore
-        )
-        for end in ends:
-            if isinstance(end, Finished):
-                outcome = end.result
-                return None if outcome.state is StudyState.DONE else outcome.why or "failed"
-            if isinstance(end, TimedOut):
-                return f"not done after {end.after_s:g} s"
-            return f"its process ended with code {end.exit_code}"
-        return "nothing was analysed"
+        outcome = run_study_in_child(StudyTask(sources[0], options, job.results))
+        return None if outcome.state is StudyState.DONE else outcome.why or "failed"
 
     def _send(self, job: Job) -> None:
         state, work = job.state(), self.settings.work
@@ -119,7 +109,3 @@ class Worker:
         self.spool.note("dead", job=job.name, why=why)
         self.note(f"{job.name}: given up: {why}")
         self.spool.bury(job, why)
-
-
-def _ignore(_event: object) -> None:
-    """Nobody watches the progress of one study in a node."""

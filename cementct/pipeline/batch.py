@@ -34,6 +34,7 @@ from cementct.pipeline.progress import (
     StageStarted,
     StudyFinished,
     StudyStarted,
+    ignore_progress,
 )
 from cementct.pipeline.study_input import study_identity
 from cementct.pipeline.workers import Died, Finished, TimedOut, run_in_children
@@ -159,6 +160,27 @@ def _require_dicom(task: StudyTask) -> None:
             f"{task.source.shown or task.source.name}: --format {','.join(wanted)} expects DICOM images "
             "to refer to, found another kind of file"
         )
+
+
+def run_study_in_child(task: StudyTask, *, from_nothing: bool = False) -> StudyOutcome:
+    """Analyse one study in a child that is killed at its time limit, and return how it ended.
+
+    Parameters
+    ----------
+    task
+        The study; its options hold the time limit.
+    from_nothing
+        Start the child without a fork server, which needs a temporary folder.
+    """
+    (end,) = run_in_children(
+        run_study,
+        [task],
+        jobs=1,
+        timeout_s=task.options.study_timeout_s,
+        listener=ignore_progress,
+        from_nothing=from_nothing,
+    )
+    return end.result if isinstance(end, Finished) else _ended_badly(task.source.name, end)
 
 
 def _outcomes(

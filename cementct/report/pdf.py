@@ -23,7 +23,6 @@ from cementct.report.rounding import rounded
 if TYPE_CHECKING:
     from reportlab.lib.styles import ParagraphStyle
 
-RESEARCH_ONLY = "Research, not for clinical use"
 # The same whatever the study's folder is called: it goes into an archive.
 TITLE = "Bone cement on CT"
 MARGIN_MM = 15.0
@@ -73,7 +72,7 @@ def render_pdf(report: StudyReport, material: ReportMaterial | None) -> bytes:
         author=f"{report.software.name} {report.software.version}",
         invariant=1,
     )
-    footer = f"{RESEARCH_ONLY} · {report.software.name} {report.software.version}"
+    footer = f"{wording.RESEARCH_ONLY} · {report.software.name} {report.software.version}"
 
     def draw_footer(canvas: Any, page: Any) -> None:
         canvas.saveState()
@@ -90,7 +89,7 @@ def render_pdf(report: StudyReport, material: ReportMaterial | None) -> bytes:
 def _story(report: StudyReport, material: ReportMaterial | None) -> Iterator[Any]:
     from reportlab.platypus import PageBreak, Spacer
 
-    yield _text(f"{TITLE} · {RESEARCH_ONLY}", "quiet")
+    yield _text(f"{TITLE} · {wording.RESEARCH_ONLY}", "quiet")
     names = ", ".join(f"{v.name} ({wording.COUNTED_FROM[v.level_source]})" for v in report.treated)
     yield _text(f"Treated: {names}" if names else "No treated vertebra identified", "title")
     yield _text(words.neural_line(report), "strong")

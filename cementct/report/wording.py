@@ -15,6 +15,9 @@ from cementct.core.findings import (
     Side,
 )
 
+# Stands on everything that may be read without the report.
+RESEARCH_ONLY = "Research, not for clinical use"
+
 UNKNOWN = "–"
 YES_NO: dict[bool | None, str] = {True: "yes", False: "no", None: UNKNOWN}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cementct.core.findings import Software
+from cementct.report import wording
 from cementct.report.dicom.codes import PRIVATE_SCHEME, PRIVATE_SCHEME_NAME, PRIVATE_SCHEME_VERSION, Concept
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ MANUFACTURER = "cementct project"
 MODEL = "cementct"
 # A tool has no serial number; the element may not be empty.
 SERIAL_NUMBER = "0"
-RESEARCH_ONLY = "Research, not for clinical use"
 
 
 def coded(concept: Concept) -> CodedConcept:
@@ -36,7 +36,7 @@ def contributing_equipment(software: Software) -> ContributingEquipment:
         purpose_of_reference=codes.DCM.ProcessingEquipment,
         manufacturer_model_name=MODEL,
         software_versions=(software.version,),
-        contribution_description=RESEARCH_ONLY,
+        contribution_description=wording.RESEARCH_ONLY,
     )
 
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from cementct.core.findings import StudyReport
 from cementct.io.quiet import quiet
+from cementct.report import wording
 from cementct.report.dicom.equipment import (
     MANUFACTURER,
     MODEL,
-    RESEARCH_ONLY,
     SERIAL_NUMBER,
     contributing_equipment,
 )
@@ -69,7 +69,7 @@ def build_encapsulated_pdf(
     made.ConversionType = "WSD"
     made.ContentDate = made.ContentTime = made.AcquisitionDateTime = None
     made.BurnedInAnnotation = "NO"
-    made.DocumentTitle = f"Bone cement on CT. {RESEARCH_ONLY}"
+    made.DocumentTitle = f"Bone cement on CT. {wording.RESEARCH_ONLY}"
     made.ConceptNameCodeSequence = []
     made.MIMETypeOfEncapsulatedDocument = "application/pdf"
     made.EncapsulatedDocument = document + b"\0" * (len(document) % 2)

@@ -12,7 +12,8 @@ from cementct.core.arrays import as_floats
 from cementct.core.findings import StudyReport
 from cementct.core.flags import Severity
 from cementct.io.quiet import quiet
-from cementct.report.dicom.equipment import MANUFACTURER, RESEARCH_ONLY, contributing_equipment
+from cementct.report import wording
+from cementct.report.dicom.equipment import MANUFACTURER, contributing_equipment
 from cementct.report.dicom.identity import ResultIdentity, settle
 from cementct.report.dicom.source import SourceImages
 from cementct.report.material import ReportMaterial
@@ -67,7 +68,7 @@ def draw_key_images(
     for found in report.treated:
         stops = [f.flag.value for f in found.quality if f.severity is Severity.STOP]
         for section in draw_vertebra(material, found, report.vertebrae).sections:
-            lines = (RESEARCH_ONLY, *_shortened([*warnings, *stops]))
+            lines = (wording.RESEARCH_ONLY, *_shortened([*warnings, *stops]))
             pixels = with_lines(draw_rgb(section.post, Window.BONE), lines)
             known = not material.spine.orientation_contradicts_anatomy
             yield KeyImage(pixels, _slices(section, source), section.plane.view, known)
@@ -104,7 +105,7 @@ def build_key_image(
     # An unpaired part of the body: without it validators ask for a side.
     made.BodyPartExamined = "SPINE"
     made.SeriesDescription = "cementct key images"
-    made.ImageComments = RESEARCH_ONLY
+    made.ImageComments = wording.RESEARCH_ONLY
     references = []
     for index in image.slices:
         header = source.at(index)

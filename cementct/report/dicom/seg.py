@@ -15,11 +15,11 @@ from cementct.core.image import Region
 from cementct.core.levels import Level
 from cementct.io.quiet import quiet
 from cementct.io.scan import Scan
+from cementct.report import wording
 from cementct.report.dicom import codes
 from cementct.report.dicom.equipment import (
     MANUFACTURER,
     MODEL,
-    RESEARCH_ONLY,
     SERIAL_NUMBER,
     algorithm,
     coded,
@@ -199,7 +199,7 @@ def build_segmentation(
             software_versions=report.software.version,
             device_serial_number=SERIAL_NUMBER,
             content_label="BONE_CEMENT",
-            content_description=RESEARCH_ONLY,
+            content_description=wording.RESEARCH_ONLY,
             series_description="cementct segmentation",
             contributing_equipment=[contributing_equipment(report.software)],
         )
