@@ -58,7 +58,7 @@ def run_module(environment: Mapping[str, str]) -> StudyOutcome:
     """
     source, target = (_folder(environment, name) for name in (IN_VARIABLE, OUT_VARIABLE))
     settings = read_module_settings(source / TASK_FILE)
-    options = _options(settings)
+    options = options_of(settings)
     work = _work_folder(target)
     try:
         outcome = _analyse(source, work, options)
@@ -127,7 +127,8 @@ def _is_worth_telling(report: StudyReport) -> bool:
     return False
 
 
-def _options(settings: Mapping[str, Any]) -> RunOptions:
+def options_of(settings: Mapping[str, Any]) -> RunOptions:
+    """Return the options that the settings of a task ask for; UsageError where they are not understood."""
     known = {"formats", "vertebrae", "top_level", "levels", "series_offset", "study_timeout_s"}
     unknown = sorted(set(settings) - known)
     if unknown:
