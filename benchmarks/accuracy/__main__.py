@@ -1,133 +1,111 @@
-"""Truth beside result: runs every case under every setting and writes docs/accuracy.md and .json.
+"""Truth beside result: analyses every case under every setting, prints tables, writes docs/accuracy.
 
-Usage: ``python -m benchmarks.accuracy [--phantoms N] [--jobs N]``. Cases and results are cached in
-``.cache/accuracy``; an interrupted run goes on where it stopped.
+Usage: ``python -m benchmarks.accuracy --half tuning|reporting [--family NAME ...] [--only TEXT]
+[--settings NAME ...] [--jobs N] [--write]``, or with ``--make-only`` to make the cases alone. Cases and
+scores are kept in ``.cache/accuracy``: an interrupted run goes on where it stopped, and scores are kept
+until the code changes.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import platform
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
+    os.environ.setdefault(_name, "1")
 
-from benchmarks.accuracy.cases import (
-    FIRST_REPORTING_SEED,
-    Case,
-    Recipe,
-    implant_recipes,
-    load,
-    phantom_recipes,
+from benchmarks.accuracy.cases import Family, Half, Recipe, cache_file, load
+from benchmarks.accuracy.catalogue import recipes
+from benchmarks.accuracy.document import write_docs
+from benchmarks.accuracy.running import SETTINGS, run_recipe
+from benchmarks.accuracy.scores import CaseScore
+from benchmarks.accuracy.tables import (
+    bars_table,
+    category_confusion_table,
+    families_table,
+    leak_confusion_table,
+    line_of,
+    settings_of,
 )
-from benchmarks.accuracy.scoring import Score, score
-from benchmarks.accuracy.tables import render
-from benchmarks.accuracy.untouched import look_at_untouched
-from cementct import __version__
-from cementct.core.findings import Software
-from cementct.core.image import Volume
-from cementct.core.levels import LabelScheme
-from cementct.io.scan import scan_of
-from cementct.pipeline.steps import Subject
-from cementct.pipeline.study import ReportOrigin, analyze_volumes
-from cementct.pipeline.study_input import StudyInput
-from cementct.segmentation.vertebrae.embedded import segment_vertebrae
-from cementct.segmentation.vertebrae.label_file import labels_from_file
 
-DOCS = Path(__file__).resolve().parents[2] / "docs"
-SETTINGS = ("labels+pre", "embedded+pre", "labels", "embedded")
+# From so many scores on confusion matrices are printed.
+MATRICES_FROM = 12
+HALVES: tuple[Half, ...] = ("tuning", "reporting")
 
 
 def main() -> None:
-    """Run, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--phantoms", type=int, default=10)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count())
-    parser.add_argument("--settings", nargs="*", default=list(SETTINGS))
-    parser.add_argument("--write", action="store_true", help="write docs/accuracy.md and docs/accuracy.json")
-    wanted = parser.parse_args()
-    recipes = [*implant_recipes(), *phantom_recipes(wanted.phantoms)]
-    scores: list[Score] = []
-    with ProcessPoolExecutor(wanted.jobs) as pool:
-        for results in pool.map(partial(run_all, settings=tuple(wanted.settings)), recipes):
+    """Make or run, print and write."""
+    wanted = _arguments()
+    families = tuple(Family(f) for f in wanted.family)
+    chosen = [r for r in recipes(wanted.half, families) if wanted.only in r.name]
+    if wanted.list:
+        for recipe in chosen:
+            print(recipe.name, "made" if cache_file(recipe).is_file() else "not made")
+        return
+    if wanted.make_only:
+        make_all(chosen, wanted.jobs)
+        return
+    scores = run_all(chosen, tuple(wanted.settings), wanted.jobs)
+    for line in summary(scores):
+        print(line)
+    if wanted.write:
+        write_docs(scores, wanted.half)
+
+
+def make_all(chosen: list[Recipe], jobs: int) -> None:
+    """Make cases that are not in the cache yet, a line for each."""
+    missing = [r for r in chosen if not cache_file(r).is_file()]
+    print(f"{len(chosen)} cases, {len(missing)} to make", flush=True)
+    with ProcessPoolExecutor(jobs) as pool:
+        for line in pool.map(_make, missing):
+            print(line, flush=True)
+
+
+def run_all(chosen: list[Recipe], settings: tuple[str, ...], jobs: int) -> list[CaseScore]:
+    """Analyse every case, a line for each."""
+    scores: list[CaseScore] = []
+    with ProcessPoolExecutor(jobs) as pool:
+        for results in pool.map(partial(run_recipe, settings=settings), chosen):
             scores += results
             for result in results:
-                print(_line(result), flush=True)
-    facts = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "version": __version__,
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "python": platform.python_version(),
-        "first_seed": FIRST_REPORTING_SEED,
-        "phantoms": wanted.phantoms,
-    }
-    untouched = look_at_untouched()
-    text = render(scores, untouched, facts)
-    print(text)
-    if wanted.write:
-        (DOCS / "accuracy.md").write_text(text, encoding="utf-8")
-        data = {
-            "facts": facts,
-            "scores": [asdict(s) for s in scores],
-            "untouched": [asdict(u) for u in untouched],
-        }
-        (DOCS / "accuracy.json").write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+                print(line_of(result), flush=True)
+    return scores
 
 
-def run_all(recipe: Recipe, *, settings: tuple[str, ...]) -> list[Score]:
-    """Analyse one case under every setting; nothing where the case has no room for what was wanted."""
+def summary(scores: list[CaseScore]) -> list[str]:
+    """Return the tables of one half as text."""
+    out = ["", *families_table(scores), "", *bars_table(scores)]
+    for setting in settings_of(scores) if len(scores) >= MATRICES_FROM else ():
+        mine = [s for s in scores if s.setting == setting]
+        out += ["", f"{setting}: leak types, filling categories", *leak_confusion_table(mine)]
+        out += category_confusion_table(mine)
+    return out
+
+
+def _make(recipe: Recipe) -> str:
+    started = time.process_time()
     case = load(recipe)
-    return [run(case, setting) for setting in settings] if case is not None else []
+    words = f"{case.description}; shape {case.post.hu.shape}" if case else "no room"
+    return f"{recipe.name} ({time.process_time() - started:.0f} s): {words}"
 
 
-def run(case: Case, setting: str) -> Score:
-    """Analyse one case under one setting and score it."""
-    pre = case.pre if setting.endswith("+pre") else None
-    from_labels = setting.startswith("labels")
-
-    def from_file(volume: Volume) -> object:
-        del volume
-        return labels_from_file(case.vertebrae, LabelScheme.VERSE)
-
-    post = scan_of(case.post.hu, case.post.grid)
-    study = StudyInput(post, post.report("The case."))
-    subject = Subject(
-        post=case.post,
-        pre=pre,
-        find_vertebrae=from_file if from_labels else segment_vertebrae,  # type: ignore[arg-type]
-        find_vertebrae_before=segment_vertebrae,
-        carries_bodies=not from_labels,
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--half", choices=HALVES, default="tuning")
+    parser.add_argument(
+        "--family", nargs="*", choices=[f.value for f in Family], default=[f.value for f in Family]
     )
-    started = time.perf_counter()
-    origin = ReportOrigin(Software(name="cementct", version=__version__, config_sha256=""), None)
-    report = analyze_volumes(study, subject, origin, tell=lambda _: None).report
-    result = score(case.name, setting, case.truth, report)
-    result.seconds = time.perf_counter() - started
-    return result
-
-
-def _line(result: Score) -> str:
-    volumes = ", ".join(f"{true:.2f}→{found:.2f} ml" for true, found, _, _ in result.volumes)
-    leaks = ", ".join(
-        f"{kind} {true:.3f}→{'missed' if found is None else f'{found:.3f}'}"
-        for kind, true, found in result.leaks
-    )
-    false = ", ".join(f"{kind} {volume:.3f}" for kind, volume in result.false_leaks)
-    fill = ", ".join(f"{t:.0%}→{f:.0%}" for t, f, *_ in result.fillings)
-    return (
-        f"{result.case} [{result.setting}] {result.found}/{result.treated} treated, "
-        f"{result.invented} invented; {volumes}; filling {fill}; leaks: {leaks or 'none'}; "
-        f"false: {false or 'none'} ({result.seconds:.0f} s)"
-    )
+    parser.add_argument("--only", default="", help="part of the names of the wanted cases")
+    parser.add_argument("--settings", nargs="*", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--list", action="store_true", help="print the names of the cases")
+    parser.add_argument("--make-only", action="store_true", help="make the cases and stop")
+    parser.add_argument("--write", action="store_true", help="write docs/accuracy.md, .json and pictures")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

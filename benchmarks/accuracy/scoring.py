@@ -1,141 +1,185 @@
-"""Truth beside result, vertebra by vertebra and leak by leak."""
+"""Truth beside result for one report."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
-from cementct.core.findings import Certainty, LeakType, StudyReport, VertebraReport
-from cementct.testing.truth import CaseTruth, LeakTruth, VertebraTruth
+from benchmarks.accuracy.cases import Case
+from benchmarks.accuracy.matching import found_leaks, match_leaks, true_leaks
+from benchmarks.accuracy.scores import CaseScore, VertebraScore
+from cementct.core.findings import CompartmentState, LesionSource, StudyReport, VertebraReport
+from cementct.core.image import LabelMap
+from cementct.testing.truth import CaseTruth, VertebraTruth
 
-# A vertebra of the report is the one of the truth whose body's centre lies within this, in mm.
+# A reported vertebra is the true one where the bodies' centres lie this near, mm; discs lie 15 mm apart.
 SAME_VERTEBRA_MM = 12.0
-# A leak of the report is a leak of the truth of the same type and vertebra whose centres lie within this.
-SAME_LEAK_MM = 15.0
+# Canal and foramina can be read on slices up to this thickness, mm (the contract).
+READABLE_SLICE_MM = 2.5
+# A body is compressed from this loss of height (the contract).
+COMPRESSED_FROM = 0.20
+
+Maps = dict[str, LabelMap]
 
 
-@dataclass
-class Score:
-    """What came of one case under one setting.
+def score(case: Case, setting: str, report: StudyReport, maps: Maps) -> CaseScore:
+    """Return truth beside result for one report.
 
-    Attributes
+    Parameters
     ----------
-    case, setting
-        Which case, and how it was analysed.
-    seconds
-        Time of the analysis.
-    volumes
-        True volume, measured volume and interval of each treated vertebra that was found.
-    fillings
-        True rate, measured rate, true category, measured category, source of the lesion.
-    walls
-        True and measured posterior wall distance.
-    treated, found, invented
-        Treated vertebrae in truth, those found, and those that are none.
-    leaks
-        (type, true volume, measured volume or None).
-    false_leaks
-        (type, volume) of definite leaks that are none.
+    case
+        The case.
+    setting
+        What it was analysed with; ``+pre`` at its end says that the scan before injection was given.
+    report
+        What came of it.
+    maps
+        The report's label maps on the grid of the case's `post`: cement, lesion, leaks.
     """
-
-    case: str
-    setting: str
-    seconds: float = 0.0
-    volumes: list[tuple[float, float, float, float]] = field(default_factory=list)
-    fillings: list[tuple[float, float, str, str, str]] = field(default_factory=list)
-    walls: list[tuple[float, float]] = field(default_factory=list)
-    treated: int = 0
-    found: int = 0
-    invented: int = 0
-    wrong_names: int = 0
-    leaks: list[tuple[str, float, float | None]] = field(default_factory=list)
-    false_leaks: list[tuple[str, float]] = field(default_factory=list)
-
-
-def score(case: str, setting: str, truth: CaseTruth, report: StudyReport) -> Score:
-    """Return truth beside result for one report."""
-    result = Score(case, setting)
-    matched: set[int] = set()
-    by_name = {v.label: v for v in report.vertebrae}
-    for true in truth.vertebrae:
-        vertebra = _nearest(true, report)
-        if vertebra is not None and vertebra.level is not None and vertebra.level.value != true.level:
-            result.wrong_names += 1
-        if not true.treated:
-            continue
-        result.treated += 1
-        if vertebra is not None and vertebra.treated:
-            result.found += 1
-            matched.add(vertebra.label)
-            _compare_numbers(result, true, vertebra)
-        _compare_leaks(result, true, vertebra)
-    result.invented = sum(v.treated and v.label not in matched for v in by_name.values())
-    result.false_leaks += [
-        (leak.type.value, leak.volume_ml)
-        for v in report.treated
-        if v.label not in matched
-        for leak in v.leaks
-        if leak.certainty is Certainty.DEFINITE
-    ]
-    return result
-
-
-def _nearest(true: VertebraTruth, report: StudyReport) -> VertebraReport | None:
-    if not report.vertebrae:
-        return None
-    gaps = [
-        float(np.linalg.norm(np.subtract(v.centroid_lps_mm, true.centroid_lps_mm))) for v in report.vertebrae
-    ]
-    best = int(np.argmin(gaps))
-    return report.vertebrae[best] if gaps[best] <= SAME_VERTEBRA_MM else None
-
-
-def _compare_numbers(result: Score, true: VertebraTruth, found: VertebraReport) -> None:
-    if true.cement_volume_ml and found.cement_volume_ml is not None:
-        low, high = found.cement_volume_ml_ci90 or (np.nan, np.nan)
-        result.volumes.append((true.cement_volume_ml, found.cement_volume_ml, low, high))
-    if true.filling_rate is not None and found.filling_rate is not None:
-        result.fillings.append(
-            (
-                true.filling_rate,
-                found.filling_rate,
-                str(true.filling_category.value) if true.filling_category else "",
-                str(found.filling_category.value) if found.filling_category else "",
-                found.lesion_source.value,
-            )
+    truth = case.truth
+    with_pre = setting.endswith("+pre")
+    numbers = match_vertebrae(truth, report)
+    by_true = {true: label for label, true in numbers.items()}
+    reported = {v.label: v for v in report.vertebrae}
+    vertebrae = []
+    for true in truth.treated:
+        label = by_true.get(true.number)
+        vertebrae.append(
+            _compare(case, true, reported[label] if label is not None else None, maps, numbers, with_pre)  # type: ignore[arg-type]
         )
-    if true.posterior_wall_distance_mm is not None and found.posterior_wall_distance_mm is not None:
-        result.walls.append((true.posterior_wall_distance_mm, found.posterior_wall_distance_mm))
-
-
-def _compare_leaks(result: Score, true: VertebraTruth, found: VertebraReport | None) -> None:
-    definite = [k for k in found.leaks if k.certainty is Certainty.DEFINITE] if found else []
-    free = list(definite)
-    for leak in sorted((k for k in true.leaks if k.listed), key=lambda k: -k.volume_ml):
-        match = _match(leak, free)
-        if match is not None:
-            free.remove(match)
-        result.leaks.append((leak.type.value, leak.volume_ml, match.volume_ml if match else None))
-    crumbs = list(true.leaks)
-    for leak in free:
-        # A second piece of a leak that exists is no invention.
-        if not any(
-            c.type == leak.type
-            and np.linalg.norm(np.subtract(c.centroid_lps_mm, leak.centroid_lps_mm)) <= SAME_LEAK_MM
-            for c in crumbs
-        ):
-            result.false_leaks.append((leak.type.value, leak.volume_ml))
-
-
-def _match(leak: LeakTruth, candidates: list) -> object | None:  # type: ignore[type-arg]
-    near = [
-        (float(np.linalg.norm(np.subtract(k.centroid_lps_mm, leak.centroid_lps_mm))), i)
-        for i, k in enumerate(candidates)
-        if k.type == leak.type
+    treated = {v.number for v in truth.treated}
+    old = {v.number for v in truth.vertebrae if v.old_cement_ml > 0}
+    # Without the scan before injection old cement counts like new (the contract).
+    excused = treated if with_pre else treated | old
+    invented = [v for v in report.treated if numbers.get(v.label) not in excused]
+    excused_leaks = [
+        v.label for v in report.vertebrae if not with_pre and numbers.get(v.label) in old - treated
     ]
-    gap, index = min(near, default=(np.inf, -1))
-    return candidates[index] if gap <= SAME_LEAK_MM else None
+    matches = match_leaks(
+        true_leaks(truth, case.leaks, case.cement, maps["leaks"]),
+        [f for f in found_leaks(report, numbers) if f.number not in {numbers[n] for n in excused_leaks}],
+        [v.number for v in truth.vertebrae],
+    )
+    levels = {v.number: v.level for v in truth.vertebrae}
+    names = [
+        (v.level.value, levels[numbers[v.label]]) for v in report.vertebrae if v.level and v.label in numbers
+    ]
+    return CaseScore(
+        case=case.name,
+        setting=setting,
+        family=case.family,
+        half=case.half,
+        description=case.description,
+        slice_mm=case.slice_mm,
+        pixel_mm=case.pixel_mm,
+        noise_hu=case.noise_hu,
+        streaks_only=case.streaks_only,
+        vertebrae=tuple(vertebrae),
+        leaks=tuple(matches.leaks),
+        false_leaks=tuple(matches.false),
+        split=matches.split,
+        invented=len(invented),
+        named=len(names),
+        wrong_names=sum(a != b for a, b in names),
+        false_cement_ml=sum(v.cement_volume_ml or 0.0 for v in invented),
+    )
 
 
-LEAK_TYPES = tuple(kind.value for kind in LeakType)
+def failed(case: Case, setting: str, error: str) -> CaseScore:
+    """Return the score of a case that broke the analysis: everything missed."""
+    vertebrae = tuple(
+        VertebraScore(v.level, found=False, clipped=False, true_ml=v.cement_volume_ml or 0.0)
+        for v in case.truth.treated
+    )
+    empty = LabelMap(np.zeros(case.post.grid.shape, dtype=np.uint8), case.post.grid)
+    leaks = match_leaks(true_leaks(case.truth, None, None, empty), [], []).leaks
+    return CaseScore(
+        case.name, setting, case.family, case.half, case.description, case.slice_mm, case.pixel_mm,
+        case.noise_hu, case.streaks_only, vertebrae, tuple(leaks), error=error,
+    )  # fmt: skip
+
+
+def match_vertebrae(truth: CaseTruth, report: StudyReport) -> dict[int, int]:
+    """Return the number of the true vertebra for every reported one that is nearest to it, by label."""
+    found: dict[int, int] = {}
+    best: dict[int, float] = {}
+    for v in report.vertebrae:
+        gaps = [
+            (float(np.linalg.norm(np.subtract(v.centroid_lps_mm, t.centroid_lps_mm))), t.number)
+            for t in truth.vertebrae
+        ]
+        gap, number = min(gaps, default=(np.inf, 0))
+        if gap <= SAME_VERTEBRA_MM and gap < best.get(number, np.inf):
+            found = {label: n for label, n in found.items() if n != number}
+            found[v.label], best[number] = number, gap
+    return found
+
+
+def _compare(
+    case: Case, true: VertebraTruth, found: VertebraReport | None, maps: Maps, numbers: dict[int, int],
+    with_pre: bool,  # noqa: FBT001 - private
+) -> VertebraScore:  # fmt: skip
+    clipped = case.clip_hu is not None and (true.cement_opacity_hu or 0.0) > case.clip_hu
+    if found is None or not found.treated:
+        return VertebraScore(true.level, found=False, clipped=clipped, true_ml=true.cement_volume_ml or 0.0)
+    loss = case.loss_before.get(true.level) if with_pre and case.loss_before else true.height_loss
+    if with_pre and case.loss_before and loss is None:
+        loss = true.height_loss
+    right, shared = _attributed(case, true, maps, numbers)
+    readable, refused = _readable(case, true, found)
+    return VertebraScore(
+        level=true.level,
+        found=True,
+        clipped=clipped,
+        true_ml=true.cement_volume_ml or 0.0,
+        ml=found.cement_volume_ml,
+        ci90_ml=found.cement_volume_ml_ci90,
+        right_share_ml=right,
+        shared_ml=shared,
+        true_filling=true.filling_rate,
+        filling=found.filling_rate,
+        filling_ci90=found.filling_rate_ci90,
+        true_category=true.filling_category.value if true.filling_category else None,
+        category=found.filling_category.value if found.filling_category else None,
+        lesion_source=found.lesion_source.value,
+        true_wall_mm=true.posterior_wall_distance_mm,
+        wall_mm=found.posterior_wall_distance_mm,
+        lesion_dice=_dice(case, true, found, maps),
+        true_destruction=true.destruction.value if true.destruction else "none",
+        destruction=found.destruction.value if found.destruction else None,
+        true_wall_involved=bool(true.posterior_wall_involved),
+        wall_involved=found.posterior_wall_involved,
+        true_compressed=None if loss is None else loss >= COMPRESSED_FROM,
+        compressed=found.compressed,
+        readable=readable,
+        not_assessable=refused,
+    )
+
+
+def _attributed(case: Case, true: VertebraTruth, maps: Maps, numbers: dict[int, int]) -> tuple[float, float]:
+    """Return the cement of a vertebra that the result also shows: given to the right one, and in all, ml."""
+    if case.cement is None:
+        return 0.0, 0.0
+    own = maps["cement"].labels[case.cement.labels == true.number]
+    right = [label for label, number in numbers.items() if number == true.number]
+    ml = case.cement.grid.voxel_ml
+    return float(np.isin(own, right).sum()) * ml, float((own > 0).sum()) * ml
+
+
+def _dice(case: Case, true: VertebraTruth, found: VertebraReport, maps: Maps) -> float | None:
+    if case.lesion is None or not true.lesion_volume_ml or found.lesion_source is not LesionSource.PRE:
+        return None
+    first, second = case.lesion.labels == true.number, maps["lesion"].labels == found.label
+    total = int(first.sum()) + int(second.sum())
+    return 2 * int((first & second).sum()) / total if total else None
+
+
+def _readable(case: Case, true: VertebraTruth, found: VertebraReport) -> tuple[int, tuple[str, ...]]:
+    """Return how many compartments of a vertebra can be read, and which of these were called unreadable."""
+    order = [v.number for v in case.truth.vertebrae]
+    place = order.index(true.number)
+    in_view = 0 < place < len(order) - 1
+    if case.slice_mm > READABLE_SLICE_MM or case.has_metal or not in_view or found.compartments is None:
+        return 0, ()
+    names = ("epidural", "foraminal_left", "foraminal_right", "diskal_above", "diskal_below")
+    refused = [n for n in names if getattr(found.compartments, n) is CompartmentState.NOT_ASSESSABLE]
+    return len(names), tuple(refused)

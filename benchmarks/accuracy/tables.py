@@ -1,140 +1,125 @@
-"""The scores as the tables of docs/accuracy.md."""
+"""Scores as the tables of docs/accuracy.md."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-
-from benchmarks.accuracy.scoring import LEAK_TYPES, Score
-from benchmarks.accuracy.untouched import Untouched, render_untouched
-
-FAMILIES = {"implant": "Implants in real CT", "phantom": "Phantoms"}
-
-
-def render(scores: Sequence[Score], untouched: list[Untouched], facts: dict[str, object]) -> str:
-    """Return docs/accuracy.md."""
-    first = int(str(facts["first_seed"]))
-    last = first + int(str(facts["phantoms"])) - 1
-    lines = [
-        "# Accuracy",
-        "",
-        (
-            f"Made by `make accuracy` on {facts['date']}, version {facts['version']}, "
-            f"Python {facts['python']}, {facts['machine']}. "
-            f"Phantoms: seeds {first} to {last}, which nothing was tuned on. "
-            "The same figures for machines: [accuracy.json](accuracy.json)."
-        ),
-        "",
-        (
-            "*labels*: vertebrae from a label file. *embedded*: from the embedded engine. *+pre*: with the "
-            "scan before injection. A leak counts as found where a definite leak of the same type lies "
-            "within 15 mm."
-        ),
-    ]
-    for family, title in FAMILIES.items():
-        mine = [s for s in scores if s.case.startswith(family)]
-        if mine:
-            lines += ["", f"## {title}", "", *_summary(mine), "", "### Leaks by type", "", *_leaks(mine)]
-    implants = [s for s in scores if s.case.startswith("implant")]
-    if implants:
-        lines += ["", "## Every implant, truth beside result", "", *_each(implants)]
-    if untouched:
-        lines += ["", "## Real CT without cement, embedded engine", "", *render_untouched(untouched)]
-    return "\n".join(lines) + "\n"
+from benchmarks.accuracy.bars import MEASURES
+from benchmarks.accuracy.cases import Family
+from benchmarks.accuracy.figures import CATEGORIES, KINDS, Scores, category_pairs, leak_confusion
+from benchmarks.accuracy.running import SETTINGS
+from benchmarks.accuracy.scores import CaseScore
 
 
-def _settings(scores: Sequence[Score]) -> list[str]:
-    return list(dict.fromkeys(s.setting for s in scores))
+def settings_of(scores: Scores) -> list[str]:
+    """Return the settings that scores were made with, in their order."""
+    used = {s.setting for s in scores}
+    return [s for s in SETTINGS if s in used]
 
 
-def _summary(scores: Sequence[Score]) -> list[str]:
-    settings = _settings(scores)
-    rows: list[tuple[str, Callable[[list[Score]], str]]] = [
-        ("cases", lambda s: str(len(s))),
-        ("treated vertebrae found / in truth", lambda s: f"{_sum(s, 'found')} / {_sum(s, 'treated')}"),
-        ("treated vertebrae invented", lambda s: str(_sum(s, "invented"))),
-        ("vertebrae with a wrong level name", lambda s: str(_sum(s, "wrong_names"))),
-        ("cement volume ≥ 2 ml, median absolute error", lambda s: _volume_error(s, 50)),
-        ("cement volume ≥ 2 ml, 95th percentile", lambda s: _volume_error(s, 95)),
-        ("90 % intervals that hold the truth", _coverage),
-        ("filling rate, mean absolute error", _filling_error),
-        ("filling category, agreement", _category),
-        ("posterior wall distance, mean absolute error", _wall),
-        ("volume of leaks 0.05–0.5 ml, median absolute error", _leak_error),
-        ("definite leaks that are none", lambda s: str(sum(len(x.false_leaks) for x in s))),
-    ]
-    lines = ["| measure | " + " | ".join(settings) + " |", "|---|" + "---|" * len(settings)]
-    for name, compute in rows:
-        cells = [compute([s for s in scores if s.setting == setting]) for setting in settings]
-        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+def bars_table(scores: Scores) -> list[str]:
+    """Return the issue's table: each bar beside what was reached, ``*`` where short."""
+    settings = settings_of(scores)
+    lines = table_head(["measure", "asked: label file; embedded", *settings])
+    for measure in MEASURES:
+        cells = [measure.cell(scores, setting) for setting in settings]
+        if any(c != "–" for c in cells):
+            lines.append(row([measure.name, measure.bar_text(), *cells]))
     return lines
 
 
-def _leaks(scores: Sequence[Score]) -> list[str]:
-    settings = _settings(scores)
-    lines = [
-        "Found / in truth of leaks of 0.05 ml and more; in brackets those of 0.02–0.05 ml; then false ones.",
-        "",
-        "| type | " + " | ".join(settings) + " |",
-        "|---|" + "---|" * len(settings),
-    ]
-    for kind in LEAK_TYPES:
-        cells = []
-        for setting in settings:
-            mine = [s for s in scores if s.setting == setting]
-            big = [f is not None for s in mine for k, t, f in s.leaks if k == kind and t >= 0.05]
-            small = [f is not None for s in mine for k, t, f in s.leaks if k == kind and 0.02 <= t < 0.05]
-            false = sum(k == kind for s in mine for k, _ in s.false_leaks)
-            cells.append(f"{sum(big)} / {len(big)} ({sum(small)} / {len(small)}), {false} false")
-        lines.append(f"| {kind} | " + " | ".join(cells) + " |")
+def families_table(scores: Scores) -> list[str]:
+    """Return how many cases, treated vertebrae and leaks each family has."""
+    lines = table_head(
+        ["family", "cases", "treated vertebrae", *[f"{k} ≥ 0.05 ml" for k in KINDS], "0.02–0.05 ml"]
+    )
+    for family in Family:
+        one = {s.case: s for s in scores if s.family is family}
+        if not one:
+            continue
+        leaks = [k for s in one.values() for k in s.leaks]
+        big = [sum(k.kind == kind and k.volume_ml >= 0.05 for k in leaks) for kind in KINDS]
+        treated = sum(len(s.vertebrae) for s in one.values())
+        lines.append(row([family.value, len(one), treated, *big, sum(k.volume_ml < 0.05 for k in leaks)]))
     return lines
 
 
-def _each(scores: Sequence[Score]) -> list[str]:
-    lines = [
-        "| case | setting | cement, ml | filling | leak: true → found, ml | definite leaks that are none |",
-        "|---|---|---|---|---|---|",
-    ]
+def leak_confusion_table(scores: Scores) -> list[str]:
+    """Return the confusion matrix of leak types, from 0.05 ml."""
+    counts = leak_confusion(scores)
+    columns = [*KINDS, "missed"]
+    lines = table_head(["true", *columns])
+    for true in [*KINDS, "none"]:
+        lines.append(row([true, *[counts[true, c] or "" for c in columns]]))
+    return lines
+
+
+def category_confusion_table(scores: Scores) -> list[str]:
+    """Return the confusion matrix of filling categories."""
+    pairs = category_pairs(scores)
+    lines = table_head(["true", *CATEGORIES])
+    for true in CATEGORIES:
+        lines.append(row([true, *[pairs.count((true, c)) or "" for c in CATEGORIES]]))
+    return lines
+
+
+def cases_table(scores: Scores) -> list[str]:
+    """Return every case: truth beside result."""
+    lines = table_head(["case", "setting", "cement, ml", "filling", "leaks, ml", "false"])
     for s in scores:
-        cement = ", ".join(f"{t:.2f} → {f:.2f}" for t, f, _, _ in s.volumes) or "not found"
-        filling = ", ".join(f"{t:.0%} → {f:.0%}" for t, f, *_ in s.fillings) or "–"
-        leaks = ", ".join(f"{k} {t:.2f} → {'missed' if f is None else f'{f:.2f}'}" for k, t, f in s.leaks)
-        false = ", ".join(f"{k} {v:.2f}" for k, v in s.false_leaks)
-        cells = [s.case.removeprefix("implant-"), s.setting, cement, filling, leaks or "–", false or "–"]
-        lines.append(f"| {' | '.join(cells)} |")
+        words = words_of(s)
+        lines.append(
+            row([s.case, s.setting, words["cement"], words["filling"], words["leaks"], words["false"]])
+        )
     return lines
 
 
-def _sum(scores: Iterable[Score], name: str) -> int:
-    return sum(int(getattr(s, name)) for s in scores)
+def line_of(s: CaseScore) -> str:
+    """Return a case's score in one line."""
+    words = words_of(s)
+    found = sum(v.found for v in s.vertebrae)
+    parts = [
+        f"{s.case} [{s.setting}] {found}/{len(s.vertebrae)} treated",
+        f"{s.invented} invented ({s.false_cement_ml:.2f} ml)" if s.invented else "",
+        words["cement"],
+        f"filling {words['filling']}" if words["filling"] != "–" else "",
+        f"leaks: {words['leaks']}",
+        f"false: {words['false']}" if words["false"] != "–" else "",
+        f"wrong names {s.wrong_names}" if s.wrong_names else "",
+        s.error,
+        f"{s.seconds:.0f} s",
+    ]
+    return "; ".join(p for p in parts if p)
 
 
-def _volume_error(scores: Sequence[Score], percentile: float) -> str:
-    errors = [abs(f / t - 1) for s in scores for t, f, _, _ in s.volumes if t >= 2]
-    return f"{np.percentile(errors, percentile):.1%}" if errors else "–"
+def words_of(s: CaseScore) -> Mapping[str, str]:
+    """Return truth beside result of one case in words."""
+    cement = [f"{v.level} {v.true_ml:.2f}→{'missed' if v.ml is None else f'{v.ml:.2f}'}" for v in s.vertebrae]
+    filling = [
+        f"{v.true_filling:.0%}→{'none' if v.filling is None else f'{v.filling:.0%}'}"
+        for v in s.vertebrae
+        if v.true_filling is not None and v.found
+    ]
+    leaks = [
+        f"{k.level} {k.kind} {k.volume_ml:.3f}→"
+        + (f"{k.found_ml:.3f}" if k.found_ml is not None else f"as {k.typed_as}" if k.typed_as else "missed")
+        + (" (wrong vertebra)" if k.wrong_vertebra else "")
+        for k in s.leaks
+    ]
+    false = [
+        f"{f.kind} {f.volume_ml:.3f}" + (f" (is {f.true_kind})" if f.true_kind else "") for f in s.false_leaks
+    ]
+    return {
+        name: ", ".join(items) or "–"
+        for name, items in (("cement", cement), ("filling", filling), ("leaks", leaks), ("false", false))
+    }
 
 
-def _coverage(scores: Sequence[Score]) -> str:
-    inside = [low <= t <= high for s in scores for t, _, low, high in s.volumes]
-    return f"{np.mean(inside):.2f} of {len(inside)}" if inside else "–"
+def table_head(names: Sequence[str]) -> list[str]:
+    """Return the first two lines of a table."""
+    return [row(names), "|" + "---|" * len(names)]
 
 
-def _filling_error(scores: Sequence[Score]) -> str:
-    errors = [abs(f - t) * 100 for s in scores for t, f, *_ in s.fillings]
-    return f"{np.mean(errors):.1f} points" if errors else "–"
-
-
-def _category(scores: Sequence[Score]) -> str:
-    same = [a == b for s in scores for _, _, a, b, _ in s.fillings]
-    return f"{np.mean(same):.2f} of {len(same)}" if same else "–"
-
-
-def _wall(scores: Sequence[Score]) -> str:
-    errors = [abs(f - t) for s in scores for t, f in s.walls]
-    return f"{np.mean(errors):.2f} mm" if errors else "–"
-
-
-def _leak_error(scores: Sequence[Score]) -> str:
-    errors = [abs(f / t - 1) for s in scores for _, t, f in s.leaks if f is not None and 0.05 <= t <= 0.5]
-    return f"{np.median(errors):.0%} of {len(errors)}" if errors else "–"
+def row(cells: Sequence[object]) -> str:
+    """Return one line of a table."""
+    return "| " + " | ".join(str(c) for c in cells) + " |"
