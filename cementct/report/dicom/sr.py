@@ -17,6 +17,7 @@ from cementct.report.dicom.equipment import (
     declare_private_scheme,
 )
 from cementct.report.dicom.identity import ResultIdentity, settle
+from cementct.report.dicom.image_library import list_all_images
 from cementct.report.dicom.seg import Segment, SegmentKind
 from cementct.report.dicom.source import SourceImages
 
@@ -132,8 +133,9 @@ def build_report(
             procedure_reported=known.LN.CTUnspecifiedBodyRegion,
             imaging_measurements=groups,
             title=known.DCM.ImagingMeasurementReport,
-            referenced_images=list(source.datasets),
+            referenced_images=[source.first],
         )
+        list_all_images(content, source)
         evidence = list(source.datasets)
         if segmentation is not None:
             evidence.append(segmentation[0])
