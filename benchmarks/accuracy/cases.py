@@ -36,10 +36,11 @@ class Family(StrEnum):
 
 @dataclass(frozen=True)
 class Series:
-    """One series of a study that is analysed through its DICOM files."""
+    """One series of a study that is analysed through its DICOM files; `is_pre`: left out where post only."""
 
     volume: Volume
     details: SeriesDetails
+    is_pre: bool = False
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from benchmarks.accuracy.cases import Case, Family, Half, Recipe, load
 from benchmarks.accuracy.implants import implant_recipes
+from benchmarks.accuracy.negatives import negative_recipes
 from benchmarks.accuracy.phantoms import phantom_recipes
+from benchmarks.accuracy.studies import study_recipes
+from benchmarks.accuracy.traps import trap_recipes
 
-MAKERS = {Family.PHANTOMS: phantom_recipes, Family.IMPLANTS: implant_recipes}
+MAKERS = {
+    Family.PHANTOMS: phantom_recipes,
+    Family.TRAPS: trap_recipes,
+    Family.STUDIES: study_recipes,
+    Family.IMPLANTS: implant_recipes,
+    Family.NEGATIVES: negative_recipes,
+}
 
 
 def recipes(half: Half, families: tuple[Family, ...] = tuple(Family)) -> list[Recipe]:
     """Return the recipes of a half, in the order of the families."""
-    return [recipe for family in families if family in MAKERS for recipe in MAKERS[family](half)]
+    return [recipe for family in families for recipe in MAKERS[family](half)]
 
 
 def case_named(name: str) -> Case:

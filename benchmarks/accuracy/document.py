@@ -54,8 +54,8 @@ def render(scores: list[CaseScore], facts: dict[str, object]) -> list[str]:
         "",
         (
             f"Made by `make accuracy` on {facts['date']}, version {facts['version']}, "
-            f"Python {facts['python']}, {facts['machine']}; phantom seeds {facts['phantom_seeds']}. The same figures for machines: "
-            "[accuracy.json](accuracy.json)."
+            f"Python {facts['python']}, {facts['machine']}; phantom seeds {facts['phantom_seeds']}. "
+            "The same figures for machines: [accuracy.json](accuracy.json)."
         ),
         "",
         *families_table(scores),

@@ -1,4 +1,4 @@
-"""Patients, treatments and scanners drawn at random, as widely as the issue asks."""
+"""Patients and scanners drawn at random, as widely as the issue asks."""
 
 from __future__ import annotations
 
@@ -8,40 +8,28 @@ from math import ceil
 
 import numpy as np
 
+from benchmarks.accuracy.treatments import body_ml, deal_types, draw_treatment, triple
 from benchmarks.anatomy.cases import Half
-from cementct.core.findings import Destruction, LeakType, Side
+from cementct.core.findings import LeakType
 from cementct.core.levels import Level
 from cementct.testing.column import build_column
-from cementct.testing.morphometry import size_of
 from cementct.testing.sampling import FINE_MM
 from cementct.testing.spec import (
     CaseSpec,
     CementSpec,
     Compression,
     Kernel,
-    LeakShape,
-    LeakSpec,
-    LesionSpec,
     Movement,
     Scanner,
     Treatment,
+    Wear,
 )
 
-LEVELS = (*(Level(f"T{i}") for i in range(5, 13)), *(Level(f"L{i}") for i in range(1, 6)))
+_NAMES = [*(f"T{i}" for i in range(5, 13)), *(f"L{i}" for i in range(1, 6))]
+LEVELS = tuple(Level(name) for name in _NAMES)
 SLICES_MM = (0.6, 0.75, 0.8, 1.0, 1.0, 1.25, 1.5, 1.5, 2.0, 2.5, 3.0)
-# A body's volume as a share of the box of its mean width, depth and height.
-BODY_SHARE_OF_BOX = 0.72
-# Leaks from 0.02 to 0.05 ml are listed, from 0.05 ml they count by type; a fifth of all are of the first kind.
-SMALL_LEAK_ML, LEAK_ML = (0.022, 0.05), (0.05, 1.5)
-SMALL_LEAK_SHARE = 0.2
-# Largest leak of each type that usually has room, ml.
-MOST_ML = {
-    LeakType.DISKAL: 1.5,
-    LeakType.EPIDURAL: 1.2,
-    LeakType.PARAVERTEBRAL: 1.5,
-    LeakType.FORAMINAL: 0.6,
-    LeakType.ACCESS_TRACK: 0.6,
-}
+# Patients of the tuning half from this place on, and all of the reporting half, have rich leaks.
+RICH_FROM = 16
 # Around the treated bodies' centres: in shares of the distance to the next centre, and in mm to the sides and
 # along y (front and back are not alike).
 ENDS_SHARE, SIDE_MM, FRONT_MM, BACK_MM = 1.62, 52.0, 36.0, 70.0
@@ -51,7 +39,7 @@ MOST_FINE_VOXELS = 9e6
 Random = np.random.Generator
 
 
-def draw_spec(seed: int, index: int, *, attempt: int = 0) -> CaseSpec:
+def draw_spec(seed: int, index: int, *, attempt: int = 0, rich: bool = True) -> CaseSpec:
     """Return the random patient of a seed.
 
     Parameters
@@ -62,6 +50,8 @@ def draw_spec(seed: int, index: int, *, attempt: int = 0) -> CaseSpec:
         Place in its half; types of leaks are dealt in turn, so that all are equally often.
     attempt
         Raised where what was drawn before had no room; leaks become smaller.
+    rich
+        Whether leaks have the shapes that they have in patients, and bones their wear.
     """
     rng = np.random.default_rng([seed, attempt, 4])
     types = deal_types(index)
@@ -70,8 +60,13 @@ def draw_spec(seed: int, index: int, *, attempt: int = 0) -> CaseSpec:
     before, after = _draw_compressions(rng, levels)
     shrink = 0.8**attempt
     treatments = [
-        _draw_treatment(
-            rng, level, body_ml(level, scale) * (1 - 0.8 * _loss(after, level)), types=kinds, shrink=shrink
+        draw_treatment(
+            rng,
+            level,
+            body_ml(level, scale) * (1 - 0.8 * _loss(after, level)),
+            types=kinds,
+            shrink=shrink,
+            rich=rich,
         )
         for level, kinds in zip(levels, types, strict=True)
     ]
@@ -87,17 +82,18 @@ def draw_spec(seed: int, index: int, *, attempt: int = 0) -> CaseSpec:
         cortex_mm=float(rng.uniform(0.4, 0.8)),
         curvature=float(rng.uniform(0.6, 1.4)),
         scoliosis_deg=float(rng.normal(0, 5)),
-        rotation_deg=_triple(rng.normal(0, 4, 3)),
+        rotation_deg=triple(rng.normal(0, 4, 3)),
         movement=Movement(
             float(rng.normal(0, 1)),
             float(rng.normal(0, 0.7)),
-            _triple(rng.normal(0, 2, 3)),
-            _triple(rng.normal(0, 4, 3)),
+            triple(rng.normal(0, 2, 3)),
+            triple(rng.normal(0, 4, 3)),
         ),
     )
     spec = around_levels(spec, levels)
     scanner = _draw_scanner(rng, spec.fov_mm)
-    return replace(spec, scanner=scanner, pre_scanner=_draw_earlier_scanner(rng, scanner, spec.fov_mm))
+    spec = replace(spec, scanner=scanner, pre_scanner=_draw_earlier_scanner(rng, scanner, spec.fov_mm))
+    return _enriched(rng, spec) if rich else spec
 
 
 def around_levels(spec: CaseSpec, levels: Sequence[Level]) -> CaseSpec:
@@ -114,12 +110,6 @@ def around_levels(spec: CaseSpec, levels: Sequence[Level]) -> CaseSpec:
     high = inside.max(axis=0) + np.array([SIDE_MM, BACK_MM, ENDS_SHARE * above])
     (x, y, z), (w, d, h) = (low + high) / 2, high - low
     return replace(spec, fov_mm=(float(h), float(d), float(w)), fov_centre_mm=(float(z), float(y), float(x)))
-
-
-def body_ml(level: Level, scale: float) -> float:
-    """Return the volume of a sound body of a level, roughly."""
-    size = size_of(level, scale=scale)
-    return BODY_SHARE_OF_BOX * size.width_mm * size.depth_mm * size.height_mm / 1000
 
 
 def fine_voxels(fov_mm: tuple[float, float, float], scanner: Scanner) -> float:
@@ -148,8 +138,8 @@ def draw_real_treatment(
     rng = np.random.default_rng([seed, attempt, 8])
     kinds = list(LeakType)
     types = [kinds[(2 * seed + 2 * i) % 5] for i in range(int(rng.integers(1, 4)))]
-    movement = Movement(0.0, 0.0, _triple(rng.normal(0, 2, 3)), _triple(rng.normal(0, 4, 3)))
-    treatment = _draw_treatment(rng, level, body, types=types, shrink=0.8**attempt)
+    movement = Movement(0.0, 0.0, triple(rng.normal(0, 2, 3)), triple(rng.normal(0, 4, 3)))
+    treatment = draw_treatment(rng, level, body, types=types, shrink=0.8**attempt, rich=False)
     if treatment.lesion and treatment.lesion.gas:
         treatment = replace(treatment, lesion=replace(treatment.lesion, gas=False))
     return treatment, movement
@@ -167,32 +157,12 @@ def _draw_levels(rng: Random, count: int) -> list[Level]:
     return [LEVELS[first + sum(gaps[:i])] for i in range(count)]
 
 
-def deal_types(index: int) -> list[list[LeakType]]:
-    """Return the types of each treated vertebra's leaks in the patient at a place of its half.
-
-    Types are dealt in turn through all patients, so that each is equally often.
-    """
-    kinds = list(LeakType)
-    dealt = sum(sum(_count_leaks(i)) for i in range(index))
-    out = []
-    for count in _count_leaks(index):
-        out.append([kinds[(dealt + i) % 5] for i in range(count)])
-        dealt += count
-    return out
-
-
-def _count_leaks(index: int) -> list[int]:
-    """Return the number of leaks of each treated vertebra of a patient."""
-    rng = np.random.default_rng([index, 3])
-    vertebrae = int(rng.choice([1, 2, 3], p=[0.35, 0.4, 0.25]))
-    return [int(n) for n in rng.choice(4, size=vertebrae, p=[0.08, 0.24, 0.36, 0.32])]
-
-
 def _draw_compressions(
     rng: Random, levels: list[Level]
 ) -> tuple[tuple[tuple[Level, Compression], ...], tuple[tuple[Level, Compression], ...]]:
     """Return height losses before and after injection: 37 % of the bodies, a third of these raised since."""
-    before, after = [], []
+    before: list[tuple[Level, Compression]] = []
+    after: list[tuple[Level, Compression]] = []
     for level in levels:
         if rng.random() >= 0.37:
             continue
@@ -205,69 +175,28 @@ def _draw_compressions(
     return tuple(before), tuple(after)
 
 
+def _enriched(rng: Random, spec: CaseSpec) -> CaseSpec:
+    """Return the patient with basivertebral foramina, wear, and cement that frays and is uneven."""
+    worn = []
+    treatments = []
+    for treatment in spec.treatments:
+        wear = Wear(basivertebral_mm=float(rng.uniform(3, 8)) if rng.random() < 0.6 else 0.0)
+        if rng.random() < 0.15:
+            wear = replace(wear, osteophyte_mm=float(rng.uniform(2, 6)), vacuum_disc=bool(rng.random() < 0.5))
+        if rng.random() < 0.1:
+            wear = replace(wear, schmorl_below_mm=float(rng.uniform(2, 5)))
+        worn.append((treatment.level, wear))
+        cement = treatment.cement
+        if cement and rng.random() < 0.35:
+            cement = replace(
+                cement, fray_mm=float(rng.uniform(0.5, 2.0)), unevenness=float(rng.uniform(0.0, 0.08))
+            )
+        treatments.append(replace(treatment, cement=cement))
+    return replace(spec, worn=tuple(worn), treatments=tuple(treatments))
+
+
 def _loss(compressed: tuple[tuple[Level, Compression], ...], level: Level) -> float:
     return next((max(c.anterior, c.middle) for name, c in compressed if name is level), 0.0)
-
-
-def _draw_treatment(
-    rng: Random, level: Level, body: float, *, types: list[LeakType], shrink: float
-) -> Treatment:
-    lesion = _draw_lesion(rng, body)
-    filling = float(np.clip(rng.uniform(0.35, 1.05), 0, 1)) if lesion else None
-    if lesion and filling is not None:
-        extra = float(rng.uniform(0.03, 0.2)) * body
-        volume = filling * lesion.volume_ml + extra
-    else:
-        volume = float(rng.uniform(0.1, 0.4)) * body
-    opacity = float(np.exp(rng.uniform(np.log(900), np.log(5000))))
-    leaks = tuple(_draw_leak(rng, kind, shrink) for kind in types)
-    cement = CementSpec(
-        float(np.clip(volume, 0.5, 9.0)),
-        filling=filling,
-        opacity_hu=opacity,
-        fingers=float(rng.uniform(0.1, 1.0)),
-        may_enter_pedicle=bool(rng.random() < 0.25),
-        keep_from_wall_mm=float(rng.choice([0.3, 1.0, 2.0])),
-    )
-    if lesion and filling is not None and volume > 9.0:
-        lesion = replace(lesion, volume_ml=(9.0 - 0.5) / max(filling, 0.5))
-    return Treatment(level, lesion, cement, leaks)
-
-
-def _draw_lesion(rng: Random, body: float) -> LesionSpec | None:
-    kind = rng.choice(3, p=[0.12, 0.64, 0.24])
-    share = float(rng.uniform(0.12, 0.5))
-    centre = _triple(rng.uniform((-0.35, -0.35, -0.2), (0.35, 0.3, 0.2)))
-    breaks = bool(rng.random() < 0.35)
-    gas = bool(rng.random() < 0.08)
-    if kind == 0:
-        return None
-    destruction = Destruction.MIXED if kind == 2 else Destruction.OSTEOLYTIC
-    return LesionSpec(share * body, destruction, centre, breaks_wall=breaks, gas=gas)
-
-
-def _draw_leak(rng: Random, kind: LeakType, shrink: float) -> LeakSpec:
-    low, high = SMALL_LEAK_ML if rng.random() < SMALL_LEAK_SHARE else LEAK_ML
-    high = max(min(high, MOST_ML[kind]) * (shrink if high > 0.05 else 1.0), 1.5 * low)
-    shape, sides = LeakShape.CORD, [Side.LEFT, Side.RIGHT]
-    luck = float(rng.random())
-    if kind is LeakType.EPIDURAL:
-        shape = LeakShape.CORD if luck < 0.6 else LeakShape.SHEET
-        # Cords beside the midline are a pair.
-        sides.append(Side.MIDLINE)
-    if kind is LeakType.PARAVERTEBRAL and luck > 0.75:
-        shape = LeakShape.BLOB
-    if kind is LeakType.ACCESS_TRACK:
-        shape = LeakShape.USUAL if luck < 0.75 else LeakShape.SHEET
-    return LeakSpec(
-        kind,
-        volume_ml=float(np.exp(rng.uniform(np.log(low), np.log(high)))),
-        side=sides[int(rng.integers(len(sides)))],
-        shape=shape,
-        above=bool(rng.random() < 0.5),
-        levels=float(rng.uniform(0.7, 3.0)),
-        opacity_hu=float(rng.uniform(500, 900)) if rng.random() < 0.2 else None,
-    )
 
 
 def _draw_old_cement(rng: Random, levels: list[Level], scale: float) -> list[Treatment]:
@@ -303,8 +232,3 @@ def _draw_earlier_scanner(rng: Random, after: Scanner, fov_mm: tuple[float, floa
     if rng.random() < 0.5:
         return replace(after, noise_hu=float(rng.uniform(8, 40)))
     return replace(_draw_scanner(rng, fov_mm), clip_hu=after.clip_hu)
-
-
-def _triple(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> tuple[float, float, float]:
-    first, second, third = (float(v) for v in values)
-    return first, second, third

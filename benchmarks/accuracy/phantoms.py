@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from benchmarks.accuracy.cases import Case, Family, Half, Recipe
-from benchmarks.accuracy.drawing import draw_spec, half_of_seed
+from benchmarks.accuracy.drawing import RICH_FROM, draw_spec, half_of_seed
 from cementct.testing.phantom import PhantomCase, make_case
 from cementct.testing.spec import CaseSpec
 
@@ -39,10 +39,11 @@ class PhantomRecipe:
     def make(self) -> Case:
         """Simulate it; ValueError where nothing that was drawn has room in the patient."""
         index = self.seed - FIRST_SEED[self.half]
+        rich = self.half == "reporting" or index >= RICH_FROM
         error = ValueError("nothing was tried")
         for attempt in range(ATTEMPTS):
             try:
-                made = make_case(draw_spec(self.seed, index, attempt=attempt))
+                made = make_case(draw_spec(self.seed, index, attempt=attempt, rich=rich))
             except ValueError as refused:
                 error = refused
                 continue

@@ -10,6 +10,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
 
 from benchmarks.accuracy.cases import CACHE, ROOT, Case, Recipe, cache_file, keep, load
 from benchmarks.accuracy.scores import CaseScore
@@ -19,12 +22,18 @@ from cementct.anatomy.labels import SpineLabels
 from cementct.core.findings import Software
 from cementct.core.image import LabelMap, Volume
 from cementct.core.levels import LabelScheme
+from cementct.io.labelmaps import write_nifti
 from cementct.io.scan import scan_of
+from cementct.pipeline.analyze import analyze_source
+from cementct.pipeline.discover import discover_studies
+from cementct.pipeline.options import RunOptions
 from cementct.pipeline.steps import Subject
 from cementct.pipeline.study import Analysis, ReportOrigin, analyze_volumes, label_maps
 from cementct.pipeline.study_input import StudyInput
+from cementct.segmentation.presence import shows_cement
 from cementct.segmentation.vertebrae.embedded import segment_vertebrae
 from cementct.segmentation.vertebrae.label_file import labels_from_file
+from cementct.testing.dicom import write_ct_series
 
 SETTINGS = ("labels+pre", "embedded+pre", "labels", "embedded")
 SCORES = CACHE / "scores"
@@ -79,6 +88,8 @@ def analyze_case(
     case: Case, setting: str, engine: Callable[[Volume], SpineLabels] = segment_vertebrae
 ) -> Analysis:
     """Return everything that is found in one case under one setting."""
+    if case.series:
+        return analyze_files(case, setting)
     from_labels = setting.startswith("labels")
 
     def from_file(volume: Volume) -> SpineLabels:
@@ -98,6 +109,34 @@ def analyze_case(
     )
     origin = ReportOrigin(Software(name="cementct", version=__version__, config_sha256=""), None)
     return analyze_volumes(study, subject, origin, tell=lambda _: None)
+
+
+def analyze_files(case: Case, setting: str) -> Analysis:
+    """Write the case's series as DICOM and analyse the folder, as a user would.
+
+    Raises
+    ------
+    ValueError
+        Where another series than the case's `post` was chosen.
+    """
+    with TemporaryDirectory() as folder:
+        study = Path(folder) / "study"
+        for series in case.series:
+            if setting.endswith("+pre") or not series.is_pre:
+                write_ct_series(study / str(series.details.number), series.volume, series.details)
+        options = RunOptions()
+        if setting.startswith("labels") and case.vertebrae is not None:
+            labels = Path(folder) / "vertebrae.nii.gz"
+            write_nifti(labels, np.asarray(case.vertebrae.labels), case.vertebrae.grid)
+            options = RunOptions(vertebra_file=labels, label_scheme=LabelScheme.VERSE)
+        (source,) = discover_studies([study], shows_cement)
+        analysis = analyze_source(source, options)
+    grid = analysis.study.post.volume.grid
+    if grid.shape != case.post.grid.shape or not np.allclose(
+        grid.origin_lps_mm, case.post.grid.origin_lps_mm, atol=0.1
+    ):
+        raise ValueError("another series was analysed")
+    return analysis
 
 
 def remembering(engine: Callable[[Volume], SpineLabels]) -> Callable[[Volume], SpineLabels]:

@@ -44,7 +44,9 @@ def score(case: Case, setting: str, report: StudyReport, maps: Maps) -> CaseScor
     for true in truth.treated:
         label = by_true.get(true.number)
         vertebrae.append(
-            _compare(case, true, reported[label] if label is not None else None, maps, numbers, with_pre)  # type: ignore[arg-type]
+            _compare(
+                case, true, reported[label] if label is not None else None, maps, numbers, with_pre=with_pre
+            )
         )
     treated = {v.number for v in truth.treated}
     old = {v.number for v in truth.vertebrae if v.old_cement_ml > 0}
@@ -116,7 +118,8 @@ def match_vertebrae(truth: CaseTruth, report: StudyReport) -> dict[int, int]:
 
 def _compare(
     case: Case, true: VertebraTruth, found: VertebraReport | None, maps: Maps, numbers: dict[int, int],
-    with_pre: bool,  # noqa: FBT001 - private
+    *,
+    with_pre: bool,
 ) -> VertebraScore:  # fmt: skip
     clipped = case.clip_hu is not None and (true.cement_opacity_hu or 0.0) > case.clip_hu
     if found is None or not found.treated:
