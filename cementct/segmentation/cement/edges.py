@@ -1,8 +1,10 @@
 """Edges of a dense deposit: how sharp the image is, and what plateau a clipped deposit hides.
 
-Across an edge that a Gaussian blurs, the intensities of two neighbouring voxels are tied to each other by
-the plateau and the sharpness alone, wherever the edge lies between them. Pairs of unclipped voxels on the
-flank of a deposit therefore tell both, without interpolation, though the plateau itself is cut off.
+Across an edge that a scanner blurs, the intensities of two neighbouring voxels are tied to each other by the
+plateau and the kernel alone, wherever the edge lies between them. Pairs of unclipped voxels on the flank of a
+deposit therefore tell both, without interpolation, though the plateau itself is cut off. Kernels are
+Gaussians with or without the overshoot of edge enhancement: what a sharp kernel adds to the upper flank would
+otherwise be taken for a higher plateau.
 """
 
 from __future__ import annotations
@@ -18,17 +20,36 @@ from cementct.segmentation.cement.scene import Scene
 LARGEST_THROUGH_COSINE = 0.35
 # Neighbours along an axis that the normal hardly follows say little about the edge.
 SMALLEST_AXIS_COSINE = 0.6
-LARGEST_NUMBER_OF_PAIRS = 4000
+LARGEST_NUMBER_OF_PAIRS = 900
 FEWEST_PAIRS = 40
-# Pairs below this share of the visible rise are lost in the background's own texture.
-LOWEST_SHARE = 0.10
+# Pairs below this share of the visible rise are lost in the background's own texture and in cortex beside it.
+LOWEST_SHARE = 0.22
 # No cement is denser: 30 % BaSO4 or 45 % ZrO2 at 60 keV. [clinical.md, calc]
 DENSEST_CEMENT_HU = 7000.0
 # A plateau of more than twice the clip would have its half height, and with it its border, out of sight: a
 # little below that the search for it ends, whatever the edges say.
 MOST_OVER_CLIP = 1.9
 # In-plane sharpness of body CT kernels as a Gaussian's standard deviation: bounds and steps of the search.
-SIGMAS_MM = np.geomspace(0.22, 1.3, 30)
+SIGMAS_MM = np.geomspace(0.24, 1.0, 16)
+# What to expect before looking: a usual body kernel, give or take (relative standard deviation).
+USUAL_SIGMA_MM, SIGMA_SPREAD = 0.47, 0.35
+# Candidate plateaus of a clipped deposit, as a geometric series.
+PLATEAUS = 18
+# A clipped plateau that the edges leave open is about this high, give or take (relative standard deviation):
+# cements that reach the clip lie between it and about 5000 HU. [clinical.md, calc: by hardened mass]
+USUAL_PLATEAU_HU, PLATEAU_SPREAD = 3800.0, 0.22
+# Where a border is rough or slanted the image shows it wider than the kernel: by these factors, and so many
+# borders by each of them, for smooth, for rough, and for very rough deposits.
+WIDENED = (1.0, 1.2, 1.5, 2.0)
+HOW_MANY = ((0.88, 0.07, 0.03, 0.02), (0.50, 0.25, 0.15, 0.10), (0.25, 0.25, 0.25, 0.25))
+# So many pairs are another structure altogether.
+STRAY = 0.02
+# Edge-enhancing kernels take a share of a second Gaussian, wider by this factor, away from the first: shares
+# tried. 0.25 overshoots an edge by 5 %, which is about what bone kernels do.
+SECOND_WIDTH = 1.8
+OVERSHOOTS = (0.0, 0.25)
+# Reach and number of the nodes at which an edge's profile is tabulated, in standard deviations.
+PROFILE_REACH, PROFILE_NODES = 4.5, 181
 # Errors of direction, curvature and background, as a share of the intensity.
 MODEL_ERROR = 0.04
 # Pairs share voxels and noise; so many of them count as one independent observation.
@@ -44,7 +65,7 @@ class EdgeFit:
     plateau_hu, plateau_sd_hu
         The intensity the deposit's inside has, or would have without the clip.
     sigma_mm
-        In-plane sharpness: standard deviation of the Gaussian that blurs the edge.
+        In-plane sharpness: standard deviation of the kernel that blurs the edge.
     pairs
         Number of pairs of voxels it rests on.
     """
@@ -59,13 +80,15 @@ class EdgeFit:
 class _Pairs:
     """Neighbouring voxels on a flank: excess of the outer and the inner one, and their distance in depth.
 
-    `top_hu` is the excess from which on the inner one is cut off.
+    `top_hu` is the excess from which on the inner one is cut off; `represented` counts the pairs that these
+    were drawn from.
     """
 
     outer_hu: FloatArray
     inner_hu: FloatArray
     step_mm: FloatArray
     top_hu: FloatArray
+    represented: int
 
 
 def fit_edges(
@@ -99,14 +122,27 @@ def fit_edges(
     rises = np.array([rise])
     if clipped:
         densest = min(DENSEST_CEMENT_HU, MOST_OVER_CLIP * plateau_hu)
-        rises = np.geomspace(rise, densest - background, 28)
-    cost = np.array([[_misfit(pairs, r, s, scene.noise_hu) for s in SIGMAS_MM] for r in rises])
-    weight = np.exp(-(cost - cost.min()) * len(pairs.step_mm) / PAIRS_PER_OBSERVATION)
+        rises = np.geomspace(rise, densest - background, PLATEAUS)
+    profiles = [edge_profile(share) for share in OVERSHOOTS]
+    cost = np.array(
+        [
+            [[_misfit(pairs, r, s, profile, scene.noise_hu) for profile in profiles] for s in SIGMAS_MM]
+            for r in rises
+        ]
+    )
+    cost *= pairs.represented / PAIRS_PER_OBSERVATION
+    cost += 0.5 * (np.log(SIGMAS_MM / USUAL_SIGMA_MM) / SIGMA_SPREAD)[None, :, None, None] ** 2
+    expected = np.log((rises + background) / USUAL_PLATEAU_HU) / PLATEAU_SPREAD
+    cost += 0.5 * expected[:, None, None, None] ** 2
+    weight = np.exp(-(cost - cost.min()))
     weight /= weight.sum()
-    mean = float((weight.sum(axis=1) * rises).sum())
-    sd = float(np.sqrt((weight.sum(axis=1) * (rises - mean) ** 2).sum()))
-    sigma = float(np.exp((weight.sum(axis=0) * np.log(SIGMAS_MM)).sum()))
-    return EdgeFit(background + mean, sd, sigma, len(pairs.step_mm))
+    by_rise, by_kernel = weight.sum(axis=(1, 2, 3)), weight.sum(axis=(0, 3))
+    mean = float(np.exp((by_rise * np.log(rises)).sum()))
+    sd = float(np.sqrt((by_rise * (rises - mean) ** 2).sum()))
+    # Overshoot takes from the variance of a kernel what its second Gaussian holds.
+    left = np.sqrt(1.0 - np.asarray(OVERSHOOTS) * (SECOND_WIDTH**2 - 1.0))
+    sigma = float(np.exp((by_kernel * np.log(SIGMAS_MM[:, None] * left)).sum()))
+    return EdgeFit(background + mean, sd, sigma, pairs.represented)
 
 
 def _collect_pairs(
@@ -142,21 +178,69 @@ def _collect_pairs(
         return None
     every = max(1, pairs.shape[1] // LARGEST_NUMBER_OF_PAIRS)
     outer_hu, inner_hu, step_mm, top_hu = pairs[:, ::every]
-    return _Pairs(outer_hu, inner_hu, step_mm, top_hu)
+    return _Pairs(outer_hu, inner_hu, step_mm, top_hu, pairs.shape[1])
 
 
-def _misfit(pairs: _Pairs, rise_hu: float, sigma_mm: float, noise_hu: float) -> float:
-    """Return the mean negative log likelihood of the inner voxels as told from the outer ones."""
-    from scipy.special import ndtr, ndtri
+@dataclass(frozen=True)
+class EdgeProfile:
+    """The image of a straight edge of height 1, by place in standard deviations of the kernel.
 
-    z_outer = ndtri(np.clip(pairs.outer_hu / rise_hu, 1e-3, 1 - 1e-3))
-    z_inner = z_outer + pairs.step_mm / sigma_mm
-    expected = rise_hu * ndtr(z_inner)
-    # How an error of the outer voxel is magnified on its way to the inner one.
-    magnified = np.clip(np.exp(0.5 * (z_outer**2 - z_inner**2)), 0.0, 20.0)
+    Attributes
+    ----------
+    place, height
+        The nodes; negative places lie outside.
+    first, last
+        Nodes between which it rises all the way: there height tells place.
+    """
+
+    place: FloatArray
+    height: FloatArray
+    first: int
+    last: int
+
+    def place_of(self, height: FloatArray) -> FloatArray:
+        """Return where a height stands on the flank."""
+        flank = slice(self.first, self.last + 1)
+        return np.asarray(np.interp(height, self.height[flank], self.place[flank]), dtype=np.float64)
+
+    def height_at(self, place: FloatArray) -> FloatArray:
+        """Return the height at a place."""
+        return np.asarray(np.interp(place, self.place, self.height), dtype=np.float64)
+
+    def slope_at(self, place: FloatArray) -> FloatArray:
+        """Return the change of height with place."""
+        slope = np.gradient(self.height, self.place)
+        return np.asarray(np.interp(place, self.place, slope), dtype=np.float64)
+
+
+def edge_profile(overshoot: float) -> EdgeProfile:
+    """Return the profile of a kernel that takes the share `overshoot` of a wider Gaussian away."""
+    from scipy.special import ndtr
+
+    place = np.linspace(-PROFILE_REACH, PROFILE_REACH, PROFILE_NODES)
+    height = (1.0 + overshoot) * ndtr(place) - overshoot * ndtr(place / SECOND_WIDTH)
+    return EdgeProfile(place, height, int(np.argmin(height)), int(np.argmax(height)))
+
+
+def _misfit(
+    pairs: _Pairs, rise_hu: float, sigma_mm: float, profile: EdgeProfile, noise_hu: float
+) -> FloatArray:
+    """Return the mean negative log likelihood of the inner voxels as told from the outer, for `HOW_MANY`."""
+    from scipy.special import ndtr
+
+    outer = profile.place_of(np.clip(pairs.outer_hu / rise_hu, 1e-3, 1 - 1e-3))
+    slope = np.maximum(np.abs(profile.slope_at(outer)), 1e-3)
     seen = np.minimum(pairs.inner_hu, pairs.top_hu)
-    spread = np.sqrt((noise_hu**2 + (MODEL_ERROR * seen) ** 2) * (1.0 + magnified**2))
-    # Half a square where it fits, a logarithm where it does not: texture and corners must not decide.
-    inside = np.log1p(0.5 * ((pairs.inner_hu - expected) / spread) ** 2) + np.log(spread)
-    beyond = -np.log(ndtr((expected - pairs.top_hu) / spread) + 0.02) + np.log(0.3 * pairs.top_hu)
-    return float(np.mean(np.where(pairs.inner_hu < pairs.top_hu, inside, beyond)))
+    noise = noise_hu**2 + (MODEL_ERROR * seen) ** 2
+    by_width = np.empty((len(WIDENED), seen.size))
+    for likelihood, factor in zip(by_width, WIDENED, strict=True):
+        inner = outer + pairs.step_mm / (factor * sigma_mm)
+        expected = rise_hu * profile.height_at(inner)
+        # How an error of the outer voxel is magnified on its way to the inner one.
+        magnified = np.minimum(np.abs(profile.slope_at(inner)) / slope, 20.0)
+        spread = np.sqrt(noise * (1.0 + magnified**2))
+        inside = np.exp(-0.5 * ((pairs.inner_hu - expected) / spread) ** 2) / (2.507 * spread)
+        beyond = ndtr((expected - pairs.top_hu) / spread) / (0.3 * pairs.top_hu)
+        likelihood[:] = np.where(pairs.inner_hu < pairs.top_hu, inside, beyond)
+    mixed = (1 - STRAY) * np.asarray(HOW_MANY) @ by_width + STRAY / np.clip(pairs.top_hu, 500.0, 4000.0)
+    return np.asarray(-np.log(mixed).mean(axis=1), dtype=np.float64)

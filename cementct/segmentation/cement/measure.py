@@ -13,6 +13,7 @@ from cementct.segmentation.cement.fields import distance_outside
 from cementct.segmentation.cement.partial_volume import (
     BULK_REACH_WIDTHS,
     EDGE_REACH_WIDTHS,
+    BulkShare,
     Levels,
     bulk_share,
     core_of,
@@ -169,13 +170,13 @@ def _measure_bulk(
     reach = distance_outside(core, scene.in_widths) <= BULK_REACH_WIDTHS
     half = rough & reach & (scene.hu > 0.5 * (levels.plateau_hu + levels.background_hu)) & ~excluded
     half |= core
-    share = bulk_share(scene, levels, outline=half, core=core, in_bone=in_bone)
+    steep = bulk_share(scene, levels, outline=half, core=core, in_bone=in_bone)
     mask = reach & ~excluded
-    share = np.where(mask, share, 0.0).astype(np.float32)
+    share = np.where(mask, steep.share, 0.0).astype(np.float32)
     sigma = plateau.sigma_mm if plateau.sigma_mm is not None else scene.resolution.in_plane_mm
     resolution = Resolution(sigma, scene.resolution.through_mm, measured=True)
     z, y, x = (s / d for s, d in zip(resolution.sigma_mm, scene.spacing_mm, strict=True))
-    factor = correct_for_curvature(share, in_bone=in_bone, sigma_voxels=(z, y, x))
+    factor = correct_for_curvature(BulkShare(share, steep.ramp_half), sigma_voxels=(z, y, x))
     share = rescaled(share, float(share.sum(dtype=np.float64)) * factor)
     volume = float(share.sum(dtype=np.float64)) * scene.voxel_ml
     plateau_hu = float(np.median(levels.plateau_hu[core]))

@@ -20,6 +20,11 @@ BULK_REACH_WIDTHS = 2.6
 BONE_RAMP = 0.25
 # The same in soft tissue, where the surroundings are even.
 SOFT_RAMP = 0.10
+# The same across slices that are no closer than the blur is wide: a border parallel to them shows in one
+# slice only, whose share is then all there is to tell how far the deposit reaches into it.
+COARSE_RAMP = 0.08
+# Slices count as that coarse from here on, fully from there on (spacing in FWHM).
+COARSE_FROM_WIDTHS, COARSE_WIDTHS = 0.6, 1.0
 
 
 @dataclass(frozen=True)
@@ -57,24 +62,59 @@ def core_of(scene: Scene, outline: BoolArray) -> BoolArray:
     return np.asarray(outline & (outside - half_voxel > CORE_DEPTH_WIDTHS))
 
 
+@dataclass(frozen=True)
+class BulkShare:
+    """Shares in thick cement, and how they were steepened.
+
+    Attributes
+    ----------
+    share
+        0 to 1.
+    ramp_half
+        Half the range of raw shares, about one half, over which the share rises from 0 to 1.
+    """
+
+    share: Float32Array
+    ramp_half: Float32Array
+
+
 def bulk_share(
     scene: Scene, levels: Levels, *, outline: BoolArray, core: BoolArray, in_bone: BoolArray
-) -> Float32Array:
+) -> BulkShare:
     """Return the share of each voxel in thick cement.
 
     The share is steepened about one half, the more so in bone, which keeps flat borders where they are and
-    leaves out cortex and texture beside the deposit. Clipped voxels cannot be steepened from above, so the
-    ramp ends at the clip.
+    leaves out cortex and texture beside the deposit; not so across coarse slices. Clipped voxels cannot be
+    steepened from above, so the ramp ends at the clip.
     """
     share = raw_share(scene, levels)
     low = np.where(in_bone, BONE_RAMP, SOFT_RAMP).astype(np.float32)
+    low += (COARSE_RAMP - low) * _across_coarse_slices(scene, share)
     half = 0.5 - low
     if scene.clip_hu is not None:
         visible = (scene.clip_hu - levels.background_hu) / levels.rise_hu
         half = np.clip(np.minimum(half, visible - 0.5), 0.02, 0.5)
-    ramp = np.clip(0.5 + 0.5 * (share - 0.5) / half, 0.0, 1.0)
-    near = distance_outside(outline, scene.in_widths) <= EDGE_REACH_WIDTHS
-    return np.asarray(np.where(near, np.maximum(ramp, _filled(core, share)), 0.0), dtype=np.float32)
+    # However coarse the slices are, the next one may hold the end of the deposit.
+    reach = max(EDGE_REACH_WIDTHS, 1.01 * scene.in_widths[0])
+    near = distance_outside(outline, scene.in_widths) <= reach
+    steep = np.where(near, np.maximum(_steepened(share, half), _filled(core, share)), 0.0)
+    return BulkShare(np.asarray(steep, dtype=np.float32), half.astype(np.float32))
+
+
+def _steepened(share: Float32Array, ramp_half: Float32Array) -> Float32Array:
+    return np.asarray(np.clip(0.5 + 0.5 * (share - 0.5) / ramp_half, 0.0, 1.0), dtype=np.float32)
+
+
+def _across_coarse_slices(scene: Scene, share: Float32Array) -> Float32Array:
+    """Return, from 0 to 1, how far a border lies parallel to slices that are too coarse to show its flank."""
+    coarse = (scene.in_widths[0] - COARSE_FROM_WIDTHS) / (COARSE_WIDTHS - COARSE_FROM_WIDTHS)
+    if coarse <= 0 or share.shape[0] < 2:
+        return np.zeros_like(share)
+    clean = np.clip(share, 0.0, 1.0)
+    # Differences over one voxel each way, counted in voxels: what matters is what one sample hides.
+    through, down, across = (np.square(np.gradient(clean, axis=axis)) for axis in range(3))
+    parallel = through / np.maximum(through + down + across, 1e-6)
+    return np.asarray(min(coarse, 1.0) * parallel, dtype=np.float32)
 
 
 def _filled(core: BoolArray, share: Float32Array) -> Float32Array:
@@ -82,9 +122,7 @@ def _filled(core: BoolArray, share: Float32Array) -> Float32Array:
     return np.asarray(core & (share > 0.5), dtype=np.float32)
 
 
-def correct_for_curvature(
-    share: Float32Array, *, in_bone: BoolArray, sigma_voxels: tuple[float, float, float]
-) -> float:
+def correct_for_curvature(bulk: BulkShare, *, sigma_voxels: tuple[float, float, float]) -> float:
     """Return the factor by which a steepened volume is too small for its curvature.
 
     What was found is taken as the truth, blurred as the scanner would, and measured in the same way again;
@@ -92,12 +130,11 @@ def correct_for_curvature(
     """
     from scipy import ndimage
 
-    total = float(share.sum())
+    total = float(bulk.share.sum())
     if total <= 0:
         return 1.0
-    again = ndimage.gaussian_filter(share, sigma_voxels, mode="nearest", truncate=3.5)
-    half = 0.5 - np.where(in_bone, BONE_RAMP, SOFT_RAMP)
-    again = np.clip(0.5 + 0.5 * (again - 0.5) / half, 0.0, 1.0)
+    again = ndimage.gaussian_filter(bulk.share, sigma_voxels, mode="nearest", truncate=3.5)
+    again = _steepened(again, bulk.ramp_half)
     return float(np.clip(total / max(float(again.sum()), 1e-6), 0.9, 1.25))
 
 

