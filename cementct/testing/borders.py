@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
+from cementct.core.frame import Frame
 from cementct.testing.column import ColumnCoordinates
 
 ByteArray = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -18,6 +20,12 @@ CANAL_BEFORE_WALL_MM = 3.0
 CANAL_DEPTH_SHARE = 1.1
 # The foramen ends at the front of the facet joint, at this share of the canal's depth.
 FORAMEN_DEPTH_SHARE = 0.75
+
+
+def centre_gaps_mm(frames: Sequence[Frame]) -> tuple[float, ...]:
+    """Return the distances between the origins of neighbouring frames."""
+    centres = np.asarray([f.centre_lps_mm for f in frames])
+    return tuple(float(g) for g in np.sqrt((np.diff(centres, axis=0) ** 2).sum(axis=1)))
 
 
 @dataclass(frozen=True)
@@ -31,12 +39,43 @@ class Borders:
     half_canal_mm, canal_depth_mm, lateral_mm
         Left coordinate of the pedicle's medial border, depth of the canal, and left coordinate of the
         pedicle's lateral border.
+    pedicle_low_mm, pedicle_high_mm
+        Superior coordinates of the pedicles' lower and upper border, from the body's centre.
+    gaps_mm
+        Distances between the centres of neighbouring bodies, one fewer than vertebrae.
     """
 
     numbers: tuple[int, ...]
     half_canal_mm: tuple[float, ...]
     canal_depth_mm: tuple[float, ...]
     lateral_mm: tuple[float, ...]
+    pedicle_low_mm: tuple[float, ...]
+    pedicle_high_mm: tuple[float, ...]
+    gaps_mm: tuple[float, ...]
+
+    def by_contract(self, at: ColumnCoordinates, compartments: ByteArray) -> ByteArray:
+        """Return compartments whose foramina end where pedicles begin.
+
+        `compartments` fills the corners beside a pedicle with foramen, which suits the placing of leaks. The
+        contract's foramen lies between the pedicles of neighbouring vertebrae; beside a pedicle's medial
+        surface is the canal (its lateral recess).
+        """
+        out = compartments.copy()
+        foramen = (out == Compartment.FORAMEN_LEFT) | (out == Compartment.FORAMEN_RIGHT)
+        here = at.part(foramen)
+        index = np.clip(np.round(here.place).astype(np.intp), 0, len(self.numbers) - 1)
+        gaps = np.asarray(self.gaps_mm, dtype=np.float32)
+        steps = index - here.place
+        gap = np.where(steps > 0, gaps[np.maximum(index - 1, 0)], gaps[np.minimum(index, gaps.size - 1)])
+        superior = steps * gap
+        low, high = np.asarray(self.pedicle_low_mm)[index], np.asarray(self.pedicle_high_mm)[index]
+        beside = (superior > low) & (superior < high)
+        middle = (here.interpolate(self.half_canal_mm) + here.interpolate(self.lateral_mm)) / 2
+        found = out[foramen]
+        found[beside & (np.abs(here.left_mm) < middle)] = Compartment.CANAL
+        found[beside & (np.abs(here.left_mm) >= middle)] = Compartment.ELSEWHERE
+        out[foramen] = found
+        return out
 
     def compartments(
         self, at: ColumnCoordinates, vertebrae: ByteArray, bodies: ByteArray, discs: BoolArray

@@ -7,12 +7,15 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.testing.noise import smooth_noise
+from cementct.testing.reaching import reached
 from cementct.testing.site import Site, grow
 from cementct.testing.spec import CementSpec
 
 # Depth and coarseness of the fingers with which cement enters trabecular bone, at `fingers` = 1.
 FINGER_MM = 3.5
 FINGER_SCALE_MM = 1.8
+# Coarseness of the strands of a frayed rim: the pores of trabecular bone are about 1 mm wide.
+STRAND_SCALE_MM = 0.9
 
 
 def cement_in_bone(
@@ -45,10 +48,13 @@ def cement_in_bone(
         pedicle |= site.compartments == Compartment.PEDICLE_RIGHT
         room |= own & pedicle
     way = channels & own
+    wanted = site.voxels_of(cement.volume_ml)
+    if cement.reaches:
+        way |= reached(site, cement, foramen_mm=site.foramen_mm)
+        wanted = max(wanted, int(way.sum()))
     room = (room | way) & ~site.solid
     field = _flow_field(site, cement, room, seed)
     field[way[room]] = -100.0
-    wanted = site.voxels_of(cement.volume_ml)
     if cement.filling is None:
         return grow(field, room, wanted)
     lesion = site.lesion[room]
@@ -59,7 +65,8 @@ def cement_in_bone(
     beside = room & ~site.lesion & ~filled
     flow = 0.3 * field[~lesion] + _distance_to(filled | way, beside, site)
     flow[way[beside]] = -100.0
-    return filled | _grow_up_to(np.asarray(flow, dtype=np.float32), beside, missing)
+    filled |= _grow_up_to(np.asarray(flow, dtype=np.float32), beside, missing)
+    return filled | (way & room) if cement.reaches else filled
 
 
 def _grow_up_to(field: Float32Array, allowed: BoolArray, count: int) -> BoolArray:
@@ -82,11 +89,14 @@ def _flow_field(site: Site, cement: CementSpec, room: BoolArray, seed: tuple[int
     m = site.measures
     half = (m.width_mm / 2, m.depth_mm / 2, m.height_mm / 2)
     at = site.points(room)
-    reached = np.full(at[0].shape, np.inf, dtype=np.float32)
+    arrival = np.full(at[0].shape, np.inf, dtype=np.float32)
     for tip in cement.seeds:
         offset = [a - np.float32(t * h) for a, t, h in zip(at, tip, half, strict=True)]
-        np.minimum(reached, np.sqrt(offset[0] ** 2 + offset[1] ** 2 + (1.15 * offset[2]) ** 2), out=reached)
+        np.minimum(arrival, np.sqrt(offset[0] ** 2 + offset[1] ** 2 + (1.15 * offset[2]) ** 2), out=arrival)
     fine = smooth_noise(at, seed=(*seed, 31), scale_mm=FINGER_SCALE_MM)
     wide = smooth_noise(at, seed=(*seed, 32), scale_mm=6.0)
-    field = reached + np.float32(cement.fingers * FINGER_MM * 0.6) * fine + np.float32(1.5) * wide
+    field = arrival + np.float32(cement.fingers * FINGER_MM * 0.6) * fine + np.float32(1.5) * wide
+    if cement.fray_mm > 0:
+        strands = smooth_noise(at, seed=(*seed, 33), scale_mm=STRAND_SCALE_MM)
+        field = field + np.float32(0.5 * cement.fray_mm) * strands
     return np.asarray(field, dtype=np.float32)

@@ -17,6 +17,9 @@ from cementct.testing.shapes import Coordinates
 from cementct.testing.spec import CaseSpec, Compression, Movement, Wear
 from cementct.testing.vertebra import VertebraShape
 
+# Far more than the rounding of single-precision coordinates.
+ROUNDING_MM = 0.01
+
 
 class Station(Protocol):
     """What coordinates along the column need of a vertebra."""
@@ -65,11 +68,12 @@ class PlacedVertebra:
         return local_coordinates(grid, self.frame)
 
 
-def local_coordinates(grid: Grid, frame: Frame) -> Coordinates:
-    """Return (left, posterior, superior) coordinates of a grid's voxels as three arrays of its shape."""
+def local_coordinates(grid: Grid, frame: Frame, layers: slice = slice(None)) -> Coordinates:
+    """Return (left, posterior, superior) coordinates of a grid's voxels, or of some of its layers along z."""
     to_local = frame.axes @ grid.affine_lps[:3, :3]
     origin = frame.to_local(grid.origin_lps_mm)
     steps = [np.arange(n, dtype=np.float32) for n in grid.shape]
+    steps[0] = steps[0][layers]
     found = []
     for axis in range(3):
         z, y, x = (np.float32(v) for v in to_local[axis])
@@ -169,6 +173,32 @@ def _stack(shapes: Sequence[VertebraShape], axes: Sequence[FloatArray], focus: i
     return as_floats(centres - centres[focus])
 
 
+def _layers_near(grid: Grid, column: Sequence[Station]) -> list[tuple[slice, BoolArray]]:
+    """Return, for each vertebra, the layers of a grid that its coordinates weigh in, and those far below it.
+
+    The layers far below (as a mask) have passed it, and the next one, altogether.
+    """
+    n_z, n_y, n_x = grid.shape
+    corners = np.array([[z, y, x] for z in range(n_z) for y in (0, n_y - 1) for x in (0, n_x - 1)])
+    points = grid.to_lps(corners)
+    up = [v.frame.to_local(points)[:, 2].reshape(n_z, 4) for v in column]
+    found = []
+    has_passed, is_above = np.ones(n_z, dtype=np.bool_), np.zeros(n_z, dtype=np.bool_)
+    for index, here in enumerate(up):
+        last = index + 1 == len(up)
+        idle = is_above & (last | (here.min(axis=1) > ROUNDING_MM))
+        if last:
+            has_passed[:] = False
+        else:
+            has_passed &= (up[index + 1].max(axis=1) < -ROUNDING_MM) & (here.max(axis=1) < -1 - ROUNDING_MM)
+        active = np.flatnonzero(~idle & ~has_passed)
+        layers = slice(int(active[0]), int(active[-1]) + 1) if active.size else slice(0, 0)
+        has_passed[layers] = False
+        found.append((layers, has_passed.copy()))
+        is_above = ~has_passed & (here.min(axis=1) > ROUNDING_MM)
+    return found
+
+
 @dataclass(frozen=True)
 class ColumnCoordinates:
     """Positions relative to the bent column, on a grid.
@@ -188,24 +218,22 @@ class ColumnCoordinates:
     @classmethod
     def on(cls, grid: Grid, column: Sequence[Station]) -> ColumnCoordinates:
         """Return the coordinates of a grid's voxels along a column of two or more vertebrae."""
-        place = np.zeros(grid.shape, dtype=np.float32)
-        left = np.zeros(grid.shape, dtype=np.float32)
-        behind = np.zeros(grid.shape, dtype=np.float32)
-        upper = local_coordinates(grid, column[0].frame)
+        place, left, behind = (np.zeros(grid.shape, dtype=np.float32) for _ in range(3))
         weight_above = np.ones(grid.shape, dtype=np.float32)
-        for index, vertebra in enumerate(column):
+        for index, (layers, passed) in enumerate(_layers_near(grid, column)):
+            place[passed] += 1
+            if layers.start == layers.stop:
+                continue
+            here = local_coordinates(grid, column[index].frame, layers)
+            share = np.zeros(here[0].shape, dtype=np.float32)
             if index + 1 < len(column):
-                lower = local_coordinates(grid, column[index + 1].frame)
-                gap = np.maximum(lower[2] - upper[2], 1.0)
-                share = np.clip(-upper[2] / gap, 0.0, 1.0)
-                place += share
-            else:
-                share = np.zeros(grid.shape, dtype=np.float32)
-            weight = weight_above - share
-            left += weight * upper[0]
-            behind += weight * (upper[1] - np.float32(vertebra.wall_mm))
-            weight_above = share
-            upper = lower
+                lower = local_coordinates(grid, column[index + 1].frame, layers)
+                share = np.clip(-here[2] / np.maximum(lower[2] - here[2], 1.0), 0.0, 1.0)
+                place[layers] += share
+            weight = weight_above[layers] - share
+            left[layers] += weight * here[0]
+            behind[layers] += weight * (here[1] - np.float32(column[index].wall_mm))
+            weight_above[layers] = share
         return cls(place, left, behind)
 
     def part(self, where: BoolArray) -> ColumnCoordinates:

@@ -7,22 +7,27 @@ import numpy as np
 from cementct.core.arrays import BoolArray, FloatArray, as_floats
 from cementct.core.findings import Side
 from cementct.testing.bone import Anatomy
+from cementct.testing.calcified import calcified_solids
 from cementct.testing.column import local_coordinates
-from cementct.testing.leaks import along_and_across, needle_line, side_sign
+from cementct.testing.leak_geometry import along_and_across, needle_line
+from cementct.testing.metalwork import METAL_HU, metal_solids
 from cementct.testing.noise import smooth_noise
+from cementct.testing.painting import paint_solid
+from cementct.testing.places import side_sign
 from cementct.testing.site import Site
 from cementct.testing.spec import CaseSpec, ForeignObject, ForeignSpec
 from cementct.testing.surroundings import site_of
 from cementct.testing.tissue import aorta_left_mm
 
-# Intensities: titanium, steel and their kind lie far above what 12 bits hold. Bone islands and sclerotic
-# metastases as measured (AJR 2016;207:362): 1190 +- 239 and 654 +- 176 HU.
-METAL_HU = 9000.0
+# Intensities: bone islands and sclerotic metastases as measured (AJR 2016;207:362): 1190 +- 239 and
+# 654 +- 176 HU.
 BONE_ISLAND_HU = 1190.0
 SCLEROTIC_METASTASIS_HU = 650.0
 CALCIFICATION_HU = 1000.0
 GAS_HU = -950.0
 CEMENT_IN_CANNULA_HU = 2500.0
+# Half the height of a cleft with gas in a body.
+GAS_CLEFT_MM = 3.0
 # A 13-gauge bone needle: outer and inner radius; how far it reaches out of the body.
 NEEDLE_RADIUS_MM = 1.2
 NEEDLE_BORE_MM = 0.8
@@ -41,6 +46,20 @@ IN_BOTH_SCANS = frozenset(
         ForeignObject.SCLEROTIC_METASTASIS,
         ForeignObject.AORTIC_CALCIFICATION,
         ForeignObject.CONTRAST,
+        ForeignObject.LEAD,
+        ForeignObject.STERNAL_WIRE,
+        ForeignObject.CLIPS,
+        ForeignObject.AORTIC_STENT,
+        ForeignObject.CAVA_FILTER,
+        ForeignObject.HIP_PROSTHESIS,
+        ForeignObject.VERTEBRAL_STENT,
+        ForeignObject.DISC_CAGE,
+        ForeignObject.COARSE_CALCIFICATION,
+        ForeignObject.DISC_CALCIFICATION,
+        ForeignObject.RIB_CALLUS,
+        ForeignObject.OSSIFIED_LIGAMENT,
+        ForeignObject.URETER_CONTRAST,
+        ForeignObject.BOWEL_CONTRAST,
     }
 )
 
@@ -63,6 +82,12 @@ def draw_foreign(spec: CaseSpec, anatomy: Anatomy, *, after_injection: bool) -> 
             continue
         if thing.kind in {ForeignObject.CONTRAST, ForeignObject.GAS}:
             continue
+        vertebra = anatomy.at(thing.level)
+        solids = [*metal_solids(vertebra, thing), *calcified_solids(vertebra, thing, spec.seed)]
+        for solid in solids:
+            paint_solid(anatomy, vertebra, solid, metal)
+        if solids:
+            continue
         site = site_of(spec, anatomy, thing.level)
         if thing.kind in {ForeignObject.SCREW, ForeignObject.NEEDLE, ForeignObject.NEEDLE_WITH_CEMENT}:
             _draw_rod(anatomy, site, thing, metal)
@@ -81,6 +106,23 @@ def draw_gas(
     if empty.any():
         level = np.quantile(site.at[1][site.lesion], 0.15)
         hu_block[empty & (site.at[1] < level)] = GAS_HU
+
+
+def draw_gas_cleft(
+    hu_block: np.ndarray[tuple[int, ...], np.dtype[np.float32]], site: Site, cement: BoolArray
+) -> None:
+    """Draw a flat cleft with gas on the front of the cement, within the body."""
+    m = site.measures
+    room = site.own_body & ~cement & (site.body_depth_mm < -1.0)
+    if not (cement & site.own_body).any() or not room.any():
+        return
+    left, back, up = site.points(cement & site.own_body)
+    front = float(np.quantile(back, 0.1))
+    near = back < front + 3.0
+    middle = (float(left[near].mean()), front, float(up[near].mean()))
+    half = (0.28 * m.width_mm, 0.2 * m.depth_mm, GAS_CLEFT_MM)
+    offset = [(a - np.float32(c)) / np.float32(h) for a, c, h in zip(site.at, middle, half, strict=True)]
+    hu_block[room & (sum(o * o for o in offset) < 1.0)] = GAS_HU
 
 
 def _draw_rod(anatomy: Anatomy, site: Site, thing: ForeignSpec, metal: BoolArray) -> None:

@@ -179,7 +179,8 @@ def _site(
     near = measured[max(0, index - 2) : index + 3]
     along = ColumnCoordinates.on(grid, near)
     discs = real_discs(numbers, body, grid.spacing_mm[0])
-    compartments, places = borders_of_real(near).compartments(along, numbers, body, discs)
+    borders = borders_of_real(near)
+    compartments, places = borders.compartments(along, numbers, body, discs)
     at = local_coordinates(grid, v.frame)
     depth = _signed_distance(body == v.number, grid)
     site = Site(
@@ -191,6 +192,7 @@ def _site(
         at=at,
         vertebrae=numbers,
         compartments=compartments,
+        by_contract=borders.by_contract(along, compartments),
         places=places,
         body_depth_mm=depth,
         outline_mm=depth,

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, FloatArray, as_floats
+from cementct.core.arrays import BoolArray, FloatArray, IntArray, as_floats
 from cementct.core.findings import LeakType, Side
 from cementct.testing.site import Site
 from cementct.testing.truth import LeakTruth
@@ -46,10 +46,28 @@ def leak_types(
     out = np.zeros(cement.shape, dtype=np.uint8)
     outside = cement & ~site.own
     out[outside] = LeakType.PARAVERTEBRAL.number
-    out[outside & track & (site.compartments == Compartment.ELSEWHERE)] = LeakType.ACCESS_TRACK.number
+    out[outside & track & (site.by_contract == Compartment.ELSEWHERE)] = LeakType.ACCESS_TRACK.number
     for compartment, kind in _TYPE_OF.items():
-        out[outside & (site.compartments == compartment)] = kind.number
+        out[outside & (site.by_contract == compartment)] = kind.number
+    in_neighbour = outside & (site.vertebrae > 0) & (site.compartments == Compartment.BODY)
+    if in_neighbour.any():
+        _follow_into_neighbour(site, out, in_neighbour)
     return out
+
+
+def _follow_into_neighbour(
+    site: Site, types: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], inside: BoolArray
+) -> None:
+    """Give cement in a neighbour's body the type of the leak that it came in with."""
+    from scipy import ndimage
+
+    outside = (types > 0) & ~inside
+    if not outside.any():
+        return
+    nearest = ndimage.distance_transform_edt(
+        ~outside, sampling=site.grid.spacing_mm, return_distances=False, return_indices=True
+    )
+    types[inside] = types[tuple(n[inside] for n in nearest)]
 
 
 def judge_leaks(
@@ -111,7 +129,11 @@ def _joined_pieces(mask: BoolArray, spacing_mm: tuple[float, float, float]) -> l
 def _between(
     site: Site, piece: FloatArray, names: Mapping[int, str], order: Sequence[int]
 ) -> tuple[str, str]:
-    places = site.places[tuple(piece.astype(np.intp).T)]
+    index = tuple(piece.astype(np.intp).T)
+    places = site.places[index]
+    in_disc = site.compartments[index] == Compartment.DISC
+    if in_disc.any():
+        places = places[in_disc]
     above = int(np.bincount(places).argmax())
     below = order[order.index(above) + 1]
     return names[above], names[below]
@@ -129,7 +151,7 @@ def foramen_distance_mm(site: Site, cement: BoolArray, side: Side) -> float | No
     wanted = Compartment.FORAMEN_LEFT if side is Side.LEFT else Compartment.FORAMEN_RIGHT
     m = site.measures
     near = (site.at[2] < m.spacing_above_mm) & (site.at[2] > -m.spacing_below_mm)
-    foramen = (site.compartments == wanted) & near
+    foramen = (site.by_contract == wanted) & near
     if (foramen & cement).any():
         return 0.0
     return _gap_mm(site, cement, foramen)
@@ -142,16 +164,20 @@ def _gap_mm(site: Site, first: BoolArray, second: BoolArray) -> float | None:
     if not first.any() or not second.any():
         return None
     spacing = as_floats(site.grid.spacing_mm)
-    tree = cKDTree(np.argwhere(_shell(second)) * spacing)
-    distance, _ = tree.query(np.argwhere(_shell(first)) * spacing)
+    tree = cKDTree(_shell_indices(second) * spacing)
+    distance, _ = tree.query(_shell_indices(first) * spacing)
     gap = float(np.min(distance)) - float(spacing.mean())
     return 0.0 if gap < TOUCHING_MM else gap
 
 
-def _shell(mask: BoolArray) -> BoolArray:
+def _shell_indices(mask: BoolArray) -> IntArray:
+    """Return the indices of the outermost voxels of a mask."""
     from scipy import ndimage
 
-    return np.asarray(mask & ~ndimage.binary_erosion(mask))
+    block = ndimage.find_objects(mask.view(np.uint8))[0]
+    part = mask[block]
+    shell = np.argwhere(part & ~ndimage.binary_erosion(part))
+    return np.asarray(shell + [s.start for s in block], dtype=np.intp)
 
 
 def wall_is_involved(site: Site, lesion: BoolArray) -> bool:

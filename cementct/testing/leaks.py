@@ -7,10 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
+from cementct.core.arrays import BoolArray
 from cementct.core.findings import LeakType, Side
+from cementct.testing.leak_forms import MAKERS, neighbours_body
+from cementct.testing.leak_geometry import (
+    Plan,
+    along_and_across,
+    cord_size,
+    distance2,
+    needle_line,
+    through_bone,
+)
 from cementct.testing.noise import smooth_noise
-from cementct.testing.shapes import Coordinates, Point, distance_to_capsule
+from cementct.testing.places import side_sign
 from cementct.testing.site import Site, grow
 from cementct.testing.spec import LeakShape, LeakSpec
 
@@ -50,11 +59,6 @@ class LeakPlan:
     way: BoolArray
 
 
-def side_sign(side: Side) -> float:
-    """Return +1 on the patient's left, -1 on the right, 0 in the midline."""
-    return {Side.LEFT: 1.0, Side.RIGHT: -1.0, Side.MIDLINE: 0.0}[side]
-
-
 def place_leak(site: Site, leak: LeakSpec, taken: BoolArray, *, seed: tuple[int, ...]) -> LeakPlan:
     """Return where a leak lies.
 
@@ -82,17 +86,15 @@ def place_leak(site: Site, leak: LeakSpec, taken: BoolArray, *, seed: tuple[int,
         LeakType.ACCESS_TRACK: _access_track,
     }[leak.type]
     free = ~taken & ~site.solid & (site.vertebrae == 0)
-    allowed, field, way = maker(site, leak, free)
+    if leak.shape is LeakShape.INTO_NEIGHBOUR:
+        free |= ~taken & neighbours_body(site, above=leak.above)
+    allowed, field, way = MAKERS.get(leak.shape, maker)(site, leak, free)
     field += np.float32(ROUGHNESS) * smooth_noise(site.points(allowed), seed=(*seed, 41), scale_mm=2.5)
     try:
         voxels = grow(field, allowed, max(1, site.voxels_of(leak.volume_ml)))
     except ValueError as error:
         raise ValueError(f"no room for a {leak.type} leak of {leak.volume_ml:.2f} ml: {error}") from None
     return LeakPlan(leak, voxels, way)
-
-
-# Where it may lie, a value for each of those voxels (the smallest are taken), and the way through the bone.
-Plan = tuple[BoolArray, Float32Array, BoolArray]
 
 
 def _epidural(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
@@ -117,11 +119,11 @@ def _epidural(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
         )
     else:
         cords = 2 if leak.side is Side.MIDLINE else 1
-        radius, half_length = _cord_size(volume_mm3 / cords, EPIDURAL_RADIUS_MM, along_mm)
+        radius, half_length = cord_size(volume_mm3 / cords, EPIDURAL_RADIUS_MM, along_mm)
         across = np.hypot(front - np.float32(radius), sideways) / np.float32(radius)
         field = np.maximum(across, np.abs(up) / np.float32(half_length))
     # Through the basivertebral foramen, then to the side behind the wall.
-    way = _through_bone(site, ((0.0, 0.1 * m.depth_mm, 0.0), (0.5 * off, m.wall_mm + 1.5, 0.0)), 1.3)
+    way = through_bone(site, ((0.0, 0.1 * m.depth_mm, 0.0), (0.5 * off, m.wall_mm + 1.5, 0.0)), 1.3)
     return allowed, np.asarray(field, dtype=np.float32), way
 
 
@@ -133,7 +135,7 @@ def _diskal(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
     left, back, above = (a - np.float32(c) for a, c in zip(site.points(allowed), entry, strict=True))
     field = np.sqrt(left**2 + (1.2 * back) ** 2 + (0.9 * (above - np.float32(2.0 * up))) ** 2)
     inner, outer = (*entry[:2], 0.1 * up * m.height_mm), (*entry[:2], entry[2] + up)
-    return allowed, np.asarray(field, dtype=np.float32), _through_bone(site, (inner, outer), 1.5)
+    return allowed, np.asarray(field, dtype=np.float32), through_bone(site, (inner, outer), 1.5)
 
 
 def _foraminal(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
@@ -147,11 +149,11 @@ def _foraminal(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
     # Veins run through the foramen's upper part, in front of the nerve.
     points = site.points(allowed)
     wish = (sign * (m.half_canal_mm + 3.0), m.wall_mm + 3.0, level + 2.0)
-    nearest = int(np.argmin(_distance2(points, wish)))
+    nearest = int(np.argmin(distance2(points, wish)))
     start = (float(points[0][nearest]), float(points[1][nearest]), float(points[2][nearest]))
     edge = float(np.clip(start[2], -0.4 * m.height_mm, 0.4 * m.height_mm))
     way = ((0.2 * start[0], 0.1 * m.depth_mm, 0.3 * start[2]), (start[0], m.wall_mm - 1.0, edge))
-    return allowed, np.sqrt(_distance2(points, start)), _through_bone(site, way, WAY_RADIUS_MM)
+    return allowed, np.sqrt(distance2(points, start)), through_bone(site, way, WAY_RADIUS_MM)
 
 
 def _paravertebral(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
@@ -164,10 +166,10 @@ def _paravertebral(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
     exit_left = sign * m.width_mm / 2
     if leak.shape is LeakShape.BLOB:
         centre = (exit_left + sign * 3.0, -0.1 * m.depth_mm, 0.0)
-        field = np.sqrt(_distance2((left, back, up), centre))
+        field = np.sqrt(distance2((left, back, up), centre))
     else:
         # A segmental vein around the waist of the body, from its side to its front.
-        radius, half_length = _cord_size(leak.volume_ml * 1000, VEIN_RADIUS_MM, 36.0)
+        radius, half_length = cord_size(leak.volume_ml * 1000, VEIN_RADIUS_MM, 36.0)
         angle = np.arctan2(left * np.float32(sign), -back)
         reach = 0.42 * (m.width_mm + m.depth_mm) / 2
         along = (np.float32(np.pi / 2) - angle) * np.float32(reach)
@@ -175,39 +177,17 @@ def _paravertebral(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
         across = np.hypot(beside, up - 0.08 * along) / np.float32(radius)
         field = np.maximum(across, np.abs(along - np.float32(half_length)) / np.float32(half_length))
     way = ((0.5 * exit_left, -0.1 * m.depth_mm, 0.0), (1.1 * exit_left, -0.05 * m.depth_mm, 0.0))
-    return allowed, np.asarray(field, dtype=np.float32), _through_bone(site, way, WAY_RADIUS_MM)
-
-
-def needle_line(site: Site, side: Side, *, beside_pedicle_mm: float = 0.0) -> tuple[FloatArray, FloatArray]:
-    """Return the deep end (local mm) and the outward unit vector of a needle's way.
-
-    Parameters
-    ----------
-    site
-        The vertebra.
-    side
-        Which pedicle.
-    beside_pedicle_mm
-        0 through the pedicle; about 7 between rib and transverse process (transcostovertebral).
-    """
-    m = site.measures
-    sign = side_sign(side) or 1.0
-    tip = as_floats([sign * 0.2 * m.width_mm, -0.1 * m.depth_mm, -0.05 * m.height_mm])
-    through = as_floats(
-        [sign * (m.pedicle_left_mm + beside_pedicle_mm), m.wall_mm + 3.0, m.pedicle_superior_mm]
-    )
-    direction = through - tip
-    return tip, as_floats(direction / np.linalg.norm(direction))
+    return allowed, np.asarray(field, dtype=np.float32), through_bone(site, way, WAY_RADIUS_MM)
 
 
 def _access_track(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
     m = site.measures
-    beside = BESIDE_PEDICLE_MM if leak.shape is LeakShape.SHEET else 0.0
+    beside = BESIDE_PEDICLE_MM if leak.shape in {LeakShape.SHEET, LeakShape.TRANSCOSTOVERTEBRAL} else 0.0
     tip, direction = needle_line(site, leak.side, beside_pedicle_mm=beside)
     along, across = along_and_across(site.points(site.own), tip, direction)
     hit = along[across < 1.0]
     leaves = float(hit.max()) if hit.size else m.depth_mm
-    radius, half_length = _cord_size(leak.volume_ml * 1000, TRACK_RADIUS_MM, LONGEST_CORD_MM)
+    radius, half_length = cord_size(leak.volume_ml * 1000, TRACK_RADIUS_MM, LONGEST_CORD_MM)
     allowed = free & (site.compartments == Compartment.ELSEWHERE) & (site.at[1] > np.float32(m.wall_mm))
     track = np.zeros(site.own.shape, dtype=np.bool_)
     track[site.own] = (across < WAY_RADIUS_MM) & (along > 0)
@@ -217,35 +197,3 @@ def _access_track(site: Site, leak: LeakSpec, free: BoolArray) -> Plan:
         np.abs(along - np.float32(leaves + half_length)) / np.float32(half_length),
     )
     return allowed, np.where(along > leaves - 4.0, field, np.float32(1e3)).astype(np.float32), track
-
-
-def along_and_across(
-    at: Coordinates, tip: FloatArray, direction: FloatArray
-) -> tuple[Float32Array, Float32Array]:
-    """Return the distances of points along and at right angles to a line from its `tip`."""
-    offset = [a - np.float32(c) for a, c in zip(at, tip, strict=True)]
-    along = sum(o * np.float32(d) for o, d in zip(offset, direction, strict=True))
-    across = np.sqrt(np.maximum(sum(o * o for o in offset) - along**2, 0.0))
-    return np.asarray(along, dtype=np.float32), np.asarray(across, dtype=np.float32)
-
-
-def _cord_size(volume_mm3: float, radius_mm: float, longest_mm: float) -> tuple[float, float]:
-    """Return the radius and half the length of a cord of a volume."""
-    length = volume_mm3 / (np.pi * radius_mm**2)
-    if length > longest_mm:
-        radius_mm = float(np.sqrt(volume_mm3 / (np.pi * longest_mm)))
-        length = longest_mm
-    return radius_mm, max(float(length) / 2, radius_mm)
-
-
-def _through_bone(site: Site, ends: tuple[Point, Point], radius_mm: float) -> BoolArray:
-    """Return the voxels of the vertebra along a straight way."""
-    out = np.zeros(site.vertebrae.shape, dtype=np.bool_)
-    out[site.own] = distance_to_capsule(site.points(site.own), ends, radius_mm) < 0
-    return out
-
-
-def _distance2(at: Coordinates, centre: Point) -> Float32Array:
-    return np.asarray(
-        sum((a - np.float32(c)) ** 2 for a, c in zip(at, centre, strict=True)), dtype=np.float32
-    )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-from cementct.core.arrays import Float32Array
+from cementct.core.arrays import Float32Array, read_only
 from cementct.testing.shapes import Coordinates
 
 # Nodes of the repeating random lattice along each axis.
@@ -25,13 +27,22 @@ def smooth_noise(at: Coordinates, *, seed: tuple[int, ...], scale_mm: float) -> 
     """
     from scipy import ndimage
 
-    lattice = np.random.default_rng(seed).standard_normal((_NODES, _NODES, _NODES)).astype(np.float32)
-    lattice = ndimage.gaussian_filter(lattice, 0.7, mode="wrap")
-    lattice /= lattice.std()
+    lattice = _lattice(seed)
     points = [np.asarray(a / scale_mm + 31.0, dtype=np.float32) for a in at]
     return np.asarray(
         ndimage.map_coordinates(lattice, points, order=1, mode="grid-wrap") * 1.3, dtype=np.float32
     )
+
+
+@lru_cache(maxsize=48)
+def _lattice(seed: tuple[int, ...]) -> Float32Array:
+    """Return the repeating lattice of a seed; the same ones are wanted before and after injection."""
+    from scipy import ndimage
+
+    lattice = np.random.default_rng(seed).standard_normal((_NODES, _NODES, _NODES)).astype(np.float32)
+    lattice = ndimage.gaussian_filter(lattice, 0.7, mode="wrap")
+    lattice /= lattice.std()
+    return read_only(lattice)
 
 
 def warped(at: Coordinates, *, seed: tuple[int, ...], amplitude_mm: float) -> Coordinates:

@@ -14,8 +14,8 @@ from cementct.core.arrays import BoolArray, FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap
-from cementct.testing.borders import Borders, ByteArray
-from cementct.testing.site import Measures
+from cementct.testing.borders import Borders, ByteArray, centre_gaps_mm
+from cementct.testing.measures import Measures
 
 # The middle of a body is where its mask is thickest: this far from the surface, as a share of the most.
 CORE_SHARE = 0.6
@@ -27,6 +27,8 @@ HALF = 0.5
 GAP_MM = 6.0
 # Discs are gaps between two bodies of at most this height.
 HIGHEST_DISC_MM = 18.0
+# Percentile of a pedicle's voxels at which its lower border is taken: processes spring from it.
+PEDICLE_RIM = 6
 # Farthest lateral border of a pedicle from its medial border.
 WIDEST_PEDICLE_MM = 18.0
 
@@ -47,6 +49,8 @@ class RealVertebra:
         Of the body.
     canal_depth_mm, half_canal_mm, lateral_mm, pedicle_superior_mm
         Depth of the canal; left coordinates of the pedicles' borders; superior coordinate of their middle.
+    pedicle_low_mm, pedicle_high_mm
+        Superior coordinates of their lower and upper border.
     """
 
     number: int
@@ -59,6 +63,8 @@ class RealVertebra:
     half_canal_mm: float
     lateral_mm: float
     pedicle_superior_mm: float
+    pedicle_low_mm: float
+    pedicle_high_mm: float
 
 
 def measure_real_vertebrae(vertebrae: LabelMap) -> list[RealVertebra]:
@@ -123,6 +129,8 @@ def _measure(number: int, frame: Frame, own: FloatArray, everything: FloatArray)
         half_canal_mm=half_canal,
         lateral_mm=lateral,
         pedicle_superior_mm=float(np.mean([b[2] for b in borders])),
+        pedicle_low_mm=float(np.mean([b[3] for b in borders])),
+        pedicle_high_mm=float(np.mean([b[4] for b in borders])),
     )
 
 
@@ -149,11 +157,11 @@ def _canal_depth(wall: float, everything: FloatArray) -> float:
     return float(edges[int(filled[0])] - wall) if filled.size else 16.0
 
 
-def _pedicle(left: FloatArray, up: FloatArray) -> tuple[float, float, float]:
-    """Return the medial and lateral border and the superior middle of a pedicle's voxels on one side."""
+def _pedicle(left: FloatArray, up: FloatArray) -> tuple[float, float, float, float, float]:
+    """Return medial and lateral border, superior middle, lower and upper border of one side's pedicle."""
     side = (left > 5) & (left < 4 + 2 * WIDEST_PEDICLE_MM)
     if not side.any():
-        return 11.0, 19.0, 3.0
+        return 11.0, 19.0, 3.0, -4.0, 10.0
     counts, edges = np.histogram(left[side], bins=np.arange(5.0, 5.0 + 2 * WIDEST_PEDICLE_MM, 1.0))
     # The pedicle is the first thick part from the midline; processes beyond it are thinner.
     thick = counts[:16].max()
@@ -164,7 +172,8 @@ def _pedicle(left: FloatArray, up: FloatArray) -> tuple[float, float, float]:
     lateral = float(edges[int(beyond[0])]) if beyond.size else float(edges[-1])
     lateral = float(np.clip(lateral, medial + 3.0, medial + WIDEST_PEDICLE_MM))
     inside = side & (left >= medial) & (left < lateral)
-    return medial, lateral, float(np.median(up[inside]))
+    low, high = (float(v) for v in np.percentile(up[inside], (PEDICLE_RIM, 100 - PEDICLE_RIM)))
+    return medial, lateral, float(np.median(up[inside])), low, high
 
 
 def real_bodies(vertebrae: LabelMap, measured: list[RealVertebra]) -> LabelMap:
@@ -200,6 +209,9 @@ def borders_of_real(measured: list[RealVertebra]) -> Borders:
         tuple(v.half_canal_mm for v in measured),
         tuple(v.canal_depth_mm for v in measured),
         tuple(v.lateral_mm for v in measured),
+        tuple(v.pedicle_low_mm for v in measured),
+        tuple(v.pedicle_high_mm for v in measured),
+        centre_gaps_mm([v.frame for v in measured]),
     )
 
 

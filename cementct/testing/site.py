@@ -11,40 +11,14 @@ from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid
 from cementct.testing.borders import ByteArray
+from cementct.testing.measures import Measures
 from cementct.testing.shapes import Coordinates
 
 # Pieces smaller than this share of the largest one do not stay.
 CRUMB_SHARE = 0.12
 
 
-@dataclass(frozen=True)
-class Measures:
-    """Lengths of the vertebra in its own frame, in millimetres.
-
-    Attributes
-    ----------
-    width_mm, depth_mm, height_mm
-        Of the body.
-    wall_mm
-        Posterior coordinate of the posterior wall.
-    half_canal_mm, canal_depth_mm
-        Left coordinate of the pedicles' medial border; depth of the canal.
-    pedicle_left_mm, pedicle_superior_mm
-        Middle of the left pedicle.
-    spacing_above_mm, spacing_below_mm
-        Distance to the centres of the neighbouring bodies.
-    """
-
-    width_mm: float
-    depth_mm: float
-    height_mm: float
-    wall_mm: float
-    half_canal_mm: float
-    canal_depth_mm: float
-    pedicle_left_mm: float
-    pedicle_superior_mm: float
-    spacing_above_mm: float
-    spacing_below_mm: float
+__all__ = ["Measures", "Site", "grow"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +38,9 @@ class Site:
     vertebrae
         Numbers of all vertebrae in it.
     compartments, places
-        The contract's borders, as `Borders.compartments` gives them.
+        Where leaks are placed, as `Borders.compartments` gives them.
+    by_contract
+        Where the contract says that they lie, as `Borders.by_contract` gives it.
     body_depth_mm
         Signed distance to the surface of the body: negative inside.
     outline_mm
@@ -75,6 +51,8 @@ class Site:
         Where this vertebra is destroyed.
     solid
         Where nothing can flow: other bones, ribs, metal.
+    foramen_mm
+        Width of the mouth of its basivertebral foramen; 0: none is open.
     """
 
     number: int
@@ -85,12 +63,14 @@ class Site:
     at: Coordinates
     vertebrae: ByteArray
     compartments: ByteArray
+    by_contract: ByteArray
     places: ByteArray
     body_depth_mm: Float32Array
     outline_mm: Float32Array
     behind_front_mm: Float32Array
     lesion: BoolArray
     solid: BoolArray
+    foramen_mm: float = 0.0
 
     @property
     def own(self) -> BoolArray:

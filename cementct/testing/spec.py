@@ -7,14 +7,15 @@ from dataclasses import dataclass, field
 from cementct.core.findings import LeakType
 from cementct.core.levels import Level
 from cementct.testing.spec_of_foreign import ForeignObject, ForeignSpec
-from cementct.testing.spec_of_patient import Compression, LesionSpec, Movement, Wear
+from cementct.testing.spec_of_patient import Compression, Defect, LesionSpec, Movement, Place, Wear
 from cementct.testing.spec_of_scanner import Kernel, Scanner
-from cementct.testing.spec_of_treatment import CementSpec, LeakShape, LeakSpec, Treatment
+from cementct.testing.spec_of_treatment import CementSpec, LeakShape, LeakSpec, Reach, Treatment
 
 __all__ = [
     "CaseSpec",
     "CementSpec",
     "Compression",
+    "Defect",
     "ForeignObject",
     "ForeignSpec",
     "Kernel",
@@ -22,6 +23,8 @@ __all__ = [
     "LeakSpec",
     "LesionSpec",
     "Movement",
+    "Place",
+    "Reach",
     "Scanner",
     "Treatment",
     "Wear",

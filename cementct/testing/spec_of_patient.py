@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
-from cementct.core.findings import Destruction
+from cementct.core.findings import Destruction, Side
+
+
+class Place(StrEnum):
+    """A part of a vertebra: a surface, or what cement can fill without leaving the bone."""
+
+    POSTERIOR_WALL = "posterior-wall"
+    UPPER_ENDPLATE = "upper-endplate"
+    LOWER_ENDPLATE = "lower-endplate"
+    LATERAL_CORTEX = "lateral-cortex"
+    ANTERIOR_CORTEX = "anterior-cortex"
+    BASIVERTEBRAL_FORAMEN = "basivertebral-foramen"
+    PEDICLE = "pedicle"
+    PEDICLE_TRACK = "pedicle-track"
+    AROUND_NODE = "around-node"
 
 
 @dataclass(frozen=True)
@@ -18,8 +33,27 @@ class Compression:
 
 
 @dataclass(frozen=True)
+class Defect:
+    """A hole in the cortex of a body, filled with soft tissue; the bone's outline goes straight across it.
+
+    Attributes
+    ----------
+    place
+        Surface it lies in.
+    side
+        The patient's side, or the midline.
+    area_mm2
+        Its size.
+    """
+
+    place: Place
+    side: Side = Side.MIDLINE
+    area_mm2: float = 40.0
+
+
+@dataclass(frozen=True)
 class Wear:
-    """Degeneration of a vertebra and of the disc under it.
+    """Degeneration of a vertebra and of the disc under it, and other peculiarities of its outline.
 
     Attributes
     ----------
@@ -30,12 +64,19 @@ class Wear:
         a disc's height on they bridge it where the neighbour has such lips as well.
     vacuum_disc
         Whether the disc under it holds gas.
+    basivertebral_mm
+        Width of the mouth of the basivertebral foramen, a cone at mid-height open to the canal; 0: the
+        vein ends under the cortex.
+    defects
+        Holes in the cortex.
     """
 
     schmorl_above_mm: float = 0.0
     schmorl_below_mm: float = 0.0
     osteophyte_mm: float = 0.0
     vacuum_disc: bool = False
+    basivertebral_mm: float = 0.0
+    defects: tuple[Defect, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import numpy as np
 
 from cementct.core.levels import Level
 from cementct.testing.bone import Anatomy, coarse_box, fine_box, local_shape_coordinates
-from cementct.testing.borders import Borders
+from cementct.testing.borders import Borders, centre_gaps_mm
 from cementct.testing.column import ColumnCoordinates, PlacedVertebra
+from cementct.testing.leak_forms import reach_along_spine_mm
 from cementct.testing.sampling import doubled
 from cementct.testing.site import Measures, Site
 from cementct.testing.spec import CaseSpec
@@ -23,6 +24,9 @@ def borders_of(column: Sequence[PlacedVertebra]) -> Borders:
         tuple(s.canal_width_mm / 2 for s in sizes),
         tuple(s.canal_depth_mm for s in sizes),
         tuple(s.canal_width_mm / 2 + s.pedicle_width_mm for s in sizes),
+        tuple(v.shape.pedicle_superior_mm - v.shape.size.pedicle_height_mm / 2 for v in column),
+        tuple(v.shape.pedicle_superior_mm + v.shape.size.pedicle_height_mm / 2 for v in column),
+        centre_gaps_mm([v.frame for v in column]),
     )
 
 
@@ -31,10 +35,13 @@ def site_of(spec: CaseSpec, anatomy: Anatomy, level: Level) -> Site:
     index = next(i for i, v in enumerate(anatomy.column) if v.level is level)
     vertebra, shape = anatomy.column[index], anatomy.column[index].shape
     size = shape.size
+    measures = _measures(anatomy.column, index)
+    leaks = [leak for t in spec.treatments if t.level is level for leak in t.leaks]
+    along_mm = reach_along_spine_mm(leaks, measures) + 4.0
     extent = (
         (-46.0, 46.0),
         (-size.depth_mm / 2 - 16.0, size.depth_mm / 2 + size.canal_depth_mm + 36.0),
-        (-size.height_mm / 2 - 26.0, size.height_mm / 2 + 24.0),
+        (min(-size.height_mm / 2 - 26.0, -along_mm), max(size.height_mm / 2 + 24.0, along_mm)),
     )
     box = coarse_box(anatomy.lattices, vertebra, extent)
     fine = fine_box(anatomy.lattices, box)
@@ -46,7 +53,8 @@ def site_of(spec: CaseSpec, anatomy: Anatomy, level: Level) -> Site:
         *(doubled(a, grid.shape) for a in (along.place, along.left_mm, along.behind_wall_mm))
     )
     vertebrae = anatomy.vertebrae[fine.slices].copy()
-    compartments, places = borders_of(near).compartments(
+    borders = borders_of(near)
+    compartments, places = borders.compartments(
         along, vertebrae, anatomy.bodies[fine.slices], anatomy.discs[fine.slices]
     )
     local = vertebra.coordinates(grid)
@@ -58,16 +66,18 @@ def site_of(spec: CaseSpec, anatomy: Anatomy, level: Level) -> Site:
         box=fine,
         grid=grid,
         frame=vertebra.frame,
-        measures=_measures(anatomy.column, index),
+        measures=measures,
         at=local,
         vertebrae=vertebrae,
         compartments=compartments,
+        by_contract=borders.by_contract(along, compartments),
         places=places,
         body_depth_mm=doubled(shape.distance_to_body(at), grid.shape),
         outline_mm=doubled(shape.distance_to_outline(at), grid.shape),
         behind_front_mm=front,
         lesion=np.asarray(anatomy.lesions[fine.slices] == vertebra.number),
         solid=np.asarray((vertebrae > 0) & (vertebrae != vertebra.number)),
+        foramen_mm=shape.wear.basivertebral_mm,
     )
 
 
@@ -81,15 +91,4 @@ def _measures(column: Sequence[PlacedVertebra], index: int) -> Measures:
         else size.height_mm + size.disc_below_mm
         for i in (index - 1, index + 1)
     ]
-    return Measures(
-        width_mm=size.width_mm,
-        depth_mm=size.depth_mm,
-        height_mm=size.height_mm,
-        wall_mm=shape.wall_mm,
-        half_canal_mm=size.canal_width_mm / 2,
-        canal_depth_mm=size.canal_depth_mm,
-        pedicle_left_mm=shape.pedicle_left_mm,
-        pedicle_superior_mm=shape.pedicle_superior_mm,
-        spacing_above_mm=gaps[0],
-        spacing_below_mm=gaps[1],
-    )
+    return shape.measures_between(*gaps)

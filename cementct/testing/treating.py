@@ -12,7 +12,7 @@ from cementct.core.findings import LeakType, Side
 from cementct.testing.bone import Anatomy
 from cementct.testing.borders import ByteArray
 from cementct.testing.cementing import cement_in_bone
-from cementct.testing.foreign import draw_gas
+from cementct.testing.foreign import draw_gas, draw_gas_cleft
 from cementct.testing.judging import (
     foramen_distance_mm,
     heights_mm,
@@ -24,7 +24,7 @@ from cementct.testing.judging import (
 from cementct.testing.leaks import place_leak
 from cementct.testing.noise import smooth_noise
 from cementct.testing.site import Site
-from cementct.testing.spec import CaseSpec, LesionSpec, Treatment
+from cementct.testing.spec import CaseSpec, ForeignObject, LesionSpec, Treatment
 from cementct.testing.surroundings import site_of
 from cementct.testing.truth import CaseTruth, LeakTruth, VertebraTruth, category_of
 
@@ -93,6 +93,10 @@ def inject(spec: CaseSpec, anatomy: Anatomy, metal: BoolArray, *, only_old: bool
         if treatment.lesion is not None and treatment.lesion.gas:
             draw_gas(hu, site, injected.voxels)
         hu[injected.voxels] = injected.opacity[injected.voxels]
+        if not only_old and any(
+            f.kind is ForeignObject.GAS and f.level is treatment.level for f in spec.foreign
+        ):
+            draw_gas_cleft(hu, site, injected.voxels)
         (done.old if is_old else done.cement)[site.box.slices][injected.voxels] = site.number
         types = (
             np.zeros_like(site.compartments) if is_old else leak_types(site, injected.voxels, injected.track)
@@ -125,9 +129,8 @@ def inject_site(site: Site, treatment: Treatment, taken: BoolArray, *, seed: int
     opacity[inside] = cement.opacity_hu
     voxels |= inside
     at = (site.at[0][voxels], site.at[1][voxels], site.at[2][voxels])
-    opacity[voxels] *= 1 + np.float32(OPACITY_SPREAD) * smooth_noise(
-        at, seed=(seed, site.number, 51), scale_mm=5.0
-    )
+    spread = OPACITY_SPREAD + cement.unevenness
+    opacity[voxels] *= 1 + np.float32(spread) * smooth_noise(at, seed=(seed, site.number, 51), scale_mm=5.0)
     return Injected(voxels, track, opacity)
 
 

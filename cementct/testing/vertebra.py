@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.core.arrays import Float32Array
 from cementct.core.levels import Level
+from cementct.testing.measures import Measures
 from cementct.testing.morphometry import VertebraSize
 from cementct.testing.shapes import (
     Coordinates,
@@ -80,6 +81,29 @@ class VertebraShape:
         """Superior coordinate of the middle of the pedicles."""
         return (self.size.height_mm - self.size.pedicle_height_mm) / 2 - 1.5
 
+    @property
+    def measures(self) -> Measures:
+        """Its lengths, the neighbours at their usual distance."""
+        return self.measures_between(
+            self.size.height_mm + self.disc_above_mm, self.size.height_mm + self.size.disc_below_mm
+        )
+
+    def measures_between(self, spacing_above_mm: float, spacing_below_mm: float) -> Measures:
+        """Return its lengths, given the distances to the neighbouring bodies' centres."""
+        size = self.size
+        return Measures(
+            width_mm=size.width_mm,
+            depth_mm=size.depth_mm,
+            height_mm=size.height_mm,
+            wall_mm=self.wall_mm,
+            half_canal_mm=size.canal_width_mm / 2,
+            canal_depth_mm=size.canal_depth_mm,
+            pedicle_left_mm=self.pedicle_left_mm,
+            pedicle_superior_mm=self.pedicle_superior_mm,
+            spacing_above_mm=spacing_above_mm,
+            spacing_below_mm=spacing_below_mm,
+        )
+
     def _height_mm(self, posterior: Float32Array) -> tuple[Float32Array, Float32Array]:
         """Return the sound height and the lost share of it over the depth."""
         share = np.clip(posterior / self.size.depth_mm + 0.5, -0.05, 1.05)
@@ -116,6 +140,8 @@ class VertebraShape:
         across = np.maximum(1.0 - (left / (0.5 * self.size.canal_width_mm)) ** 2, 0.0)
         along = np.maximum(1.0 - (2 * superior / self.size.height_mm) ** 2, 0.0)
         hollow = WALL_HOLLOW_MM * (0.35 + 0.65 * along) * across
+        if not self.compression.retropulsion_mm:
+            return np.asarray(self.wall_mm - hollow, dtype=np.float32)
         bulge = self.compression.retropulsion_mm * np.exp(
             -((left / 7.0) ** 2) - ((superior - 0.2 * self.size.height_mm) / 5.0) ** 2
         )
