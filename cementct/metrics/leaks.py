@@ -19,7 +19,9 @@ from cementct.metrics.compartments import (
     describe_compartments,
     raise_readability_flags,
 )
-from cementct.metrics.leak_parts import LISTED_FROM_ML, Part, Parts, split_into_parts
+from cementct.metrics.leak_parts import Parts, split_into_parts
+from cementct.metrics.leak_pieces import Part
+from cementct.metrics.leak_rims import LISTED_FROM_ML
 from cementct.metrics.leak_shape import count_slices_seen, is_vessel_like, measure_thickness_mm, side_of
 from cementct.metrics.space_names import name_disc_space
 from cementct.metrics.surroundings import NEURAL_KINDS, Kind, Surroundings, compartments_in, surroundings_of

@@ -8,6 +8,8 @@ gap between it and the cement inside.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -46,26 +48,42 @@ OUTLINE = 0.5
 NEAR_MM = 6.0
 
 
-def find_cement_beyond_bone(around: Surroundings) -> tuple[BoolArray, BoolArray]:
-    """Return the cement voxels outside the vertebra, and those that no blur or misplaced wall explains.
+@dataclass(frozen=True)
+class Beyond:
+    """Drawn cement outside a vertebra, on the block of its surroundings.
 
-    Both arrays cover the block of `around`. The second is a subset of the first: the certain core of leaks.
+    Attributes
+    ----------
+    outside
+        All of it.
+    core
+        Where no blur or misplaced wall explains it: the certain core of leaks.
+    tolerated_mm
+        For each voxel of `core` the depth that blur and a misplaced wall explain, in the order of
+        ``core.ravel()``.
     """
+
+    outside: BoolArray
+    core: BoolArray
+    tolerated_mm: FloatArray
+
+
+def find_cement_beyond_bone(around: Surroundings) -> Beyond:
+    """Return the drawn cement outside the vertebra, and the part that no blur or misplaced wall explains."""
     outside = around.region & (around.kind != Kind.INSIDE)
     core = np.zeros_like(outside)
     points = np.argwhere(outside)
-    if points.size == 0:
-        return outside, core
     inside = around.kind == Kind.INSIDE
-    if not inside.any():
-        return outside, outside.copy()
+    if points.size == 0 or not inside.any():
+        return Beyond(outside, outside, np.zeros(len(points)))
     depth_mm, normal, step_mm = _depth_outside(around, inside, points)
     reach_mm = depth_mm + _outline_beyond(around, points, normal, step_mm)
-    needed_mm = _flush_tolerance_mm(around.vertebra) + FLUSH_VOXELS * step_mm
     gap = _is_behind_gap(around, points, normal, depth_mm, step_mm)
-    far = reach_mm >= np.where(gap, BEHIND_GAP_MM, needed_mm)
+    flush_mm = _flush_tolerance_mm(around.vertebra) + FLUSH_VOXELS * step_mm
+    tolerated_mm = np.where(gap, BEHIND_GAP_MM, flush_mm)
+    far = reach_mm >= tolerated_mm
     core[tuple(points[far].T)] = True
-    return outside, core
+    return Beyond(outside, core, tolerated_mm[far])
 
 
 def find_inner_rim(around: Surroundings, leaked: BoolArray) -> BoolArray:
