@@ -22,6 +22,10 @@ from cementct.io.series import Series
 from cementct.io.tilt import undo_tilt
 from cementct.io.walk import FoundFiles, find_files
 
+# What the mercure router puts beside the images it hands over; a study is the same whichever way it came.
+ROUTER_FILES = ("task.json",)
+ROUTER_SUFFIXES = (".tags",)
+
 
 @dataclass(frozen=True)
 class DicomFolder:
@@ -90,7 +94,7 @@ def scan_folder(root: Path, *, found: FoundFiles | None = None, prefix: str = ""
         try:
             raw = parse_header(f"{root}/{file}")
         except NotDicom:
-            others += 1
+            others += not _belongs_to_a_router(file)
             continue
         except OSError as error:
             broken.append(_Broken(file, f"cannot be read ({error.strerror})", "", None, expected=False))
@@ -118,6 +122,10 @@ def scan_folder(root: Path, *, found: FoundFiles | None = None, prefix: str = ""
         ignored.append(IgnoredSeries(series_instance_uid=None, file=None, why=why))
     ordered = sorted(grouping.series, key=lambda s: (s.header.number is None, s.header.number or 0, s.key))
     return DicomFolder(root, tuple(ordered), tuple(ignored), tuple(sorted(patients)), private, dicom_files)
+
+
+def _belongs_to_a_router(file: str) -> bool:
+    return file.rsplit("/", 1)[-1] in ROUTER_FILES or file.endswith(ROUTER_SUFFIXES)
 
 
 def read_series(series: Series) -> Scan:

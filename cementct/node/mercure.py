@@ -134,7 +134,7 @@ def options_of(settings: Mapping[str, Any]) -> RunOptions:
     if unknown:
         expected = ", ".join(sorted(known))
         raise UsageError(f"{TASK_FILE}: process.settings: expected {expected}, found {', '.join(unknown)}")
-    engine, file = parse_vertebrae(str(settings.get("vertebrae", "embedded")))
+    engine, file = parse_vertebrae(str(settings["vertebrae"])) if "vertebrae" in settings else (None, None)
     if file is not None:
         raise UsageError(f"{TASK_FILE}: process.settings.vertebrae: expected an engine, found a file")
     timeout, offset = settings.get("study_timeout_s", DEFAULT_TIMEOUT_S), settings.get("series_offset", 0)

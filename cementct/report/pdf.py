@@ -185,7 +185,8 @@ def _series(report: StudyReport) -> Iterator[Any]:
             where = series.series_instance_uid or series.file or ""
             yield _text(f"{name}: {where}. {series.why}")
     for ignored in report.study.ignored_series:
-        yield _text(f"Not used: {ignored.series_instance_uid or ignored.file or ''}. {ignored.why}", "quiet")
+        which = ignored.series_instance_uid or ignored.file
+        yield _text(f"Not used: {which}. {ignored.why}" if which else f"Not used: {ignored.why}", "quiet")
     software = report.software
     yield _text(f"{software.name} {software.version}, configuration {software.config_sha256}", "quiet")
 

@@ -211,3 +211,34 @@ def test_a_node_killed_at_ten_moments_loses_and_doubles_nothing(
     assert {pydicom.dcmread(path).SOPInstanceUID for path in results} == set(kept.contents)
     said = (node.stderr.read() if node.stderr else b"").decode()
     assert "PHANTOM" not in said + journal(spool)
+
+
+def test_a_node_and_a_mercure_task_give_the_same_objects(
+    study: list[pydicom.Dataset], archive: tuple[Archive, int], tmp_path: Path
+) -> None:
+    kept, archive_port = archive
+    port = free_port()
+    node = start(write_settings(tmp_path, port, archive_port, free_port()))
+    deadline = time.monotonic() + PATIENCE_S
+    try:
+        assert send(study, port) == []
+        while len(kept.contents) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+    finally:
+        node.terminate()
+        node.wait(timeout=30)
+    source, target = tmp_path / "in", tmp_path / "out"
+    source.mkdir()
+    target.mkdir()
+    for image in study:
+        name = f"{image.SeriesInstanceUID}#{image.SOPInstanceUID}"
+        image.save_as(source / f"{name}.dcm")
+        (source / f"{name}.tags").write_text("{}")
+    (source / "task.json").write_text(json.dumps({"process": {"settings": {"formats": "sr,pdf"}}}))
+    environment = {**os.environ, "MERCURE_IN_DIR": str(source), "MERCURE_OUT_DIR": str(target)}
+    subprocess.run([sys.executable, "-m", "cementct.cli", "mercure"], env=environment, check=True)
+    by_node = {p.read_bytes() for p in (tmp_path / "spool" / "done").glob("*/results/images/dicom/*.dcm")}
+    by_mercure = {p.read_bytes() for p in target.glob("*.dcm")}
+    assert len(by_node) == 2
+    assert by_mercure == by_node
