@@ -11,6 +11,7 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Box
 from cementct.core.image import Volume
 from cementct.segmentation.cement.attribution import Attribution, attribute
+from cementct.segmentation.cement.beside_metal import blurred_metal, carry_to_metal, metal_voxels
 from cementct.segmentation.cement.candidates import find_candidates
 from cementct.segmentation.cement.deposits import describe_deposits
 from cementct.segmentation.cement.doubts import raise_doubts, with_faint_cement, with_old_cement
@@ -20,9 +21,9 @@ from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
 from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene
 from cementct.segmentation.cement.screening import suspicious_vertebrae
 from cementct.segmentation.cement.seeds import Seeds, find_old_cement, find_seeds
-from cementct.segmentation.cement.streaks import find_streaks
+from cementct.segmentation.cement.streaks import find_streaks, streaks_of_metal
 from cementct.segmentation.cement.surroundings import Surroundings, describe_surroundings, learn_bone
-from cementct.segmentation.metal import find_straight_metal
+from cementct.segmentation.metal import find_metal
 from cementct.segmentation.model import Cement, EarlierScan, ForeignBody
 
 # Leaks are looked for this far around the treated vertebrae and their neighbours.
@@ -31,8 +32,8 @@ MARGIN_MM = 40.0
 NEIGHBOURS = 2
 # Each vertebra's cement is measured in a block with this margin: the reach of blur and of its background.
 MEASURING_MARGIN_MM = 9.0
-# Metal is left out with this margin: its blur is brighter than cement.
-METAL_MARGIN_MM = 0.8
+# Cement this near to metal touches it.
+TOUCHING_MM = 1.5
 # Bone's texture and cortex matter to a share within this distance of bone.
 BONE_MARGIN_MM = 1.0
 
@@ -59,10 +60,10 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
         return _no_cement(volume, spine)
     scene = view_scene(volume, _work_box(spine, suspicious))
     around = describe_surroundings(scene, spine, earlier)
-    foreign = find_straight_metal(scene.hu, scene.grid, scene.box)
-    metal = _metal_mask(scene, foreign)
+    foreign = find_metal(scene.hu, scene.grid, scene.box)
+    metal = blurred_metal(scene, metal_voxels(scene, foreign))
     seeds = find_seeds(scene, around, excluded=metal)
-    old = find_old_cement(scene, around, excluded=metal, new=seeds)
+    old = find_old_cement(scene, around, excluded=metal | _metal_before(scene, around), new=seeds)
     if not seeds.treated:
         return _no_cement(volume, spine, foreign=foreign, old=old)
     around = learn_bone(scene, around, dense=seeds.mask | metal)
@@ -94,8 +95,9 @@ def _measure_all(
     rough = choose_cement(
         scene, around, candidates, seeds=seeds.mask, treated=seeds.treated, bright_hu=seeds.bright_hu
     )
+    rough &= ~streaks_of_metal(scene, around, rough, seeds=seeds.mask, metal=metal)
     first = attribute(scene, spine, around, rough.astype(np.float32), treated=seeds.treated)
-    total = _measure_by_source(scene, around, rough, first, metal=metal)
+    total = _up_to_metal(scene, _measure_by_source(scene, around, rough, first, metal=metal), foreign, metal)
     source = _extended(scene, first, total.share)
     streaks = find_streaks(scene, around, cement=rough, metal=metal)
     deposits, properties = describe_deposits(
@@ -177,19 +179,28 @@ def _extended(
     return found
 
 
-def _metal_mask(scene: Scene, foreign: tuple[ForeignBody, ...]) -> BoolArray:
-    """Return metal with a margin for its blur, shape of the scene."""
-    mask = np.zeros(scene.hu.shape, dtype=np.bool_)
-    for body in foreign:
-        mask |= body.region.in_box(scene.box)
-    if mask.any():
-        mask = within(mask, METAL_MARGIN_MM, scene.spacing_mm)
-    return mask
+def _metal_before(scene: Scene, around: Surroundings) -> BoolArray:
+    """Return the metal that an earlier scan shows, with its blur; shape of the scene."""
+    if not around.known.any():
+        return np.zeros(scene.hu.shape, dtype=np.bool_)
+    hu = np.where(around.known, around.expected_hu, -1000.0).astype(np.float32)
+    return blurred_metal(scene, metal_voxels(scene, find_metal(hu, scene.grid, scene.box)))
+
+
+def _up_to_metal(scene: Scene, total: _Sum, foreign: tuple[ForeignBody, ...], blurred: BoolArray) -> _Sum:
+    """Return shares and outline carried through metal's blur up to the metal itself."""
+    if not foreign:
+        return total
+    metal = metal_voxels(scene, foreign)
+    share = carry_to_metal(total.share, scene, metal=metal, blurred=blurred)
+    region = carry_to_metal(total.region.astype(np.float32), scene, metal=metal, blurred=blurred) > 0
+    return _Sum(share, np.asarray(region), total.pieces)
 
 
 def _touching(scene: Scene, body: ForeignBody, cement: BoolArray) -> ForeignBody:
     """Return the foreign body with the note whether cement lies against it."""
-    near = within(body.region.in_box(scene.box), METAL_MARGIN_MM + 1.5, scene.spacing_mm)
+    metal = blurred_metal(scene, body.region.in_box(scene.box))
+    near = within(metal, TOUCHING_MM, scene.spacing_mm)
     return ForeignBody(
         body.kind,
         body.region,

@@ -6,6 +6,7 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.segmentation.cement.fields import within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -22,6 +23,10 @@ ROUGHEST_CALM_HU = 75.0
 WINDOW_MM = 4.0
 # The blur of cement and bone is no streak: so far from either (mm).
 CLEAR_OF_DENSE_MM = 2.5
+
+# Beside metal, what is fainter than this and no farther away is its streak or its blur.
+STREAK_UP_TO_HU = 1100.0
+TOUCHES_METAL_MM = 3.0
 
 # A deposit that may be a streak is fainter than these, in HU over its surroundings and as a share of the
 # source's rise, …
@@ -61,6 +66,42 @@ def find_streaks(scene: Scene, around: Surroundings, *, cement: BoolArray, metal
         disturbed = candidate & (rough | (mean < DARK_HU) | (mean > BRIGHT_HU))
         unreadable[z] = ndimage.binary_opening(disturbed, iterations=1)
     return unreadable
+
+
+def streaks_of_metal(
+    scene: Scene, around: Surroundings, pieces: BoolArray, *, seeds: BoolArray, metal: BoolArray
+) -> BoolArray:
+    """Return the pieces of cement that are bright streaks of metal instead; shape of the scene.
+
+    Outside bone, canal and foramina, what is faint, touches metal and is apart from cement beyond doubt is a
+    streak or the blur of that metal.
+
+    Parameters
+    ----------
+    scene, around
+        The block of CT and its anatomy.
+    pieces
+        What was taken for cement, seeds included.
+    seeds
+        Cement beyond doubt.
+    metal
+        Metal with its blur.
+    """
+    import cc3d
+
+    if not metal.any():
+        return np.zeros(pieces.shape, dtype=np.bool_)
+    labels = np.asarray(cc3d.connected_components(pieces, connectivity=26))
+    count = int(labels.max())
+    touching = np.unique(labels[within(metal, TOUCHES_METAL_MM, scene.spacing_mm)])
+    spared = np.unique(labels[seeds])
+    found = np.zeros(count + 1, dtype=np.bool_)
+    neural = np.isin(around.compartment, _JUDGED)
+    for number in touching[(touching > 0) & ~np.isin(touching, spared)]:
+        where = labels == number
+        outside = float(np.mean((around.bone_depth_mm[where] < 0) & ~neural[where]))
+        found[number] = outside > 0.5 and float(np.percentile(scene.hu[where], 95)) < STREAK_UP_TO_HU
+    return np.asarray(found[labels])
 
 
 _JUDGED = [
