@@ -26,9 +26,9 @@ layers: .venv/dev.stamp
 unit: .venv/dev.stamp
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# Truth beside result on implants in real anatomy and on phantoms; writes docs/accuracy.md.
+# Truth beside result on the reporting half of the accuracy bench; writes docs/accuracy.md, .json and pictures.
 accuracy: .venv/dev.stamp
-	$(BIN)/python -m benchmarks.accuracy --write
+	$(BIN)/python -m benchmarks.accuracy --half reporting --jobs 2 --write
 
 # The anatomy engine against truth, on tuning and on reporting cases apart; writes docs/anatomy-accuracy.md.
 anatomy: .venv/dev.stamp

@@ -20,6 +20,7 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUM
 from benchmarks.accuracy.cases import Family, Half, Recipe, cache_file, load
 from benchmarks.accuracy.catalogue import recipes
 from benchmarks.accuracy.document import write_docs
+from benchmarks.accuracy.limit import limits_of
 from benchmarks.accuracy.running import SETTINGS, run_recipe
 from benchmarks.accuracy.scores import CaseScore
 from benchmarks.accuracy.tables import (
@@ -47,12 +48,13 @@ def main() -> None:
         return
     if wanted.make_only:
         make_all(chosen, wanted.jobs)
+        limits_of(chosen, make=True)
         return
     scores = run_all(chosen, tuple(wanted.settings), wanted.jobs)
     for line in summary(scores):
         print(line)
     if wanted.write:
-        write_docs(scores, wanted.half)
+        write_docs(scores, wanted.half, chosen)
 
 
 def make_all(chosen: list[Recipe], jobs: int) -> None:

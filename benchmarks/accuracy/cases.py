@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from benchmarks.anatomy.cases import REAL_DATA, ROOT, Half
-from cementct.core.arrays import Float32Array
 from cementct.core.image import LabelMap, Volume
 from cementct.testing.dicom import SeriesDetails
+from cementct.testing.spec import CaseSpec
 from cementct.testing.truth import CaseTruth
 
 __all__ = ["REAL_DATA", "ROOT", "Case", "Family", "Half", "Recipe", "Series", "cache_file", "load"]
@@ -73,8 +73,8 @@ class Case:
         Where it goes through files: the series of its folder.
     labels_known
         Whether there is a label file to give.
-    cement_share
-        Share of each voxel that cement fills, for the physical limit; None where it is not kept.
+    spec
+        What a phantom was made from.
     """
 
     name: str
@@ -97,7 +97,7 @@ class Case:
     streaks_only: bool = False
     series: tuple[Series, ...] = ()
     labels_known: bool = True
-    cement_share: Float32Array | None = None
+    spec: CaseSpec | None = None
 
 
 class Recipe(Protocol):

@@ -10,6 +10,7 @@ import numpy as np
 from benchmarks.accuracy.scores import FalseLeak, LeakMatches, LeakScore
 from cementct.core.arrays import BoolArray
 from cementct.core.findings import Certainty, Leak, StudyReport
+from cementct.core.grid import Grid
 from cementct.core.image import LabelMap
 from cementct.testing.truth import CaseTruth, LeakTruth
 
@@ -144,16 +145,21 @@ def _counts(leak: LeakTruth) -> bool:
 
 
 def _voxels_of(leak: LeakTruth, number: int, leaks: LabelMap, cement: LabelMap) -> BoolArray:
-    """Return the voxels of the piece of a leak's type and vertebra that lies nearest to its centroid."""
+    """Return the voxels of a leak: the piece of its type and vertebra that lies nearest to its centroid."""
+    own = np.asarray((leaks.labels == leak.type.number) & (cement.labels == number))
+    return piece_nearest(own, leak.centroid_lps_mm, leaks.grid)
+
+
+def piece_nearest(mask: BoolArray, point_lps_mm: tuple[float, float, float], grid: Grid) -> BoolArray:
+    """Return the connected piece of a mask that lies nearest to a point."""
     from scipy import ndimage
 
-    own = np.asarray((leaks.labels == leak.type.number) & (cement.labels == number))
-    pieces, count = ndimage.label(own, structure=np.ones((3, 3, 3)))
+    pieces, count = ndimage.label(mask, structure=np.ones((3, 3, 3)))
     if count < 2:
-        return own
-    centre = leaks.grid.to_index(np.asarray(leak.centroid_lps_mm)[None])[0]
-    index = np.argwhere(own)
-    gaps = np.linalg.norm((index - centre) * leaks.grid.spacing_mm, axis=1)
+        return mask
+    centre = grid.to_index(np.asarray(point_lps_mm)[None])[0]
+    index = np.argwhere(mask)
+    gaps = np.linalg.norm((index - centre) * grid.spacing_mm, axis=1)
     return np.asarray(pieces == pieces[tuple(index[int(np.argmin(gaps))])])
 
 

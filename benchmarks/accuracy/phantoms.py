@@ -11,6 +11,22 @@ from cementct.testing.spec import CaseSpec
 
 FIRST_SEED = {"tuning": 5000, "reporting": 20000}
 COUNT = {"tuning": 40, "reporting": 112}
+# Metal, near which canal and foramina may rightly be called unreadable.
+METAL = frozenset(
+    (
+        "screw",
+        "needle",
+        "needle-with-cement",
+        "lead",
+        "sternal-wire",
+        "clips",
+        "aortic-stent",
+        "cava-filter",
+        "hip-prosthesis",
+        "vertebral-stent",
+        "disc-cage",
+    )
+)
 # Where what was drawn has no room, it is drawn again so many times.
 ATTEMPTS = 8
 
@@ -60,7 +76,6 @@ def phantom_recipes(half: Half) -> list[Recipe]:
 def case_of(made: PhantomCase, recipe: Recipe, description: str) -> Case:
     """Return a simulated patient as a case."""
     spec = made.spec
-    metal = ("screw", "needle", "needle-with-cement", "stent", "hip-prosthesis", "wire", "clip", "rod")
     before = dict(spec.compressed_before or ())
     return Case(
         name=recipe.name,
@@ -81,7 +96,8 @@ def case_of(made: PhantomCase, recipe: Recipe, description: str) -> Case:
         loss_before={
             str(level): max(loss.anterior, loss.middle, loss.posterior) for level, loss in before.items()
         },
-        has_metal=any(str(f.kind) in metal for f in spec.foreign),
+        spec=spec,
+        has_metal=any(f.kind.value in METAL for f in spec.foreign),
     )
 
 
