@@ -135,6 +135,14 @@ Formats = Annotated[
 StudyTimeout = Annotated[
     float | None, typer.Option("--study-timeout", metavar="SECONDS", help="Give a study up after this time.")
 ]
+ShardOf = Annotated[
+    str | None,
+    typer.Option(
+        "--shard",
+        metavar="I/N",
+        help="Do the I-th of N shares of the studies, for job arrays; then 'cementct merge DIR'.",
+    ),
+]
 JsonLog = Annotated[bool, typer.Option("--json-log", help="Progress as JSON lines on standard error.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also say how decisions were made.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
@@ -178,6 +186,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
     skip_existing: SkipExisting = False,
     formats: Formats = "json,csv,html",
     study_timeout: StudyTimeout = None,
+    shard: ShardOf = None,
     json_log: JsonLog = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -186,6 +195,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
     """Read the words of the command line into options and run the batch."""
     with _errors_in_words(debug=debug):
         from cementct.pipeline import options as parse
+        from cementct.pipeline.shards import parse_shard
 
         if verbose and quiet:
             raise UsageError("--verbose and --quiet: expected one of them at most, got both")
@@ -205,12 +215,31 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
             skip_existing=skip_existing,
             formats=parse.parse_formats(formats),
             study_timeout_s=study_timeout,
+            shard=parse_shard(shard) if shard else None,
         )
         if verbose:
             logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         style = _style(json_log=json_log, quiet=quiet)
         result = _run([Path(text) for text in inputs], out, wanted, style)
         status = int(result.exit_status)
+    raise typer.Exit(status)
+
+
+@app.command("merge")
+def merge_command(
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that all shards wrote to.")],
+    *,
+    debug: Debug = False,
+) -> None:
+    """Write the summary of a batch that was run in shards."""
+    with _errors_in_words(debug=debug):
+        from cementct.core.outcome import StudyState
+        from cementct.pipeline.shards import merge_shards
+
+        states = {str(study["study"]): str(study["state"]) for study in merge_shards(out).studies}
+        done = all(state == StudyState.DONE.value for state in states.values())
+        status = ExitStatus.DONE if done else ExitStatus.SOME_NOT_DONE
+        typer.echo(json.dumps({"exit_status": int(status), "out": str(out), "studies": states}))
     raise typer.Exit(status)
 
 

@@ -39,7 +39,7 @@ from cementct.pipeline.progress import (
 from cementct.pipeline.study_input import study_identity
 from cementct.pipeline.workers import Died, Finished, TimedOut, run_in_children
 from cementct.pipeline.write import label_map_files, write_study
-from cementct.report.summary import write_summary
+from cementct.report.summary import SUMMARY, Summary
 from cementct.report.write import FILE_FORMATS
 from cementct.segmentation.presence import shows_cement
 
@@ -52,9 +52,12 @@ class BatchResult:
     ----------
     entries
         One a study, in the order in which they were found.
+    of_many
+        Whether these are part of a batch of several studies, also where it is one alone.
     """
 
     entries: tuple[StudyOutcome, ...]
+    of_many: bool = False
 
     @cached_property
     def exit_status(self) -> int:
@@ -62,7 +65,7 @@ class BatchResult:
         states = [entry.state for entry in self.entries]
         if all(state is StudyState.DONE for state in states):
             return 0
-        if len(states) > 1:
+        if len(states) > 1 or self.of_many:
             return 4
         return 3 if states[0] is StudyState.REFUSED else 1
 
@@ -109,6 +112,8 @@ def run_batch(
     for source in sources:
         check_label_scheme(source, options)
     _make_writable(out)
+    if options.shard:
+        sources = options.shard.of(sources)
     tasks = [StudyTask(source, options, out) for source in sources]
     listener(BatchStarted(len(tasks)))
     outcomes: dict[int, StudyOutcome] = {}
@@ -122,8 +127,8 @@ def run_batch(
         listener(_finished(outcomes[index], 0.0))
     for position, outcome in _outcomes([tasks[i] for i in waiting], options, listener):
         outcomes[waiting[position]] = outcome
-    result = BatchResult(tuple(outcomes[i] for i in range(len(tasks))))
-    write_summary(result.entries, out)
+    result = BatchResult(tuple(outcomes[i] for i in range(len(tasks))), of_many=options.shard is not None)
+    Summary.of(result.entries).write(out, options.shard.summary_stem if options.shard else SUMMARY)
     return result
 
 

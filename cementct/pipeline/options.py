@@ -11,6 +11,7 @@ from typing import TypeVar
 from cementct.core.errors import StudyRefused, UsageError
 from cementct.core.formats import DEFAULT_FORMATS, ReportFormat
 from cementct.core.levels import LabelScheme, Level
+from cementct.pipeline.shards import Shard
 
 # Label files whose numbers mean nothing without a scheme; a DICOM SEG brings codes of its own.
 LABEL_FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
@@ -57,6 +58,8 @@ class RunOptions:
         Added to the series numbers of DICOM results.
     study_timeout_s
         After how many seconds a study is given up; None: never.
+    shard
+        The share of the studies that this run is to do; None: all.
     """
 
     engine: Engine | None = None
@@ -74,6 +77,7 @@ class RunOptions:
     formats: tuple[ReportFormat, ...] = DEFAULT_FORMATS
     series_offset: int = 0
     study_timeout_s: float | None = None
+    shard: Shard | None = None
 
     def __post_init__(self) -> None:
         if self.vertebra_file and self.label_scheme is None and needs_scheme(self.vertebra_file):

@@ -9,7 +9,7 @@ import pytest
 
 from cementct.core.findings import StudyReport
 from cementct.core.outcome import StudyOutcome, StudyState
-from cementct.report.summary import encode_summary_csv, encode_summary_json, write_summary
+from cementct.report.summary import Summary, read_summary
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def outcomes(report: StudyReport) -> list[StudyOutcome]:
 
 
 def test_the_table_has_one_row_a_vertebra_of_every_study(outcomes: list[StudyOutcome]) -> None:
-    rows = list(csv.DictReader(io.StringIO(encode_summary_csv([*outcomes, outcomes[0]]).decode())))
+    rows = list(csv.DictReader(io.StringIO(Summary.of([*outcomes, outcomes[0]]).as_csv().decode())))
 
     assert len(rows) == 10
     assert [row["study"] for row in rows] == ["first"] * 10
@@ -30,7 +30,7 @@ def test_the_table_has_one_row_a_vertebra_of_every_study(outcomes: list[StudyOut
 
 
 def test_each_study_has_its_state_and_why_it_did_not_end_well(outcomes: list[StudyOutcome]) -> None:
-    summary = json.loads(encode_summary_json(outcomes))
+    summary = json.loads(Summary.of(outcomes).as_json())
 
     assert [study["state"] for study in summary["studies"]] == ["done", "refused", "timeout"]
     assert summary["studies"][1]["why"] == "expected a CT, found an MR in a/b.dcm"
@@ -41,12 +41,26 @@ def test_each_study_has_its_state_and_why_it_did_not_end_well(outcomes: list[Stu
 def test_lesions_with_and_without_a_scan_before_injection_are_counted_apart(
     outcomes: list[StudyOutcome],
 ) -> None:
-    counts = json.loads(encode_summary_json(outcomes))["counts"]
+    counts = json.loads(Summary.of(outcomes).as_json())["counts"]
 
     assert counts["treated_vertebrae_by_lesion_source"] == {"pre": 1, "post": 1, "mask": 0, "none": 0}
 
 
 def test_both_files_are_written_and_nothing_else(outcomes: list[StudyOutcome], tmp_path: Path) -> None:
-    write_summary(outcomes, tmp_path)
+    Summary.of(outcomes).write(tmp_path)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["summary.csv", "summary.json"]
+
+
+def test_a_summary_that_was_written_reads_as_the_same_summary(outcomes: list[StudyOutcome]) -> None:
+    summary = Summary.of(outcomes)
+    again = read_summary(summary.as_json())
+
+    assert again.as_json() == summary.as_json()
+    assert again.as_csv() == summary.as_csv()
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"{}", b'{"studies": [], "vertebrae": [{"study": "a"}]}'])
+def test_another_file_is_no_summary(data: bytes) -> None:
+    with pytest.raises(ValueError, match="it "):
+        read_summary(data)
