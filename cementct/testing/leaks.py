@@ -9,7 +9,8 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
 from cementct.core.findings import LeakType, Side
-from cementct.testing.leak_forms import MAKERS, neighbours_body
+from cementct.testing.diskal_leaks import neighbours_body
+from cementct.testing.leak_forms import MAKERS
 from cementct.testing.leak_geometry import (
     Plan,
     along_and_across,

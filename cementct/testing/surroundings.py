@@ -10,7 +10,7 @@ from cementct.core.levels import Level
 from cementct.testing.bone import Anatomy, coarse_box, fine_box, local_shape_coordinates
 from cementct.testing.borders import Borders, centre_gaps_mm
 from cementct.testing.column import ColumnCoordinates, PlacedVertebra
-from cementct.testing.leak_forms import reach_along_spine_mm
+from cementct.testing.epidural_leaks import reach_along_spine_mm
 from cementct.testing.sampling import doubled
 from cementct.testing.site import Measures, Site
 from cementct.testing.spec import CaseSpec

@@ -1,4 +1,4 @@
-"""One small simulated case with all five leaks, shared by the tests of the phantom."""
+"""One small simulated case with all five leaks, and one worn vertebra, shared by the tests of the phantom."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import pytest
 
 from cementct.core.findings import LeakType, Side
 from cementct.core.levels import Level
-from cementct.testing.phantom import PhantomCase, make_case
-from cementct.testing.spec import CaseSpec, CementSpec, LeakSpec, LesionSpec, Scanner, Treatment
+from cementct.testing.bone import draw_anatomy
+from cementct.testing.column import build_column
+from cementct.testing.phantom import PhantomCase, make_case, scan_grid
+from cementct.testing.sampling import Lattices
+from cementct.testing.site import Site
+from cementct.testing.spec import CaseSpec, CementSpec, LeakSpec, LesionSpec, Scanner, Treatment, Wear
+from cementct.testing.surroundings import site_of
 
 LEAKS = (
     LeakSpec(LeakType.EPIDURAL, 0.10, Side.LEFT, levels=0.7),
@@ -35,3 +40,18 @@ def small_spec() -> CaseSpec:
 @pytest.fixture(scope="session")
 def small_case(small_spec: CaseSpec) -> PhantomCase:
     return make_case(small_spec)
+
+
+@pytest.fixture(scope="session")
+def worn_site() -> Site:
+    """L2 with a Schmorl node above and an open basivertebral foramen, drawn and not scanned."""
+    spec = CaseSpec(
+        seed=5,
+        fov_mm=(70.0, 84.0, 78.0),
+        fov_centre_mm=(0.0, 12.0, 0.0),
+        worn=((Level.L2, Wear(schmorl_above_mm=6.0, basivertebral_mm=7.0)),),
+        scanner=Scanner(pixel_mm=0.6, slice_spacing_mm=0.6, slice_thickness_mm=0.6),
+    )
+    column = build_column(spec)
+    anatomy = draw_anatomy(spec, column, Lattices.of(scan_grid(spec, spec.scanner)), {})
+    return site_of(spec, anatomy, Level.L2)
