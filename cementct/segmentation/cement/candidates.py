@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
 from cementct.segmentation.cement.explained import explained_level
+from cementct.segmentation.cement.fields import within
 from cementct.segmentation.cement.other_bone import find_other_bone
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -30,6 +32,12 @@ SHARE_OF_NEIGHBOUR_OUTSIDE = 0.12
 NEIGHBOUR_REACH_MM = 3.0
 # Where labels are poor, bone's edge is found this far outside them.
 POOR_LABELS_MM = 3.0
+# Outside bone, what is no brighter than cortex and farther than this from what is brighter is a piece of its
+# own: the edge of bone that hangs on cement has to be judged by itself. Blur reaches about as far, and to the
+# next voxel.
+BLUR_OF_BRIGHT_MM = 2.0
+
+PieceNumbers = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
 
 
 @dataclass(frozen=True)
@@ -46,12 +54,15 @@ class Candidates:
         Intensity over what is expected.
     other
         Ribs, other bones, vessels with contrast: dense structures that are no vertebra and no cement.
+    cortex_hu
+        The intensity over which the surface of bone hardly ever is in this scan.
     """
 
-    labels: np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
+    labels: PieceNumbers
     count: int
     excess_hu: Float32Array
     other: BoolArray
+    cortex_hu: float
 
 
 def find_candidates(
@@ -72,7 +83,6 @@ def find_candidates(
     bright_hu
         Level over which nothing is bone.
     """
-    import cc3d
     from scipy import ndimage
 
     excess = (scene.hu - around.expected_hu).astype(np.float32)
@@ -95,5 +105,23 @@ def find_candidates(
     brightest = ndimage.maximum_filter(np.where(seeds, excess, 0.0).astype(np.float32), size=size)
     relative = np.where(bone, SHARE_OF_NEIGHBOUR_IN_BONE, SHARE_OF_NEIGHBOUR_OUTSIDE) * brightest
     stands_out = ((excess > np.maximum(level, relative)) | seeds) & ~excluded & scene.measured
-    labels, count = cc3d.connected_components(stands_out, connectivity=18, return_N=True)
-    return Candidates(np.asarray(labels, dtype=np.uint32), int(count), excess, other.where & ~around.known)
+    cortex_hu = brightest_cortex_hu(scene, around, dense=seeds | excluded, bright_hu=bright_hu)
+    strong = seeds | (scene.hu > cortex_hu) | around.known
+    labels, count = _pieces(scene, stands_out, strong=strong, bone=bone)
+    return Candidates(labels, count, excess, other.where & ~around.known, cortex_hu)
+
+
+def _pieces(
+    scene: Scene, stands_out: BoolArray, *, strong: BoolArray, bone: BoolArray
+) -> tuple[PieceNumbers, int]:
+    """Return the numbers of connected pieces, and how many; faint parts outside bone are pieces apart."""
+    import cc3d
+    from scipy import ndimage
+
+    strong = stands_out & strong
+    near = within(strong, BLUR_OF_BRIGHT_MM, scene.spacing_mm) | bone
+    near |= ndimage.maximum_filter(strong, size=3)
+    labels, count = cc3d.connected_components(stands_out & near, connectivity=18, return_N=True)
+    faint, more = cc3d.connected_components(stands_out & ~near, connectivity=18, return_N=True)
+    labels = labels.astype(np.uint32) + np.where(faint > 0, faint + np.uint32(count), 0).astype(np.uint32)
+    return labels, int(count) + int(more)

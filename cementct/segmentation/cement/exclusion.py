@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
+from cementct.segmentation.cement.bone_edges import contact_of
 from cementct.segmentation.cement.candidates import Candidates
 from cementct.segmentation.cement.deposits import touches_scan_edge
 from cementct.segmentation.cement.fields import Nearness, depth_inside
@@ -34,6 +35,16 @@ SHARE_FREE_BEHIND = 0.8
 # needs so large a share, and so much cement of 1500 HU, beyond.
 EDGE_OF_BONE_MM = 1.0
 LEAST_SHARE_FREE = 0.35
+# The edge of bone where labels miss it: no brighter than the cortex of this scan, with so large a share of
+# its surface against bone. The second share holds within a short way of cement, where dilute leaks hang on
+# bone as well; there a piece brighter than this share of its source is none. Found on phantoms and implants.
+EDGE_CONTACT_SHARE = 0.22
+EDGE_CONTACT_SHARE_NEAR = 0.30
+NEAR_CEMENT_MM = 2.5
+AS_BRIGHT_AS_SOURCE = 0.6
+# What stands out into soft tissue with so large a share of its surface, next to cement, need not be free of
+# bone's blur: a cord along a wall.
+STANDS_IN_SOFT_TISSUE = 0.4
 # Largest piece that lies outside bone and apart from all seeds: more is a vessel with contrast or an implant.
 LARGEST_LOOSE_ML = 6.0
 # A faint piece at least so large that holds so large a share of gaps up to this width is the shell of a bone.
@@ -83,6 +94,10 @@ class PieceFeatures:
     in_neighbour_body: float
     hollow_share: float
     share_of_source: float
+    share_of_cortex: float
+    bone_contact: float
+    soft_contact: float
+    share_known: float
     at_scan_edge: bool
 
 
@@ -156,10 +171,24 @@ def is_cement(piece: PieceFeatures) -> bool:
             and piece.volume_ml >= SMALLEST_IN_BONE_ML
             and piece.mean_bone_depth_mm > 2.5
         )
-    if _is_shell(piece):
+    if _is_shell(piece) or _is_edge_of_bone(piece):
         return False
     free = piece.share_free >= LEAST_SHARE_FREE and piece.share_free * piece.mass_ml >= SMALLEST_MASS_ML
-    return free and _is_faint_leak(piece)
+    return (free or _is_cord_along_wall(piece)) and _is_faint_leak(piece)
+
+
+def _is_edge_of_bone(piece: PieceFeatures) -> bool:
+    """Tell whether a piece no brighter than cortex is the edge of a bone whose label is too small."""
+    if piece.share_of_cortex > 1.0 or piece.share_known > 0.5:
+        return False
+    if piece.gap_to_seeds_mm > NEAR_CEMENT_MM:
+        return piece.bone_contact >= EDGE_CONTACT_SHARE
+    return piece.bone_contact >= EDGE_CONTACT_SHARE_NEAR and piece.share_of_source < AS_BRIGHT_AS_SOURCE
+
+
+def _is_cord_along_wall(piece: PieceFeatures) -> bool:
+    """Tell whether a piece next to cement lies along a wall, but mostly in soft tissue."""
+    return piece.gap_to_seeds_mm <= NEAR_CEMENT_MM and piece.soft_contact >= STANDS_IN_SOFT_TISSUE
 
 
 def _is_shell(piece: PieceFeatures) -> bool:
@@ -223,6 +252,7 @@ def _describe(
     weight = weight / max(float(weight.sum()), 1.0)
     voxels = int(np.count_nonzero(where))
     bone = around.bone_depth_mm[block][where] > 0
+    contact = contact_of(where, block, scene, around, other_bone=candidates.other)
     return PieceFeatures(
         voxels=voxels,
         bright_voxels=int(np.count_nonzero(scene.hu[block][where] > judged.bright_hu)),
@@ -248,6 +278,10 @@ def _describe(
         ),
         hollow_share=_hollow_share(scene, where),
         share_of_source=float(np.percentile(excess[block][where], 95)) / judged.source_hu,
+        share_of_cortex=float(np.percentile(scene.hu[block][where], 90)) / candidates.cortex_hu,
+        bone_contact=contact.bone,
+        soft_contact=contact.soft,
+        share_known=float(around.known[block][where].mean()),
         at_scan_edge=touches_scan_edge(scene, block, where),
     )
 
