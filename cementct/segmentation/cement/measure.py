@@ -20,8 +20,9 @@ from cementct.segmentation.cement.partial_volume import (
     correct_for_curvature,
     rescaled,
 )
-from cementct.segmentation.cement.plateau import FEWEST_CORE_VOXELS, plateau_of_bulk, plateau_of_thin
-from cementct.segmentation.cement.scene import Resolution, Scene
+from cementct.segmentation.cement.plateau import FEWEST_CORE_VOXELS, plateau_of_bulk
+from cementct.segmentation.cement.scene import SLICE_SIGMA_SHARE, Resolution, Scene
+from cementct.segmentation.cement.thin import ThinImage, opacity_of_thin
 from cementct.segmentation.cement.uncertainty import sd_of_bulk_ml, sd_of_thin_ml
 
 # A thin piece is drawn in label maps where it exceeds this share of its own local peak.
@@ -30,6 +31,9 @@ HALF_HEIGHT = 0.5
 DRAWN_SIGMAS = 3.0
 # So far (in FWHM) around a voxel its local peak is looked for.
 PEAK_REACH_WIDTHS = 1.0
+# What a measured sharpness is kept within; slices blur at least by this share of what the plane does.
+SIGMA_BOUNDS_MM = (0.2, 0.8)
+LEAST_THROUGH = 0.6
 # Thin remainders of fewer voxels at the rim of bulk are the bulk's own edge.
 FEWEST_THIN_VOXELS = 2
 
@@ -80,6 +84,22 @@ class Measured:
     pieces: tuple[Piece, ...]
 
 
+@dataclass(frozen=True)
+class _Source:
+    """What thick cement says about the thin cement that came from it.
+
+    Attributes
+    ----------
+    rise_hu
+        Its opacity over its surroundings, or None where there is no thick cement.
+    resolution
+        How sharp its edges are.
+    """
+
+    rise_hu: float | None
+    resolution: Resolution
+
+
 def measure_shares(
     scene: Scene,
     rough: BoolArray,
@@ -113,13 +133,13 @@ def measure_shares(
     share = np.zeros(rough.shape, dtype=np.float32)
     region = np.zeros(rough.shape, dtype=np.bool_)
     pieces: list[Piece] = []
-    prior_rise_hu = None
+    source = _Source(None, scene.resolution)
     taken = np.zeros(rough.shape, dtype=np.bool_)
     if bulk is not None:
-        share, piece = bulk
+        share, piece, sharpness = bulk
         region = share >= HALF_HEIGHT
         pieces.append(piece)
-        prior_rise_hu = piece.plateau_hu - piece.background_hu
+        source = _Source(piece.plateau_hu - piece.background_hu, sharpness)
         taken = piece.mask
     for mask, box in _thin_pieces(rough & ~excluded, taken):
         near = distance_outside(mask, scene.in_widths[0:3])
@@ -130,7 +150,7 @@ def measure_shares(
             mask=mask,
             near=edge,
             in_bone=in_bone[box.slices],
-            prior_rise_hu=prior_rise_hu,
+            source=source,
         )
         full = np.zeros(rough.shape, dtype=np.bool_)
         full[box.slices] = edge
@@ -159,8 +179,8 @@ def _measure_bulk(
     core: BoolArray,
     in_bone: BoolArray,
     excluded: BoolArray,
-) -> tuple[Float32Array, Piece] | None:
-    """Return shares and the piece for everything thick enough to show its plateau."""
+) -> tuple[Float32Array, Piece, Resolution] | None:
+    """Return shares, piece and sharpness of everything thick enough to show its plateau."""
     if np.count_nonzero(core) < FEWEST_CORE_VOXELS:
         return None
     plateau = plateau_of_bulk(scene, rough, core, background)
@@ -173,8 +193,7 @@ def _measure_bulk(
     steep = bulk_share(scene, levels, outline=half, core=core, in_bone=in_bone)
     mask = reach & ~excluded
     share = np.where(mask, steep.share, 0.0).astype(np.float32)
-    sigma = plateau.sigma_mm if plateau.sigma_mm is not None else scene.resolution.in_plane_mm
-    resolution = Resolution(sigma, scene.resolution.through_mm, measured=True)
+    resolution = scene.resolution if plateau.sigma_mm is None else _measured(scene, plateau.sigma_mm)
     z, y, x = (s / d for s, d in zip(resolution.sigma_mm, scene.spacing_mm, strict=True))
     factor = correct_for_curvature(BulkShare(share, steep.ramp_half), sigma_voxels=(z, y, x))
     share = rescaled(share, float(share.sum(dtype=np.float64)) * factor)
@@ -182,7 +201,23 @@ def _measure_bulk(
     plateau_hu = float(np.median(levels.plateau_hu[core]))
     background_hu = float(np.median(background[half])) if half.any() else 0.0
     sd = sd_of_bulk_ml(scene, share, in_bone=in_bone, rise_sd=plateau.sd, rise_hu=plateau_hu - background_hu)
-    return share, Piece(mask, plateau_hu, background_hu, volume, sd, plateau.clipped, thin=False)
+    return share, Piece(mask, plateau_hu, background_hu, volume, sd, plateau.clipped, thin=False), resolution
+
+
+def _measured(scene: Scene, sigma_mm: float) -> Resolution:
+    """Return the resolution of an image whose edges in the plane were measured."""
+    in_plane = float(np.clip(sigma_mm, *SIGMA_BOUNDS_MM))
+    through = max(SLICE_SIGMA_SHARE * scene.spacing_mm[0], LEAST_THROUGH * in_plane)
+    return Resolution(in_plane, through, measured=True)
+
+
+def _block_of(mask: BoolArray) -> tuple[slice, slice, slice]:
+    """Return the block that holds a mask; everything where that is empty."""
+    from scipy import ndimage
+
+    found = ndimage.find_objects(mask.astype(np.uint8))
+    z, y, x = found[0] if found else (slice(None), slice(None), slice(None))
+    return z, y, x
 
 
 def _thin_pieces(rough: BoolArray, taken: BoolArray) -> list[tuple[BoolArray, Box]]:
@@ -212,25 +247,29 @@ def _measure_thin(
     mask: BoolArray,
     near: BoolArray,
     in_bone: BoolArray,
-    prior_rise_hu: float | None,
+    source: _Source,
 ) -> tuple[Float32Array, BoolArray, Piece]:
     """Return shares, outline and the piece for cement that never reaches its plateau."""
     from scipy import ndimage
 
     excess = (scene.hu - background).astype(np.float32)
-    z, y, x = (s / d for s, d in zip(scene.resolution.sigma_mm, scene.spacing_mm, strict=True))
+    z, y, x = (s / d for s, d in zip(source.resolution.sigma_mm, scene.spacing_mm, strict=True))
     background_hu = float(np.median(background[near])) if near.any() else float(np.median(background))
-    rise, rise_sd = plateau_of_thin(
-        excess,
-        near,
-        sigma_voxels=(z, y, x),
-        noise_hu=scene.noise_hu,
-        prior_rise_hu=prior_rise_hu,
-        clip_excess_hu=None if scene.clip_hu is None else scene.clip_hu - background_hu,
+    block = _block_of(near)
+    opacity = opacity_of_thin(
+        ThinImage(
+            excess[block],
+            near[block],
+            sigma_voxels=(z, y, x),
+            spacing_mm=scene.spacing_mm,
+            noise_hu=scene.noise_hu,
+            clip_excess_hu=None if scene.clip_hu is None else scene.clip_hu - background_hu,
+        ),
+        source_rise_hu=source.rise_hu,
     )
+    rise, rise_sd, target = opacity.rise_hu, opacity.sd, opacity.volume_voxels
     raw = np.where(near, excess / rise, 0.0)
-    target = float(raw.sum(dtype=np.float64))
-    share = rescaled(np.clip(raw, 0.0, 1.0).astype(np.float32), max(target, 0.0))
+    share = rescaled(np.clip(raw, 0.0, 1.0).astype(np.float32), target)
     size = tuple(2 * max(1, round(PEAK_REACH_WIDTHS / w)) + 1 for w in scene.in_widths)
     peak = ndimage.maximum_filter(np.where(mask, excess, 0.0), size=size)
     drawn = near & (excess >= HALF_HEIGHT * peak) & (excess > DRAWN_SIGMAS * scene.noise_hu) & (peak > 0)
