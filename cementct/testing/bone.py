@@ -14,7 +14,8 @@ from cementct.core.levels import Level
 from cementct.testing.column import ColumnCoordinates, PlacedVertebra
 from cementct.testing.lesions import LesionShape
 from cementct.testing.noise import smooth_noise, warped
-from cementct.testing.places import BESIDE_SURFACE_MM, across_patch, distance_to_basivertebral_foramen
+from cementct.testing.openings import paint_openings
+from cementct.testing.raising import raised
 from cementct.testing.sampling import Lattices, doubled
 from cementct.testing.shapes import Coordinates, coverage
 from cementct.testing.spec import CaseSpec
@@ -26,11 +27,6 @@ CORTEX_HU = 1050.0
 ARCH_CORTEX_MM = 1.2
 # Joint space that stays free between facets.
 FACET_GAP_MM = 0.9
-# Veins and fat in the basivertebral foramen, and soft tissue in a hole of the cortex, which goes this much
-# deeper than the cortex.
-FORAMEN_HU = 15.0
-DEFECT_HU = 50.0
-DEFECT_DEPTH_MM = 0.6
 # Spread of trabecular bone as a share of its mean, fine and coarse pattern.
 FINE_TEXTURE = 0.30
 COARSE_TEXTURE = 0.16
@@ -231,9 +227,11 @@ def _draw_vertebra(
     anatomy.discs[fine.slices][inside] = False
     _paint_bone(anatomy, spec, vertebra, fine, (body_fine, arch_fine))
     if shape.wear.defects or shape.wear.basivertebral_mm:
-        _paint_openings(anatomy, spec, vertebra, fine, body_fine)
+        grid = anatomy.lattices.fine.crop(fine)
+        paint_openings(anatomy.hu[fine.slices], grid, vertebra, body_fine, cortex_mm=spec.cortex_mm)
     if lesion is not None:
-        _paint_lesion(anatomy, fine, (doubled(lesion.distance(at), fine.shape), distance), lesion)
+        tumour = lesion.distance(raised(vertebra, at))
+        _paint_lesion(anatomy, fine, (doubled(tumour, fine.shape), distance), lesion)
 
 
 def _extent(vertebra: PlacedVertebra) -> tuple[tuple[float, float], ...]:
@@ -310,36 +308,8 @@ def _paint_bone(
     index = np.argwhere(near)[marrow]
     local = vertebra.frame.to_local(anatomy.lattices.fine.crop(fine).to_lps(index)).astype(np.float32)
     filling = np.zeros_like(inner)
-    filling[marrow] = marrow_hu(spec, vertebra, (local[:, 0], local[:, 1], local[:, 2]))
+    filling[marrow] = marrow_hu(spec, vertebra, raised(vertebra, (local[:, 0], local[:, 1], local[:, 2])))
     hu[near] = hu[near] * (1 - outer) + CORTEX_HU * (outer - inner) + filling * inner
-
-
-def _paint_openings(
-    anatomy: Anatomy, spec: CaseSpec, vertebra: PlacedVertebra, fine: Box, body: Float32Array
-) -> None:
-    """Draw the basivertebral foramen and holes in the cortex; the outline goes straight across both."""
-    shape, voxel = vertebra.shape, float(np.mean(anatomy.lattices.fine.spacing_mm))
-    near = body < 0.6
-    points = anatomy.lattices.fine.crop(fine).to_lps(np.argwhere(near))
-    local = vertebra.frame.to_local(points).astype(np.float32)
-    at = (local[:, 0], local[:, 1], local[:, 2])
-    hu, depth = anatomy.hu[fine.slices], body[near]
-    values = hu[near]
-    bone = coverage(depth, voxel)
-    if shape.wear.basivertebral_mm:
-        cone = distance_to_basivertebral_foramen(
-            at, shape.wall_mm, shape.size.depth_mm, shape.wear.basivertebral_mm
-        )
-        share = coverage(cone, voxel) * bone
-        values = values * (1 - share) + FORAMEN_HU * share
-    for defect in shape.wear.defects:
-        across, before = across_patch(at, shape.measures, defect.place, defect.side)
-        radius = np.float32(np.sqrt(defect.area_mm2 / np.pi))
-        hole = np.maximum(across - radius, np.abs(before) - np.float32(BESIDE_SURFACE_MM))
-        hole = np.maximum(hole, -depth - np.float32(spec.cortex_mm + DEFECT_DEPTH_MM))
-        share = coverage(hole, voxel) * bone
-        values = values * (1 - share) + DEFECT_HU * share
-    hu[near] = values
 
 
 def _paint_lesion(

@@ -43,10 +43,13 @@ class PlacedVertebra:
         Its form, in its own frame.
     frame
         Where it lies.
+    later
+        Its form after it was raised, where its marrow will be raised as well.
     """
 
     shape: VertebraShape
     frame: Frame
+    later: VertebraShape | None = None
 
     @property
     def level(self) -> Level:
@@ -126,10 +129,19 @@ def build_column(spec: CaseSpec, movement: Movement | None = None) -> tuple[Plac
     turn = turn_matrix(spec.rotation_deg) @ turn_matrix(bend.rotation_deg)
     axes = [rows @ turn.T for rows in axes]
     centres = _stack(shapes, axes, focus) + as_floats(bend.shift_mm)
+    later = dict(spec.compressed) if before and spec.stretch_raised else lost
     return tuple(
-        PlacedVertebra(shape, Frame.from_axes(centre, rows[2], rows[1]))
+        PlacedVertebra(
+            shape,
+            Frame.from_axes(centre, rows[2], rows[1]),
+            _later(shape, later.get(shape.level, Compression())),
+        )
         for shape, rows, centre in zip(shapes, axes, centres, strict=True)
     )
+
+
+def _later(shape: VertebraShape, compression: Compression) -> VertebraShape | None:
+    return replace(shape, compression=compression) if compression != shape.compression else None
 
 
 def turn_matrix(degrees: tuple[float, float, float]) -> FloatArray:

@@ -12,6 +12,7 @@ from cementct.core.grid import Box, Grid
 from cementct.core.image import PADDING_HU, LabelMap, Volume
 from cementct.core.levels import LabelScheme, Level, level_of_number
 from cementct.testing.column import ColumnCoordinates, local_coordinates, turn_matrix
+from cementct.testing.epidural_leaks import reach_along_spine_mm
 from cementct.testing.hardening import hardening_error_hu
 from cementct.testing.judging import judge_leaks, leak_types
 from cementct.testing.labelling import majority
@@ -160,7 +161,8 @@ def _site(
     if index is None:
         raise ValueError(f"{treatment.level} is not whole in the label map")
     v = measured[index]
-    tall = v.half_height_mm + _REACH["ends"]
+    along_mm = reach_along_spine_mm(treatment.leaks, measures_of_real(measured, index)) + 4.0
+    tall = max(v.half_height_mm + _REACH["ends"], along_mm)
     side = _REACH["side"]
     corners = (
         np.array(

@@ -11,6 +11,7 @@ from cementct.core.arrays import BoolArray, Float32Array, read_only
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Mask, Volume
 from cementct.core.levels import Level
+from cementct.testing.before import BoneTruth, judge_bone, truth_before
 from cementct.testing.bone import Anatomy, draw_anatomy
 from cementct.testing.column import ColumnCoordinates, PlacedVertebra, build_column
 from cementct.testing.foreign import draw_foreign
@@ -19,7 +20,7 @@ from cementct.testing.lesions import LesionShape, fit_lesion
 from cementct.testing.sampling import Lattices
 from cementct.testing.scanner import scan_volume
 from cementct.testing.spec import CaseSpec, ForeignObject, Scanner
-from cementct.testing.surroundings import borders_of
+from cementct.testing.surroundings import borders_of, site_of
 from cementct.testing.treating import Injection, inject, judge_case
 from cementct.testing.truth import CaseTruth
 
@@ -83,17 +84,19 @@ def make_case(spec: CaseSpec | int) -> PhantomCase:
     post = Volume(scan_volume(anatomy.hu, lattices, spec.scanner, seed=spec.seed), lattices.scan)
     labels = _label_maps(anatomy, injection)
     del anatomy
-    before = _scan_before(spec, lesions) if spec.pre_scanner else (None, None, None)
+    before = _scan_before(spec, lesions) if spec.pre_scanner else None
+    if before and spec.compressed_before is not None:
+        truth = truth_before(truth, spec.compressed_before, before.bones)
     return PhantomCase(
         spec=spec,
         post=post,
-        pre=before[0],
+        pre=before.volume if before else None,
         truth=truth,
         **labels,
         canal=_canal(lattices.scan, column, labels["vertebrae"], labels["bodies"]),
         cement_share=read_only(share_of(injection.cement, lattices)),
-        pre_vertebrae=before[1],
-        pre_bodies=before[2],
+        pre_vertebrae=before.vertebrae if before else None,
+        pre_bodies=before.bodies if before else None,
     )
 
 
@@ -113,17 +116,29 @@ def _lesions(spec: CaseSpec, column: Sequence[PlacedVertebra]) -> dict[Level, Le
     }
 
 
-def _scan_before(spec: CaseSpec, lesions: dict[Level, LesionShape]) -> tuple[Volume, LabelMap, LabelMap]:
+@dataclass(frozen=True)
+class _Before:
+    """The pre-injection scan, its labels, and what is true of the treated bones then."""
+
+    volume: Volume
+    vertebrae: LabelMap
+    bodies: LabelMap
+    bones: dict[int, BoneTruth]
+
+
+def _scan_before(spec: CaseSpec, lesions: dict[Level, LesionShape]) -> _Before:
     scanner = spec.pre_scanner or spec.scanner
     lattices = Lattices.of(scan_grid(spec, scanner))
     contrast = any(f.kind is ForeignObject.CONTRAST for f in spec.foreign)
     anatomy = draw_anatomy(spec, build_column(spec, spec.movement), lattices, lesions, contrast=contrast)
     inject(spec, anatomy, draw_foreign(spec, anatomy, after_injection=False), only_old=True)
-    volume = Volume(scan_volume(anatomy.hu, lattices, scanner, seed=spec.seed + 104729), lattices.scan)
-    return (
-        volume,
+    levels = dict(spec.compressed_before or ())
+    sites = [site_of(spec, anatomy, t.level) for t in spec.treatments if t.level in levels]
+    return _Before(
+        Volume(scan_volume(anatomy.hu, lattices, scanner, seed=spec.seed + 104729), lattices.scan),
         LabelMap(majority(anatomy.vertebrae, lattices), lattices.scan),
         LabelMap(majority(anatomy.bodies, lattices), lattices.scan),
+        {site.number: judge_bone(site) for site in sites},
     )
 
 

@@ -51,6 +51,8 @@ class CaseSpec:
         Height loss by level.
     compressed_before
         Height loss in the pre-injection scan, where the body was raised since; None: as after.
+    stretch_raised
+        Whether marrow and lesion of a raised body were lower as well, or were cut by its endplates.
     worn
         Degeneration by level.
     foreign
@@ -84,6 +86,7 @@ class CaseSpec:
     treatments: tuple[Treatment, ...] = ()
     compressed: tuple[tuple[Level, Compression], ...] = ()
     compressed_before: tuple[tuple[Level, Compression], ...] | None = None
+    stretch_raised: bool = False
     worn: tuple[tuple[Level, Wear], ...] = ()
     foreign: tuple[ForeignSpec, ...] = ()
     scale: float = 1.0
