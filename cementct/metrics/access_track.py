@@ -16,14 +16,18 @@ from cementct.core.arrays import FloatArray
 from cementct.segmentation.model import ForeignBody, ForeignKind
 
 # A 13-gauge needle leaves a track of 2.4 mm; with what was squeezed out beside it up to about 5 mm. Root mean
-# square distance of a disc's points from its axis is radius / sqrt(2); blur adds to it.
+# square distance of a disc's points from its axis is radius / sqrt(2); blur adds to it. What is long may be
+# thicker: so large a share of its spread along its own axis.
 MAX_SPREAD_MM = 2.2
+MAX_SPREAD_SHARE = 0.35
 # Needles come from behind at up to about 60 degrees from straight forwards (transcostovertebral), and up to
 # about 50 degrees from the plane of the endplates.
 MIN_FORWARD = 0.5
 MAX_UPWARD = 0.77
-# At least this share of the cord lies behind the plane of the posterior wall.
+# At least this share of it lies behind the plane of the posterior wall; less where its own axis is known, for
+# between rib and transverse process it can leave the bone before that plane.
 SHARE_BEHIND_WALL = 0.8
+SHARE_OF_CORD_BEHIND_WALL = 0.6
 # The line meets the body within this share of its half extents (left, posterior, superior): a needle aims at
 # the inside of the body, a vein passes it by.
 TARGET_SHARE = (0.75, 0.8, 0.9)
@@ -31,13 +35,16 @@ TARGET_SHARE = (0.75, 0.8, 0.9)
 # of the pedicle, in millimetres; on the outer side the costovertebral way adds COSTAL_ENTRY_MM.
 ENTRY_SLACK_MM = 3.0
 COSTAL_ENTRY_MM = 12.0
-# Longer than thick by this much, its own axis is known; else the line to the pedicle or the needle decides.
+# Longer than thick by this much, its own axis is known; what is not, or is shorter than this in millimetres
+# so that its axis is uncertain, may lie on the line to a pedicle instead.
 CORD_ELONGATION = 1.8
+SHORT_CORD_MM = 12.0
 # A needle in place explains cement within this distance of its axis, in millimetres.
 NEAR_NEEDLE_MM = 4.0
-# A cord may end this far from the bone it came out of, in millimetres: cement breaks off as the needle
-# leaves.
+# It may end this far from the bone it came out of, in millimetres: cement breaks off as the needle leaves. A
+# cord of known axis may do so further away.
 MAX_GAP_TO_BONE_MM = 6.0
+MAX_GAP_OF_CORD_MM = 12.0
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,16 @@ class Line:
         offset = points_mm - self.point_mm
         along = offset @ self.direction
         return np.asarray(np.linalg.norm(offset - along[:, None] * self.direction, axis=1))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A line that a track can lie on, and how far what lies on it may stray."""
+
+    line: Line
+    spread_mm: float
+    gap_mm: float
+    behind: float
 
 
 def is_access_track(
@@ -79,11 +96,11 @@ def is_access_track(
     """
     wall_mm = posterior_wall_plane_mm(vertebra)
     behind = float(weights[points_mm[:, 1] > wall_mm].sum()) / float(weights.sum())
-    if behind < SHARE_BEHIND_WALL or gap_to_bone_mm > MAX_GAP_TO_BONE_MM:
-        return False
-    for line in _candidate_lines(points_mm, weights, vertebra, foreign):
-        spread_mm = np.sqrt(np.average(line.distances_mm(points_mm) ** 2, weights=weights))
-        if spread_mm <= MAX_SPREAD_MM and _leads_into_the_body(line, vertebra, wall_mm):
+    for way in _candidate_ways(points_mm, weights, vertebra, foreign):
+        if behind < way.behind or gap_to_bone_mm > way.gap_mm:
+            continue
+        spread_mm = np.sqrt(np.average(way.line.distances_mm(points_mm) ** 2, weights=weights))
+        if spread_mm <= way.spread_mm and _leads_into_the_body(way.line, vertebra, wall_mm):
             return True
     return False
 
@@ -95,27 +112,40 @@ def posterior_wall_plane_mm(vertebra: Vertebra) -> float:
     return float(np.median(known)) if known.size else vertebra.depth_mm / 2
 
 
-def _candidate_lines(
+def _candidate_ways(
     points_mm: FloatArray, weights: FloatArray, vertebra: Vertebra, foreign: tuple[ForeignBody, ...]
-) -> list[Line]:
+) -> list[_Way]:
     centre = np.average(points_mm, axis=0, weights=weights)
     offset = points_mm - centre
     scatter = (offset * weights[:, None]).T @ offset / weights.sum()
     variances, axes = np.linalg.eigh(scatter)
+    along_mm = float(np.sqrt(max(variances[2], 0.0)))
+    thick_mm = max(MAX_SPREAD_MM, MAX_SPREAD_SHARE * along_mm)
+    ways = [
+        _Way(line, thick_mm, MAX_GAP_OF_CORD_MM, SHARE_OF_CORD_BEHIND_WALL)
+        for line in _needle_lines(centre, vertebra, foreign)
+    ]
+    is_cord = variances[2] > CORD_ELONGATION**2 * max(variances[1], 1e-6)
+    if is_cord:
+        own = Line(centre, axes[:, 2])
+        ways.append(_Way(own, thick_mm, MAX_GAP_OF_CORD_MM, SHARE_OF_CORD_BEHIND_WALL))
+    # The points of a cord of length L spread by L / sqrt(12) along it.
+    if not is_cord or along_mm * np.sqrt(12.0) < SHORT_CORD_MM:
+        for target in _entries(vertebra):
+            line = Line(centre, (centre - target) / np.linalg.norm(centre - target))
+            ways.append(_Way(line, MAX_SPREAD_MM, MAX_GAP_TO_BONE_MM, SHARE_BEHIND_WALL))
+    return ways
+
+
+def _needle_lines(centre_mm: FloatArray, vertebra: Vertebra, foreign: tuple[ForeignBody, ...]) -> list[Line]:
+    """Return the lines of needles in place that pass near a point, through that point."""
     lines = []
     for needle in foreign:
         if needle.kind is ForeignKind.NEEDLE and needle.tip_lps_mm and needle.direction_lps:
-            tip = vertebra.frame.to_local(needle.tip_lps_mm)
             along = vertebra.frame.axes @ np.asarray(needle.direction_lps)
-            line = Line(tip, along)
-            if line.distances_mm(centre[None])[0] <= NEAR_NEEDLE_MM:
-                lines.append(Line(centre, along))
-    if variances[2] > CORD_ELONGATION**2 * max(variances[1], 1e-6):
-        lines.append(Line(centre, axes[:, 2]))
-    else:
-        lines += [
-            Line(centre, (centre - target) / np.linalg.norm(centre - target)) for target in _entries(vertebra)
-        ]
+            line = Line(vertebra.frame.to_local(needle.tip_lps_mm), along)
+            if line.distances_mm(centre_mm[None])[0] <= NEAR_NEEDLE_MM:
+                lines.append(Line(centre_mm, along))
     return lines
 
 

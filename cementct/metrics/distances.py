@@ -76,16 +76,18 @@ def measure_distances(cement: Cement, spine: Spine, *, leaks: LeakFindings) -> M
     for vertebra in spine.vertebrae:
         around = surroundings_of(vertebra, cement, spine)
         if around is not None:
-            found[vertebra.number] = _measure_one(vertebra, around, spine, leaks)
+            found[vertebra.number] = _measure_one(vertebra, around, spine, leaks, cement)
     return found
 
 
-def _measure_one(vertebra: Vertebra, around: Surroundings, spine: Spine, leaks: LeakFindings) -> Distances:
+def _measure_one(
+    vertebra: Vertebra, around: Surroundings, spine: Spine, leaks: LeakFindings, cement: Cement
+) -> Distances:
     mine = leaks.leaks.get(vertebra.number, ())
     if any(k.type is LeakType.EPIDURAL and k.certainty is Certainty.DEFINITE for k in mine):
         wall_mm: float | None = 0.0
     else:
-        wall_mm = _distance_to_posterior_wall_mm(vertebra, around)
+        wall_mm = _distance_to_posterior_wall_mm(vertebra, around, _leaked_in(around, leaks, cement))
     outline = outline_points(around.fraction, around.grid)
     sides = {
         side: _distance_to_foramina_mm(outline, side, vertebra, around, spine)
@@ -126,11 +128,13 @@ def outline_points(fraction: Float32Array, grid: Grid) -> FloatArray:
     return grid.to_lps(vertices - 1)
 
 
-def _distance_to_posterior_wall_mm(vertebra: Vertebra, around: Surroundings) -> float | None:
+def _distance_to_posterior_wall_mm(
+    vertebra: Vertebra, around: Surroundings, leaked: BoolArray
+) -> float | None:
     from scipy.spatial import cKDTree
 
     body = (around.compartment == Compartment.BODY) & vertebra.body.in_box(around.box)
-    local_mm = vertebra.frame.to_local(outline_points(_cement_near(body, around), around.grid))
+    local_mm = vertebra.frame.to_local(outline_points(_cement_near(body, around, leaked), around.grid))
     wall_mm = _points_on_wall(vertebra.posterior_wall)
     if len(local_mm) == 0 or len(wall_mm) == 0:
         return None
@@ -143,14 +147,27 @@ def _distance_to_posterior_wall_mm(vertebra: Vertebra, around: Surroundings) -> 
     return 0.0 if shortest_mm < TOUCHES_WALL_MM else shortest_mm
 
 
-def _cement_near(body: BoolArray, around: Surroundings) -> Float32Array:
+def _leaked_in(around: Surroundings, leaks: LeakFindings, cement: Cement) -> BoolArray:
+    """Return the leaked cement in the block of `around`, with the rim that blur gives it."""
+    from scipy import ndimage
+
+    leaked = np.zeros(around.box.shape, dtype=np.bool_)
+    common = around.box.intersection(cement.box)
+    leaked[common.within(around.box)] = leaks.labels[common.within(cement.box)] > 0
+    if not leaked.any():
+        return leaked
+    inside = around.region & ~leaked
+    return np.asarray(ndimage.binary_dilation(leaked, np.ones((3, 3, 3), dtype=np.bool_)) & ~inside)
+
+
+def _cement_near(body: BoolArray, around: Surroundings, leaked: BoolArray) -> Float32Array:
     """Return the fractions of the cement in the body, with the rim that blur carries across its border."""
     from scipy import ndimage
 
     rim = ndimage.distance_transform_edt(~body, sampling=around.spacing_mm) <= max(
         WALL_SLACK_MM, *around.grid.spacing_mm
     )
-    return np.asarray(np.where(rim, around.fraction, 0), dtype=np.float32)
+    return np.asarray(np.where(rim & ~leaked, around.fraction, 0), dtype=np.float32)
 
 
 def _points_on_wall(wall: HeightField) -> FloatArray:

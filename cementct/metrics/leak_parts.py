@@ -87,25 +87,33 @@ def _find_leaked(around: Surroundings) -> BoolArray:
 def _name_access_tracks(
     pieces: list[Part], around: Surroundings, foreign: tuple[ForeignBody, ...]
 ) -> list[Part]:
-    named = []
-    to_bone_mm = None
-    for piece in pieces:
-        if piece.kind != Kind.ELSEWHERE:
-            named.append(piece)
-            continue
-        if to_bone_mm is None:
-            to_bone_mm = ndimage.distance_transform_edt(
-                around.kind != Kind.INSIDE, sampling=around.spacing_mm
-            )
-        track = is_access_track(
-            around.local_mm(piece.points),
-            around.fraction[tuple(piece.points.T)].astype(np.float64) + MIN_WEIGHT,
+    """Return the pieces after those along the needle's way were named so, near ones looked at as one too."""
+    elsewhere = [piece for piece in pieces if piece.kind == Kind.ELSEWHERE]
+    if not elsewhere:
+        return pieces
+    to_bone_mm = ndimage.distance_transform_edt(around.kind != Kind.INSIDE, sampling=around.spacing_mm)
+
+    def is_track(points: NDArray[np.intp]) -> bool:
+        return is_access_track(
+            around.local_mm(points),
+            around.fraction[tuple(points.T)].astype(np.float64) + MIN_WEIGHT,
             vertebra=around.vertebra,
-            gap_to_bone_mm=float(to_bone_mm[tuple(piece.points.T)].min()),
+            gap_to_bone_mm=float(to_bone_mm[tuple(points.T)].min()),
             foreign=foreign,
         )
-        named.append(replace(piece, kind=Kind.ACCESS_TRACK) if track else piece)
-    return named
+
+    whole = {
+        tuple(point)
+        for part in join_near(elsewhere, around)
+        if is_track(part.points)
+        for point in part.points
+    }
+    return [
+        replace(piece, kind=Kind.ACCESS_TRACK)
+        if piece.kind == Kind.ELSEWHERE and (tuple(piece.points[0]) in whole or is_track(piece.points))
+        else piece
+        for piece in pieces
+    ]
 
 
 def _weigh(parts: list[Part], around: Surroundings) -> Parts:

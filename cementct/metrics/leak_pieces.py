@@ -9,10 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cementct.core.arrays import FloatArray
-from cementct.metrics.surroundings import Surroundings
+from cementct.metrics.surroundings import Kind, Surroundings
 
 # Pieces of one type this near to each other, surface to surface in millimetres, are one leak (contract).
 ONE_LEAK_WITHIN_MM = 2.0
+# Cement too faint to be drawn joins the pieces at its ends where it fills at least this share of the voxels
+# between them: a thin vein fades where it runs between two slices, and blur across 2 mm stays below.
+FAINT_SHARE = 0.15
 
 _ANY_NEIGHBOUR = np.ones((3, 3, 3), dtype=np.bool_)
 Window = tuple[slice, slice, slice]
@@ -72,12 +75,17 @@ def window_around(points: NDArray[np.intp], around: Surroundings, *, margin_mm: 
 
 
 def join_near(pieces: list[Part], around: Surroundings) -> list[Part]:
-    """Return the parts, in the order of their kinds, after near pieces of one kind were joined."""
+    """Return the parts, in the order of their kinds, after pieces of one kind were joined.
+
+    One leak are pieces near each other, and those that faint cement of the same compartment connects.
+    """
     joined = []
     for kind in sorted({piece.kind for piece in pieces}):
+        alike = [p for p in pieces if p.kind == kind]
+        chains = _chains(alike, around) if len(alike) > 1 else None
         groups: list[list[Part]] = []
-        for piece in (p for p in pieces if p.kind == kind):
-            near = [g for g in groups if any(_is_near(piece, other, around) for other in g)]
+        for piece in alike:
+            near = [g for g in groups if any(_are_one(piece, other, chains, around) for other in g)]
             groups = [g for g in groups if not any(g is n for n in near)]
             groups.append([piece, *(other for g in near for other in g)])
         for group in groups:
@@ -85,6 +93,21 @@ def join_near(pieces: list[Part], around: Surroundings) -> list[Part]:
             points = points[np.lexsort(points.T[::-1])]
             joined.append(Part(kind, points, sum(part.volume_ml for part in group)))
     return joined
+
+
+def _chains(pieces: list[Part], around: Surroundings) -> NDArray[np.int32]:
+    """Return the numbers of connected cement, drawn or faint, in the compartments that the pieces lie in."""
+    kinds = np.unique(np.concatenate([around.kind[tuple(p.points.T)] for p in pieces]))
+    seen = (around.fraction >= FAINT_SHARE) & np.isin(around.kind, kinds) & (around.kind != Kind.INSIDE)
+    return np.asarray(ndimage.label(seen, structure=_ANY_NEIGHBOUR)[0], dtype=np.int32)
+
+
+def _are_one(one: Part, other: Part, chains: NDArray[np.int32] | None, around: Surroundings) -> bool:
+    if chains is not None:
+        shared = np.intersect1d(chains[tuple(one.points.T)], chains[tuple(other.points.T)])
+        if np.any(shared > 0):
+            return True
+    return _is_near(one, other, around)
 
 
 def _is_near(one: Part, other: Part, around: Surroundings) -> bool:

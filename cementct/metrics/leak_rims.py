@@ -29,9 +29,12 @@ BLUR_SHARE = 0.4
 BLUR_MM = 0.5
 BLUR_VOXELS = 0.34
 # Borders between compartments in soft tissue are drawn to this, in millimetres and in voxels along the
-# normal.
+# normal: half a voxel at most, half of that on average. Where it is unclear, what matters more to the patient
+# goes first (contract), so the wider margin works in favour of canal and foramina, the narrower one against
+# them.
 BORDER_MM = 0.25
 BORDER_VOXELS = 0.25
+UNCLEAR_VOXELS = 0.5
 # The blurred rim of drawn cement reaches this far, in millimetres; and never further than one voxel.
 RIM_MM = 1.2
 # Faces of a stepped surface add up to at most this times its area (a plane square to the diagonal).
@@ -178,13 +181,15 @@ def _absorbing_kind(
     if touched.size == 0:
         return None
     target = int(touched[np.argmax(contact)])
+    neural, beside_neural = piece.kind in NEURAL_KINDS, target in NEURAL_KINDS
     largest = max(part.volume_ml for part in pieces if part.kind == target)
     if largest <= piece.volume_ml:
         return None
-    if piece.volume_ml < LISTED_FROM_ML and piece.kind not in NEURAL_KINDS:
+    if piece.volume_ml < LISTED_FROM_ML and not neural:
         return target
     layer = measure_layer(here, kind[window] == target, around, window)
-    return target if layer.is_rim(BORDER_MM, BORDER_VOXELS) else None
+    unclear_voxels = UNCLEAR_VOXELS if beside_neural and not neural else BORDER_VOXELS
+    return target if layer.is_rim(BORDER_MM, unclear_voxels) else None
 
 
 def _mask(points: NDArray[np.intp], window: Window) -> BoolArray:

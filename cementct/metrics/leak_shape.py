@@ -12,9 +12,9 @@ from cementct.core.grid import Grid
 
 # Within this distance of the midsagittal plane a leak is called midline, in millimetres (contract).
 MIDLINE_MM = 3.0
-# A slice shows a leak where a voxel is filled to this share at least: the blurred rim that a bright edge
-# throws onto the next slice stays below it unless cement reaches into that slice.
-SEEN_SHARE = 0.35
+# A slice shows a leak where a voxel is filled to this share at least: it stands well above noise, and a cord
+# thinner than the slices is rarely centred so well on one of them that the next holds less.
+SEEN_SHARE = 0.15
 # Cement in a vein is a cord 1-3 mm thick (clinical notes); the estimate from volume and length adds its blur.
 MAX_CORD_DIAMETER_MM = 3.6
 # A cord is at least this many times longer than thick, and this long, in millimetres.

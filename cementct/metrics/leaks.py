@@ -19,23 +19,16 @@ from cementct.metrics.compartments import (
     describe_compartments,
     raise_readability_flags,
 )
+from cementct.metrics.leak_certainty import Judge, reaches_listed_volume
 from cementct.metrics.leak_parts import Parts, split_into_parts
 from cementct.metrics.leak_pieces import Part
-from cementct.metrics.leak_rims import LISTED_FROM_ML
-from cementct.metrics.leak_shape import count_slices_seen, is_vessel_like, measure_thickness_mm, side_of
+from cementct.metrics.leak_shape import is_vessel_like, measure_thickness_mm, side_of
 from cementct.metrics.space_names import name_disc_space
 from cementct.metrics.surroundings import NEURAL_KINDS, Kind, Surroundings, compartments_in, surroundings_of
 from cementct.segmentation.model import Cement
 
-# Share of a leak's cement in streak-like or calcification-like deposits from which on it is only possible.
-DOUBTFUL_SHARE = 0.5
-# A leak that lies for the greater part under streaks, and fades below this share of the plateau of its
-# vertebra's cement, cannot be told from a streak.
-FADED_SHARE = 0.35
 # The canal is looked at this far around an epidural leak, in millimetres: more than its width.
 CANAL_REACH_MM = 30.0
-# Rounding errors of sums of fractions, in millilitres.
-VOLUME_EPSILON_ML = 1e-9
 
 _TYPE_OF_KIND = {
     Kind.CANAL: LeakType.EPIDURAL,
@@ -81,6 +74,7 @@ def measure_leaks(cement: Cement, spine: Spine, volume: Volume) -> LeakFindings:
         The post-injection volume.
     """
     labels = np.zeros(cement.box.shape, dtype=np.uint8)
+    judge = Judge.of(cement, spine, volume)
     leaks: dict[int, tuple[Leak, ...]] = {}
     states: dict[int, Compartments] = {}
     flags: dict[int, tuple[QualityFlag, ...]] = {}
@@ -90,7 +84,7 @@ def measure_leaks(cement: Cement, spine: Spine, volume: Volume) -> LeakFindings:
             continue
         parts = split_into_parts(around, cement.foreign)
         listed = [(i, p) for i, p in enumerate(parts.parts) if _is_listed(p)]
-        found = [_Measured(around, parts, i, p, cement, spine, volume).leak() for i, p in listed]
+        found = [_Measured(around, parts, i, judge).leak() for i, _ in listed]
         for leak, (_, part) in zip(found, listed, strict=True):
             _paint(labels, part, leak.type.number, around, cement)
         found.sort(key=lambda leak: (leak.type.number, -leak.volume_ml, leak.centroid_lps_mm))
@@ -108,7 +102,7 @@ def measure_leaks(cement: Cement, spine: Spine, volume: Volume) -> LeakFindings:
 
 
 def _is_listed(part: Part) -> bool:
-    return part.kind in NEURAL_KINDS or part.volume_ml >= LISTED_FROM_ML - VOLUME_EPSILON_ML
+    return part.kind in NEURAL_KINDS or reaches_listed_volume(part.volume_ml)
 
 
 def _paint(labels: NDArray[np.uint8], part: Part, number: int, around: Surroundings, cement: Cement) -> None:
@@ -159,10 +153,17 @@ class _Measured:
     around: Surroundings
     parts: Parts
     index: int
-    part: Part
-    cement: Cement
-    spine: Spine
-    volume: Volume
+    judge: Judge
+
+    @property
+    def part(self) -> Part:
+        """The part itself."""
+        return self.parts.parts[self.index]
+
+    @property
+    def spine(self) -> Spine:
+        """The vertebrae and the borders of the compartments."""
+        return self.judge.spine
 
     def leak(self) -> Leak:
         centroid = self._centroid_lps_mm()
@@ -173,7 +174,7 @@ class _Measured:
         vessel = kind is not LeakType.ACCESS_TRACK and is_vessel_like(points_mm, self.part.volume_ml)
         return Leak(
             type=kind,
-            certainty=self._certainty(),
+            certainty=self.judge.judge(self.parts, self.index, self.around),
             volume_ml=self.part.volume_ml,
             side=self._side(centroid),
             centroid_lps_mm=centroid,
@@ -192,9 +193,6 @@ class _Measured:
     def _type(self) -> LeakType:
         return LeakType.DISKAL if self.part.kind >= Kind.DISC else _TYPE_OF_KIND[Kind(self.part.kind)]
 
-    def _between(self) -> tuple[str | int, str | int] | None:
-        return name_disc_space(self.part.kind - Kind.DISC, self.spine)
-
     def _centroid_lps_mm(self) -> Point:
         with_rim = np.argwhere(self.parts.number == self.index + 1)
         weights = self.parts.filled[tuple(with_rim.T)]
@@ -210,36 +208,6 @@ class _Measured:
         if self.part.kind == Kind.FORAMEN_RIGHT:
             return Side.RIGHT
         return side_of(float(self._vertebra.frame.to_local(centroid_lps_mm)[0]))
-
-    def _certainty(self) -> Certainty:
-        if self.part.volume_ml < LISTED_FROM_ML - VOLUME_EPSILON_ML:
-            return Certainty.POSSIBLE
-        with_rim = np.argwhere(self.parts.number == self.index + 1)
-        fraction = self.parts.filled[tuple(with_rim.T)]
-        if count_slices_seen(with_rim, fraction, self.around.grid) < 2:
-            return Certainty.POSSIBLE
-        if self._doubtful_share() > DOUBTFUL_SHARE or self._fades_under_streaks():
-            return Certainty.POSSIBLE
-        return Certainty.DEFINITE
-
-    def _doubtful_share(self) -> float:
-        doubtful = [p.number for p in self.cement.properties if p.streak_like or p.calcification_like]
-        here = self.parts.number == self.index + 1
-        fraction = self.parts.filled[here]
-        return float(fraction[np.isin(self.around.deposits[here], doubtful)].sum() / fraction.sum())
-
-    def _fades_under_streaks(self) -> bool:
-        points = self.part.points + np.asarray(self.around.box.start)
-        streaks = self.cement.streaks[tuple((points - np.asarray(self.cement.box.start)).T)]
-        if streaks.mean() <= DOUBTFUL_SHARE:
-            return False
-        mine = [p for p in self.cement.properties if p.owner == self._vertebra.number]
-        if not mine:
-            return False
-        main = max(mine, key=lambda p: p.volume_ml)
-        brightest_hu = float(np.percentile(self.volume.hu[tuple(points.T)], 90))
-        faded_hu = main.background_hu + FADED_SHARE * (main.plateau_hu - main.background_hu)
-        return brightest_hu < faded_hu
 
     def _thickness_and_canal_share(self) -> tuple[float, float | None]:
         box = self.spine.grid.box_around(self.part.points + np.asarray(self.around.box.start), CANAL_REACH_MM)

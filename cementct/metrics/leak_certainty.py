@@ -1,0 +1,126 @@
+"""Whether a leak is definite or only possible: hardly seen, or not told apart from streak, chalk, cortex."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from cementct.anatomy.model import Spine
+from cementct.core.arrays import FloatArray
+from cementct.core.findings import Certainty
+from cementct.core.image import Volume
+from cementct.metrics.leak_parts import Parts
+from cementct.metrics.leak_pieces import window_around
+from cementct.metrics.leak_rims import LISTED_FROM_ML
+from cementct.metrics.leak_shape import count_slices_seen
+from cementct.metrics.surroundings import Kind, Surroundings
+from cementct.segmentation.model import Cement
+
+# Share of a leak's cement in streak-like or calcification-like deposits from which on it is only possible.
+DOUBTFUL_SHARE = 0.5
+# A leak that lies for the greater part under streaks, and fades below this share of the plateau of its
+# vertebra's cement, cannot be told from a streak.
+FADED_SHARE = 0.35
+# A leak no brighter than the cortex of this scan's bodies, so large a share of which lies this near to bone
+# (in millimetres; outlines are wrong by as much), cannot be told from that bone's own cortex.
+CORTEX_PERCENTILE = 95.0
+BRIGHTEST_PERCENTILE = 90.0
+NEAR_BONE_MM = 1.0
+SHARE_NEAR_BONE = 0.75
+# Rounding errors of sums of fractions, in millilitres.
+VOLUME_EPSILON_ML = 1e-9
+
+
+def reaches_listed_volume(volume_ml: float) -> bool:
+    """Tell whether a volume is large enough to be listed wherever it lies (contract)."""
+    return volume_ml >= LISTED_FROM_ML - VOLUME_EPSILON_ML
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What a leak's certainty is judged by, the same for all leaks of a study.
+
+    Attributes
+    ----------
+    cement, spine, volume
+        As `measure_leaks` takes them.
+    cortex_hu
+        How bright the cortex of the bodies is; None where no body without cement is in view.
+    """
+
+    cement: Cement
+    spine: Spine
+    volume: Volume
+    cortex_hu: float | None
+
+    @classmethod
+    def of(cls, cement: Cement, spine: Spine, volume: Volume) -> Judge:
+        """Return the judge of a study's leaks."""
+        return cls(cement, spine, volume, _cortex_hu(cement, spine, volume))
+
+    def judge(self, parts: Parts, index: int, around: Surroundings) -> Certainty:
+        """Return how certain the part `index` of `parts` is."""
+        part = parts.parts[index]
+        if not reaches_listed_volume(part.volume_ml):
+            return Certainty.POSSIBLE
+        here = parts.number == index + 1
+        with_rim = np.argwhere(here)
+        fraction = parts.filled[tuple(with_rim.T)]
+        if count_slices_seen(with_rim, fraction, around.grid) < 2:
+            return Certainty.POSSIBLE
+        doubtful = [p.number for p in self.cement.properties if p.streak_like or p.calcification_like]
+        deposits = around.deposits[tuple(with_rim.T)]
+        if fraction[np.isin(deposits, doubtful)].sum() > DOUBTFUL_SHARE * fraction.sum():
+            return Certainty.POSSIBLE
+        hu = self.volume.hu[tuple((part.points + np.asarray(around.box.start)).T)]
+        brightest_hu = float(np.percentile(hu, BRIGHTEST_PERCENTILE))
+        if self._fades_under_streaks(part.points, brightest_hu, around):
+            return Certainty.POSSIBLE
+        if self._looks_like_cortex(with_rim, fraction, brightest_hu, around):
+            return Certainty.POSSIBLE
+        return Certainty.DEFINITE
+
+    def _fades_under_streaks(
+        self, points: NDArray[np.intp], brightest_hu: float, around: Surroundings
+    ) -> bool:
+        in_box = points + np.asarray(around.box.start) - np.asarray(self.cement.box.start)
+        if self.cement.streaks[tuple(in_box.T)].mean() <= DOUBTFUL_SHARE:
+            return False
+        mine = [p for p in self.cement.properties if p.owner == around.vertebra.number]
+        if not mine:
+            return False
+        main = max(mine, key=lambda p: p.volume_ml)
+        return brightest_hu < main.background_hu + FADED_SHARE * (main.plateau_hu - main.background_hu)
+
+    def _looks_like_cortex(
+        self, points: NDArray[np.intp], fraction: FloatArray, brightest_hu: float, around: Surroundings
+    ) -> bool:
+        if self.cortex_hu is None or brightest_hu >= self.cortex_hu:
+            return False
+        window = window_around(points, around, margin_mm=2 * NEAR_BONE_MM)
+        bone = np.isin(around.kind[window], (Kind.INSIDE, Kind.OTHER_BONE))
+        if self.spine.other_bone is not None:
+            bone |= self.spine.other_bone.voxels[around.box.slices][window]
+        if not bone.any():
+            return False
+        gap_mm = ndimage.distance_transform_edt(~bone, sampling=around.spacing_mm)
+        # To the face of a bone's voxel, not to its centre.
+        gap_mm = gap_mm[tuple((points - [s.start for s in window]).T)] - around.spacing_mm.min() / 2
+        near = float(fraction[gap_mm <= NEAR_BONE_MM].sum())
+        return near > SHARE_NEAR_BONE * float(fraction.sum())
+
+
+def _cortex_hu(cement: Cement, spine: Spine, volume: Volume) -> float | None:
+    """Return the intensity of the cortex of bodies without cement."""
+    owners = set(np.unique(cement.owner).tolist())
+    found = []
+    for vertebra in spine.vertebrae:
+        if vertebra.number in owners or cement.box.intersection(vertebra.body.box).is_empty:
+            continue
+        body = vertebra.body.voxels
+        shell = body & ~ndimage.binary_erosion(body)
+        found.append(volume.hu[vertebra.body.box.slices][shell])
+    return float(np.percentile(np.concatenate(found), CORTEX_PERCENTILE)) if found else None
