@@ -13,10 +13,10 @@ from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.cortex import cortex_removed
 from cementct.segmentation.lesion.kind import name_destruction
 from cementct.segmentation.lesion.lytic import LEAST_CONTRAST_HU, TUMOUR_HU, LyticPart, segment_lytic
-from cementct.segmentation.lesion.marrow import TEXTURE_SCALE_MM, NormalMarrow, own_marrow_hu
+from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
 from cementct.segmentation.lesion.outside import has_tumour_outside
 from cementct.segmentation.lesion.sclerotic import find_dense, segment_sclerotic
-from cementct.segmentation.lesion.smoothing import smooth_within, surface_mm2
+from cementct.segmentation.lesion.smoothing import surface_mm2
 from cementct.segmentation.lesion.wall import involves_posterior_wall
 
 BORDER_SD_MM = 0.45
@@ -52,9 +52,7 @@ class LesionBefore:
 
 def segment_before(bone: Bone, normal: NormalMarrow) -> LesionBefore:
     """Return the lesion of a vertebra in the scan before injection; without volume where there is none."""
-    inside = bone.interior & bone.body & ~bone.vein
-    smooth = smooth_within(bone.hu, inside, bone.grid, TEXTURE_SCALE_MM)
-    marrow_hu = own_marrow_hu(np.asarray(smooth[inside], dtype=np.float64), normal)
+    marrow_hu = own_marrow_hu(bone, normal)
     light, dense = find_dense(bone, normal, marrow_hu)
     lytic = segment_lytic(bone, normal, marrow_hu, dense)
     sclerotic = segment_sclerotic(bone, (light, dense), lytic.share >= 0.5, marrow_hu)

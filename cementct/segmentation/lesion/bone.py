@@ -17,8 +17,10 @@ MARGIN_MM = 6.0
 CORTEX_REACH_MM = 1.6
 # Cortex of 0.4–0.8 mm blurred by 1 mm, and an outline right to 0.7 mm, spoil marrow this deep under the
 # surface.
-CORTEX_REACH_PER_SLICE = 0.6
-# Along the slices' normal the blur is that of the slices: 1 mm plus this share of the slice distance.
+CORTEX_REACH_PER_VOXEL = 0.6
+# Thick slices and coarse pixels blur further: 1 mm plus this share of their distance.
+COARSE_MM = 2.2
+# Where voxels are coarser than this the outermost layer always holds cortex.
 PEDICLE_REACH_MM = 14.0
 # Bone up to here behind the posterior wall is searched for lesion: the pedicles and the base of the arch.
 VOXEL_MM = 0.9
@@ -151,8 +153,9 @@ def _whole_blocks(box: Box, factor: tuple[int, ...], grid: Grid) -> Box:
 
 
 def _deep(outline: BoolArray, grid: Grid) -> BoolArray:
-    slice_mm = grid.spacing_mm[0]
-    reach = np.array([1.0 + CORTEX_REACH_PER_SLICE * slice_mm, CORTEX_REACH_MM, CORTEX_REACH_MM])
+    spacing = np.asarray(grid.spacing_mm)
+    reach = np.maximum(1.0 + CORTEX_REACH_PER_VOXEL * spacing, (0.0, CORTEX_REACH_MM, CORTEX_REACH_MM))
+    reach = np.where(spacing > COARSE_MM, np.maximum(reach, 1.05 * spacing), reach)
     padded = np.pad(outline, 1)
     depth = ndimage.distance_transform_edt(padded, sampling=np.asarray(grid.spacing_mm) / reach)
     return np.asarray(depth[1:-1, 1:-1, 1:-1] >= 1.0)

@@ -9,31 +9,54 @@ from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.lesion.bone import Bone
-from cementct.segmentation.lesion.marrow import NormalMarrow
-from cementct.segmentation.lesion.smoothing import depth_mm, grown, opened, share_below, smooth_within
+from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
+from cementct.segmentation.lesion.smoothing import depth_mm, grown, opened
+from cementct.segmentation.lesion.variation import smooth_by_total_variation
 
 TUMOUR_HU = 50.0
 # First guess of a lytic metastasis: soft tissue, 30 to 70 HU.
-TUMOUR_RANGE_HU = (-20.0, 110.0)
+TUMOUR_RANGE_HU = (-20.0, 90.0)
 # Its intensity is not believed outside; gas in it counts as lesion and is clipped to the lower end.
 LEAST_CONTRAST_HU = 18.0
 # Below this difference to marrow, intensity does not tell tumour from marrow (osteoporosis).
-FIRST_SCALE_MM = 1.8
-SCALES_MM = (1.0, 1.4, 1.9, 2.5)
-# Smoothing is chosen among these, as little as the contrast over the marrow's pattern allows.
-WANTED_CONTRAST = 5.0
-# Contrast over the spread of smoothed sound marrow that is aimed at.
-CURVATURE_SHARE = 0.6
-# Smoothing draws a ball's half-height surface inwards by the variance over the radius; this share of it
-# is given back, since pockets of dark marrow already push the border outwards (fitted on phantoms 0 to 7).
+STRENGTH_MM = 0.3
+# Noise and marrow pattern are taken out by total variation of this strength; more than that rounds corners.
+STRENGTH_PER_VOXEL = 0.15
+# At the least this share of a voxel's width, or single coarse voxels would pass.
+STRENGTH_PER_SPREAD, MOST_STRENGTH_MM = 0.6, 0.45
+# And this share of a voxel's width times the spread of neighbouring voxels, in units of the contrast.
+SPREAD_LAG_MM = 1.6
+# Neighbours this far apart; a soft kernel's noise is alike in nearer ones.
+DENSE_RIM_MM = 0.8
+# Sclerosis brightens what lies this near to it.
+DENSE_WEIGHT = 0.3
+# Say of a sclerotic voxel that it is destroyed.
+LEAST_LYTIC_ML, LEAST_LYTIC_SHARE = 0.1, 0.1
+# A piece that holds less lysis than this is sclerosis alone, which is judged as such.
+DARKNESS_RANGE = (-0.6, 1.6)
+# From marrow (0) to tumour (1); beyond, values say nothing more: cortex below, fat and gas above.
+RANGE_PER_SPREAD = 1.5
+# The range is widened by so many standard deviations of the noise, which clipping would make one-sided.
+DARK_RIM_WEIGHT = 0.3
+# The outermost bone is darkened by what lies outside and counts little; cortex there counts in full.
+CORE_DARKNESS = 0.68
+# A lesion is this dark somewhere; half-dark places that are not beside such a core are pockets in the marrow.
+REACH_MM = 1.2
+REACH_PER_VOXEL = 1.05
+# From its core a blurred border reaches this far, and at least one voxel along each axis.
+EDGE_GAIN = 1.5
+# The border is drawn this much steeper than it is blurred; its place at half height stays.
+CLEARANCE_MM = 2.5
+# Marrow this far from a lesion is sound.
+DEEP_MM = 1.5
+LEAST_DEEP = 15
+# The lesion's intensity is read this deep in it, from at least so many voxels.
 LEAST_RADIUS_MM = 2.6
 # A ball of this radius fits into a lesion; rims beside cortex, veins and marrow pattern are thinner.
 ROUNDNESS = 0.45
 MOST_RADIUS_MM = 5.0
 # A ball of this share of a piece's inner radius, and no more than this, fits into all of it: what hangs
 # on by a narrower neck is dark marrow.
-GROWTH_MM = 1.5
-# From where such a ball fits, the lesion reaches this much further into its own corners.
 LEAST_VOLUME_ML = 0.25
 # Smaller dark places are marrow pattern, a Schmorl node or a vein.
 SCHMORL_ML = 0.8
@@ -53,14 +76,11 @@ class LyticPart:
         the cortex stands.
     tumour_hu, marrow_hu
         Intensities of its inside and of the sound marrow.
-    scale_mm
-        Smoothing that was used.
     """
 
     share: Float32Array
     tumour_hu: float
     marrow_hu: float
-    scale_mm: float
 
     @property
     def found(self) -> bool:
@@ -78,40 +98,70 @@ def segment_lytic(bone: Bone, normal: NormalMarrow, marrow_hu: float, dense: Boo
     normal
         The patient's sound marrow.
     marrow_hu
-        Sound marrow of this vertebra.
+        Sound marrow of this vertebra, as far as it is known without knowing the lesion.
     dense
-        Sclerotic voxels, which are left out so that they do not brighten the lysis beside them.
+        Sclerotic voxels: destroyed bone too where lysis lies beside them, and what they brighten is not read.
     """
-    chosen = bone.interior & ~grown(dense, 0.8, bone.grid)
-    hu = np.maximum(bone.hu, np.float32(TUMOUR_RANGE_HU[0]))
-    nothing = LyticPart(np.zeros(bone.hu.shape, dtype=np.float32), TUMOUR_HU, marrow_hu, FIRST_SCALE_MM)
-    if marrow_hu - TUMOUR_HU < LEAST_CONTRAST_HU or not chosen.any():
-        return nothing
-    smooth = smooth_within(hu, chosen, bone.grid, FIRST_SCALE_MM)
-    tumour_hu = TUMOUR_HU
-    for _ in range(3):
-        core = _pieces(smooth < (tumour_hu + marrow_hu) / 2, bone)
+    nothing = LyticPart(np.zeros(bone.hu.shape, dtype=np.float32), TUMOUR_HU, marrow_hu)
+    unread = grown(dense, DENSE_RIM_MM, bone.grid)
+    found = nothing
+    for _ in range(2):
+        if found.marrow_hu - found.tumour_hu < LEAST_CONTRAST_HU:
+            return nothing
+        darkness = _darkness(bone, found, dense, unread)
+        core = _pieces(darkness > CORE_DARKNESS, bone, unread)
         if not core.any():
             return nothing
-        tumour_hu = _plateau(hu, core & chosen, bone, tumour_hu)
-        if marrow_hu - tumour_hu < LEAST_CONTRAST_HU:
-            return nothing
-    scale = _scale(marrow_hu - tumour_hu, normal)
-    threshold = (tumour_hu + marrow_hu) / 2
-    smooth = smooth_within(hu, chosen, bone.grid, scale)
-    core = _pieces(smooth < threshold, bone)
-    if not core.any():
-        return nothing
-    radius = float(np.cbrt(np.count_nonzero(core) * bone.grid.voxel_mm3 * 3 / (4 * np.pi)))
-    outward_mm = CURVATURE_SHARE * scale**2 / max(radius, 4.0)
-    share = share_below(smooth, threshold, bone.grid, outward_mm=outward_mm)
-    # At least one slice further, or an end that half fills a thick slice is lost.
-    support = grown(core, max(GROWTH_MM, 1.05 * max(bone.grid.spacing_mm)), bone.grid) & bone.outline
-    share = np.where(support, share, np.float32(0)).astype(np.float32)
-    return LyticPart(share, tumour_hu, marrow_hu, scale)
+        deep = depth_mm(core, bone.grid) > DEEP_MM
+        found = LyticPart(
+            _share(darkness, core, deep, bone),
+            _plateau(bone.hu, deep & ~unread, found.tumour_hu),
+            (marrow_hu + own_marrow_hu(bone, normal, without=grown(core, CLEARANCE_MM, bone.grid))) / 2,
+        )
+    return found
 
 
-def _pieces(dark: BoolArray, bone: Bone) -> BoolArray:
+def _darkness(bone: Bone, known: LyticPart, dense: BoolArray, unread: BoolArray) -> Float32Array:
+    """Return how far each voxel's intensity lies on the way from marrow to tumour, without noise.
+
+    Sclerosis counts as dark: whether it belongs to a lytic lesion is seen from the pieces that come of it.
+    """
+    dark = (known.marrow_hu - bone.hu) / np.float32(known.marrow_hu - known.tumour_hu)
+    spread = _spread(dark, bone, unread)
+    low, high = DARKNESS_RANGE
+    dark = np.clip(dark, low - RANGE_PER_SPREAD * spread, high + RANGE_PER_SPREAD * spread)
+    weight = np.where(bone.interior | (dark < low), np.float32(1), np.float32(DARK_RIM_WEIGHT))
+    weight = np.where(unread, np.where(dense, np.float32(DENSE_WEIGHT), np.float32(0)), weight)
+    width_mm = float(np.cbrt(bone.grid.voxel_mm3))
+    least = max(STRENGTH_MM, STRENGTH_PER_VOXEL * width_mm)
+    return smooth_by_total_variation(
+        np.where(dense, np.float32(1), dark).astype(np.float32),
+        weight=weight.astype(np.float32),
+        domain=bone.outline,
+        grid=bone.grid,
+        strength_mm=float(np.clip(STRENGTH_PER_SPREAD * spread * width_mm, least, MOST_STRENGTH_MM)),
+    )
+
+
+def _spread(dark: Float32Array, bone: Bone, unread: BoolArray) -> float:
+    """Return the standard deviation of noise and fine pattern, from neighbours a little apart."""
+    lag = max(1, round(SPREAD_LAG_MM / bone.grid.spacing_mm[2]))
+    read = bone.interior & ~unread
+    apart = (dark[:, :, lag:] - dark[:, :, :-lag])[read[:, :, lag:] & read[:, :, :-lag]]
+    return 1.4826 * float(np.median(np.abs(apart))) / np.sqrt(2) if apart.size else 0.0
+
+
+def _share(darkness: Float32Array, core: BoolArray, deep: BoolArray, bone: Bone) -> Float32Array:
+    """Return the share of each voxel that is lytic: its darkness over that of the lesion's inside."""
+    inside = float(np.median(darkness[deep])) if np.count_nonzero(deep) >= LEAST_DEEP else 1.0
+    spacing = np.asarray(bone.grid.spacing_mm)
+    reach_mm = np.maximum(REACH_MM, REACH_PER_VOXEL * spacing)
+    support = bone.outline & (ndimage.distance_transform_edt(~core, sampling=spacing / reach_mm) <= 1.0)
+    share = np.clip(0.5 + EDGE_GAIN * (darkness / max(inside, CORE_DARKNESS) - 0.5), 0.0, 1.0)
+    return np.where(support, share, 0.0).astype(np.float32)
+
+
+def _pieces(dark: BoolArray, bone: Bone, unread: BoolArray) -> BoolArray:
     """Return the thick, large enough pieces of what is dark, veins and Schmorl nodes left out."""
     core = opened(dark & bone.outline, LEAST_RADIUS_MM, bone.grid)
     pieces, count = ndimage.label(core)
@@ -122,6 +172,9 @@ def _pieces(dark: BoolArray, bone: Bone) -> BoolArray:
         if volume_ml < LEAST_VOLUME_ML or float(np.mean(bone.vein[piece])) > 0.5:
             continue
         if not (piece & bone.interior & bone.body).any():
+            continue
+        lytic_ml = float(np.count_nonzero(piece & ~unread)) * bone.grid.voxel_ml
+        if lytic_ml < max(LEAST_LYTIC_ML, LEAST_LYTIC_SHARE * volume_ml):
             continue
         if volume_ml < SCHMORL_ML and _hugs_endplate(piece, bone):
             continue
@@ -147,20 +200,8 @@ def _hugs_endplate(piece: BoolArray, bone: Bone) -> bool:
     return any(hugs)
 
 
-def _plateau(hu: Float32Array, core: BoolArray, bone: Bone, usual_hu: float) -> float:
-    """Return the intensity deep in the dark part, drawn to the usual where that part is small."""
-    deep = depth_mm(core, bone.grid) > 1.5
-    count = int(np.count_nonzero(deep))
-    if count < 30:
+def _plateau(hu: Float32Array, deep: BoolArray, usual_hu: float) -> float:
+    """Return the intensity deep in the dark part, or the usual one where that part is small."""
+    if np.count_nonzero(deep) < LEAST_DEEP:
         return usual_hu
     return float(np.clip(np.median(hu[deep]), *TUMOUR_RANGE_HU))
-
-
-def _scale(contrast_hu: float, normal: NormalMarrow) -> float:
-    for scale in SCALES_MM:
-        # The spread of a pattern of about 1 mm falls with the smoothing's width to the power of 1.5; the
-        # coarser pattern does not, so the fall is taken as linear.
-        spread = normal.spread_hu * FIRST_SCALE_MM / scale
-        if contrast_hu >= WANTED_CONTRAST * spread:
-            return scale
-    return SCALES_MM[-1]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Spine, Vertebra
-from cementct.core.arrays import FloatArray
+from cementct.core.arrays import BoolArray, FloatArray
 from cementct.core.image import Volume
-from cementct.segmentation.lesion.bone import prepare_bone
+from cementct.segmentation.lesion.bone import Bone, prepare_bone
 from cementct.segmentation.lesion.smoothing import smooth_within
 
 TEXTURE_SCALE_MM = 1.5
@@ -86,13 +86,28 @@ def marrow_values(volume: Volume, vertebra: Vertebra) -> FloatArray:
     return np.asarray(smooth[inside], dtype=np.float64)
 
 
-def own_marrow_hu(values: FloatArray, normal: NormalMarrow) -> float:
-    """Return the sound marrow of a vertebra that holds a lesion, from its own sound part where it has one."""
+def own_marrow_hu(bone: Bone, normal: NormalMarrow, *, without: BoolArray | None = None) -> float:
+    """Return the sound marrow of a vertebra that holds a lesion, from its own sound part where it has one.
+
+    Parameters
+    ----------
+    bone
+        The vertebra.
+    normal
+        Sound marrow of its neighbours.
+    without
+        Where the lesion is, as far as that is known.
+    """
+    inside = bone.interior & bone.body & ~bone.vein
+    smooth = smooth_within(bone.hu, inside, bone.grid, TEXTURE_SCALE_MM)
+    sound = inside if without is None else inside & ~without
+    values = np.asarray(smooth[sound], dtype=np.float64)
+    least = OWN_SOUND_SHARE * np.count_nonzero(inside)
     reach = max(OWN_RANGE_LEAST_HU, OWN_RANGE * normal.mean_hu)
     centre = normal.mean_hu
     for _ in range(5):
         near = values[np.abs(values - centre) < reach]
-        if near.size < OWN_SOUND_SHARE * values.size:
+        if near.size < max(least, 1):
             return normal.mean_hu
         centre = float(np.median(near))
         if abs(centre - normal.mean_hu) > reach:
