@@ -26,7 +26,7 @@ layers: .venv/dev.stamp
 unit: .venv/dev.stamp
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# Truth beside result on the reporting half of the accuracy bench; writes docs/accuracy.md, .json and pictures.
+# Truth beside result on the reporting half; writes docs/accuracy.md, .json and pictures.
 accuracy: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.accuracy --half reporting --jobs 2 --write
 

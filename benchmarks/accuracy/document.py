@@ -138,8 +138,8 @@ of things stands behind each bin. Volumes by slice and by noise: deposits of 2 m
 LIMIT = """\
 An estimator that knows the true region, plateau, background and point-spread function, and estimates by
 least squares from the noisy image how much of each deposit's own difference there is
-(`benchmarks/accuracy/limit.py`), on every fourth random phantom; beside it the error of the tool on the same cases. What lies between is what
-has to be estimated from the picture: region, plateau and background."""
+(`benchmarks/accuracy/limit.py`), on every fourth random phantom; beside it the error of the tool on the same
+cases. What lies between is what has to be estimated from the picture: region, plateau and background."""
 
 
 def limit_table(scores: Scores, limits: Sequence[LimitPoint]) -> list[str]:
