@@ -143,6 +143,14 @@ ShardOf = Annotated[
         help="Do the I-th of N shares of the studies, for job arrays; then 'cementct merge DIR'.",
     ),
 ]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Hand the studies to the Dask cluster of this scheduler, such as tcp://node7:8786 (an extra).",
+    ),
+]
 JsonLog = Annotated[bool, typer.Option("--json-log", help="Progress as JSON lines on standard error.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Also say how decisions were made.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say only what went wrong.")]
@@ -187,6 +195,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
     formats: Formats = "json,csv,html",
     study_timeout: StudyTimeout = None,
     shard: ShardOf = None,
+    scheduler: Scheduler = None,
     json_log: JsonLog = False,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -216,6 +225,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
             formats=parse.parse_formats(formats),
             study_timeout_s=study_timeout,
             shard=parse_shard(shard) if shard else None,
+            scheduler=scheduler,
         )
         if verbose:
             logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)

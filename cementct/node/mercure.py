@@ -18,7 +18,7 @@ import msgspec
 from cementct.core.errors import StudyRefused, UsageError
 from cementct.core.findings import CompartmentState, StudyReport
 from cementct.core.outcome import StudyOutcome
-from cementct.pipeline.batch import StudyTask, run_study_in_child
+from cementct.pipeline.batch import run_study_in_child
 from cementct.pipeline.discover import discover_studies
 from cementct.pipeline.options import (
     RunOptions,
@@ -27,6 +27,7 @@ from cementct.pipeline.options import (
     parse_levels,
     parse_vertebrae,
 )
+from cementct.pipeline.task import StudyTask
 from cementct.report.wording import RESEARCH_ONLY
 from cementct.report.words import neural_line
 from cementct.segmentation.presence import shows_cement

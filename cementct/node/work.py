@@ -11,9 +11,10 @@ from cementct.core.outcome import StudyState
 from cementct.node.send import NotSent, send_results
 from cementct.node.settings import NodeSettings
 from cementct.node.spool import IMAGES, Job, Spool
-from cementct.pipeline.batch import StudyTask, run_study_in_child
+from cementct.pipeline.batch import run_study_in_child
 from cementct.pipeline.discover import discover_studies
 from cementct.pipeline.options import RunOptions
+from cementct.pipeline.task import StudyTask
 from cementct.segmentation.presence import shows_cement
 
 DICOM_FOLDER = "dicom"

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import msgspec
-
 from cementct.core.errors import (
     DEBUG_VARIABLE,
     CementctError,
@@ -23,8 +21,8 @@ from cementct.core.findings import StudyReport
 from cementct.core.formats import DICOM_FORMATS, ReportFormat
 from cementct.core.outcome import StudyOutcome, StudyState
 from cementct.io.outputs import whole_folder
-from cementct.pipeline.analyze import analyze_source, check_label_scheme, software_of
-from cementct.pipeline.discover import StudyForm, StudySource, discover_studies
+from cementct.pipeline.analyze import analyze_source, check_label_scheme
+from cementct.pipeline.discover import StudyForm, discover_studies
 from cementct.pipeline.options import RunOptions
 from cementct.pipeline.progress import (
     BatchStarted,
@@ -36,11 +34,10 @@ from cementct.pipeline.progress import (
     StudyStarted,
     ignore_progress,
 )
-from cementct.pipeline.study_input import study_identity
+from cementct.pipeline.task import StudyTask, standing_report
 from cementct.pipeline.workers import Died, Finished, TimedOut, run_in_children
-from cementct.pipeline.write import label_map_files, write_study
+from cementct.pipeline.write import write_study
 from cementct.report.summary import SUMMARY, Summary
-from cementct.report.write import FILE_FORMATS
 from cementct.segmentation.presence import shows_cement
 
 
@@ -68,20 +65,6 @@ class BatchResult:
         if len(states) > 1 or self.of_many:
             return 4
         return 3 if states[0] is StudyState.REFUSED else 1
-
-
-@dataclass(frozen=True)
-class StudyTask:
-    """One study of a batch: what to analyse, how, and where to write."""
-
-    source: StudySource
-    options: RunOptions
-    out: Path
-
-    @property
-    def folder(self) -> Path:
-        """Where its results go."""
-        return self.out / self.source.name
 
 
 def run_batch(
@@ -119,7 +102,7 @@ def run_batch(
     outcomes: dict[int, StudyOutcome] = {}
     waiting: list[int] = []
     for index, task in enumerate(tasks):
-        standing = _standing_report(task) if options.skip_existing else None
+        standing = standing_report(task) if options.skip_existing else None
         if standing is None:
             waiting.append(index)
             continue
@@ -192,6 +175,13 @@ def _outcomes(
     tasks: Sequence[StudyTask], options: RunOptions, listener: ProgressListener
 ) -> Iterator[tuple[int, StudyOutcome]]:
     """Yield place and outcome of each task, in the order in which they end."""
+    if options.scheduler:
+        from cementct.pipeline.cluster import run_on_cluster
+
+        for index, outcome in run_on_cluster(tasks, options.scheduler):
+            listener(_finished(outcome, 0.0))
+            yield index, outcome
+        return
     if len(tasks) == 1 and options.study_timeout_s is None:
         yield 0, run_study(tasks[0], listener)
         return
@@ -229,26 +219,6 @@ def _in_one_line(report: StudyReport) -> str:
         return f"{len(report.vertebrae)} vertebrae, no cement identified"
     each = (f"{v.name} {v.cement_volume_ml:.1f} ml" for v in report.treated if v.cement_volume_ml is not None)
     return f"{len(report.vertebrae)} vertebrae, treated: {', '.join(each)}"
-
-
-def _standing_report(task: StudyTask) -> StudyReport | None:
-    """Return the report of an earlier run of the same input, version and configuration, where it is whole."""
-    formats = task.options.formats
-    names = [*(f"report.{f.value}" for f in formats if f in FILE_FORMATS), *label_map_files(), "report.json"]
-    if not all((task.folder / name).is_file() for name in names):
-        return None
-    try:
-        report = msgspec.json.decode((task.folder / "report.json").read_bytes(), type=StudyReport)
-        same = report.software == software_of(task.options) and (
-            report.study.input_sha256 == study_identity(task.source)
-        )
-        if DICOM_FORMATS & {*formats}:
-            from cementct.report.dicom.write import expected_files
-
-            same = same and all((task.folder / name).is_file() for name in expected_files(report, formats))
-    except (OSError, msgspec.MsgspecError, StudyRefused):
-        return None
-    return report if same else None
 
 
 def _make_writable(out: Path) -> None:

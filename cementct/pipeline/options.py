@@ -60,6 +60,8 @@ class RunOptions:
         After how many seconds a study is given up; None: never.
     shard
         The share of the studies that this run is to do; None: all.
+    scheduler
+        Address of the Dask scheduler whose workers do them; None: this machine.
     """
 
     engine: Engine | None = None
@@ -78,6 +80,7 @@ class RunOptions:
     series_offset: int = 0
     study_timeout_s: float | None = None
     shard: Shard | None = None
+    scheduler: str | None = None
 
     def __post_init__(self) -> None:
         if self.vertebra_file and self.label_scheme is None and needs_scheme(self.vertebra_file):

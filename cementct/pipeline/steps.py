@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -73,6 +73,11 @@ class Before:
     def renumbered(self, numbers: Mapping[int, int]) -> Before:
         """Return the same under new numbers of the post-injection vertebrae."""
         return replace(self, registrations={numbers.get(n, n): r for n, r in self.registrations.items()})
+
+    def numbers_before(self, numbers: Collection[int]) -> frozenset[int]:
+        """Return the numbers that vertebrae of the post-injection scan have in this one."""
+        partners = (self.registrations[n].pre_number for n in numbers if n in self.registrations)
+        return frozenset(n for n in partners if n is not None)
 
 
 @dataclass(frozen=True)
@@ -216,16 +221,21 @@ def renumbered_cement(cement: Cement, numbers: Mapping[int, int]) -> Cement:
 
 
 def _find_lesions(subject: Subject, spine: Spine, cement: Cement, before: Before | None) -> dict[int, Lesion]:
-    from cementct.segmentation.lesion import find_before, segment_lesion
+    from cementct.segmentation.lesion import find_before, outlined_after, segment_lesion
 
     treated = treated_numbers(cement, spine)
     lesions = {}
+    affected = before.numbers_before(treated) if before is not None else frozenset()
     for vertebra in spine.vertebrae:
         if vertebra.number not in treated:
             continue
         earlier = None
         if before is not None:
             earlier = find_before(before.volume, before.spine, before.registrations.get(vertebra.number))
+        if earlier is not None:
+            earlier = replace(earlier, affected=affected)
+        if earlier is not None and not subject.carries_bodies:
+            earlier = outlined_after(earlier, vertebra, subject.post.grid)
         lesions[vertebra.number] = segment_lesion(
             subject.post,
             spine,

@@ -1,0 +1,60 @@
+"""One study in a process of its own, for callers that may start no child by `multiprocessing`.
+
+The process reads a pickled `StudyTask` from standard input and writes the pickled outcome to standard output.
+Both ends are this very package: nothing from elsewhere is unpickled.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import subprocess
+import sys
+
+from cementct.core.outcome import StudyOutcome, StudyState
+from cementct.pipeline.batch import run_study
+from cementct.pipeline.progress import ignore_progress
+from cementct.pipeline.task import StudyTask
+
+
+def run_alone(task: StudyTask) -> StudyOutcome:
+    """Analyse one study in a fresh process that is killed at its time limit, and return how it ended."""
+    limit_s = task.options.study_timeout_s
+    process = subprocess.Popen(
+        [sys.executable, "-m", "cementct.pipeline.alone"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        answer, _ = process.communicate(pickle.dumps(task), timeout=limit_s)
+    except subprocess.TimeoutExpired:
+        _kill(process)
+        return StudyOutcome(task.source.name, StudyState.TIMEOUT, why=f"not done after {limit_s:g} s")
+    except BaseException:
+        _kill(process)
+        raise
+    if process.returncode != 0:
+        why = f"its process ended with code {process.returncode}"
+        return StudyOutcome(task.source.name, StudyState.FAILED, why=why)
+    outcome: StudyOutcome = pickle.loads(answer)  # noqa: S301 - written by this module
+    return outcome
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _main() -> None:
+    # Whatever prints must not get between the bytes of the answer.
+    answer = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    task: StudyTask = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by this module
+    with answer:
+        answer.write(pickle.dumps(run_study(task, ignore_progress)))
+
+
+if __name__ == "__main__":
+    _main()
