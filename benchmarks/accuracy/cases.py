@@ -65,8 +65,8 @@ class Case:
         Its numbers.
     lesion, cement, leaks
         Voxel truth: numbers of vertebrae, and types of leaks.
-    loss_before
-        Height loss by level in the scan before injection, where it differs from that after.
+    loss_before, loss_after
+        Height loss by level in the two scans, where they differ.
     has_metal, streaks_only
         What forbids to read canal and foramina, and whether streaks are all that lies in them.
     series
@@ -93,6 +93,7 @@ class Case:
     cement: LabelMap | None = None
     leaks: LabelMap | None = None
     loss_before: dict[str, float] = field(default_factory=dict)
+    loss_after: dict[str, float] = field(default_factory=dict)
     has_metal: bool = False
     streaks_only: bool = False
     series: tuple[Series, ...] = ()

@@ -34,7 +34,7 @@ RICH_FROM = 16
 # along y (front and back are not alike).
 ENDS_SHARE, SIDE_MM, FRONT_MM, BACK_MM = 1.62, 52.0, 36.0, 70.0
 # So many voxels may the lattice have that shapes are drawn on: two cores have to make all cases.
-MOST_FINE_VOXELS = 9e6
+MOST_FINE_VOXELS = 7e6
 
 Random = np.random.Generator
 
@@ -192,7 +192,7 @@ def _enriched(rng: Random, spec: CaseSpec) -> CaseSpec:
                 cement, fray_mm=float(rng.uniform(0.5, 2.0)), unevenness=float(rng.uniform(0.0, 0.08))
             )
         treatments.append(replace(treatment, cement=cement))
-    return replace(spec, worn=tuple(worn), treatments=tuple(treatments))
+    return replace(spec, worn=tuple(worn), treatments=tuple(treatments), stretch_raised=True)
 
 
 def _loss(compressed: tuple[tuple[Level, Compression], ...], level: Level) -> float:

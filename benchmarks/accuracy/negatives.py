@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from benchmarks.accuracy.cases import REAL_DATA, Case, Family, Half, Recipe
+from benchmarks.accuracy.drawing import around_levels
 from benchmarks.accuracy.phantoms import case_of
 from benchmarks.accuracy.traps import draw_scene
 from cementct.core.findings import Side
 from cementct.core.image import LabelMap
-from cementct.core.levels import LabelScheme
+from cementct.core.levels import LabelScheme, Level, level_of_number
 from cementct.io.files import read_labels, read_volume
 from cementct.io.resample import resample_labels
 from cementct.testing.implant import to_verse
@@ -21,9 +22,27 @@ from cementct.testing.spec import ForeignObject, ForeignSpec
 from cementct.testing.truth import CaseTruth, VertebraTruth
 
 FIRST_SEED = {"tuning": 5700, "reporting": 20700}
-COUNT = {"tuning": 1, "reporting": 2}
+COUNT = {"tuning": 1, "reporting": 1}
 # What stands in no negative: needles come with cement, gas is no dense thing.
 LEFT_OUT = ("needle", "needle-with-cement", "gas")
+# Fields of view that show what lies far from the spine, mm along z, y and x; others: that of the traps, and
+# at least so wide.
+FAR_FOV_MM = {
+    "sternal-wire": (70.0, 200.0, 200.0),
+    "lead": (70.0, 200.0, 200.0),
+    "hip-prosthesis": (70.0, 140.0, 170.0),
+}
+LEAST_WIDE_MM = 130.0
+# Levels at which some things lie.
+ONLY_AT = {
+    "hip-prosthesis": Level.L5,
+    "sternal-wire": Level.T7,
+    "lead": Level.T7,
+    "ureter-contrast": Level.L3,
+    "bowel-contrast": Level.L3,
+    "rib-callus": Level.T9,
+    "cava-filter": Level.L2,
+}
 OBJECTS = tuple(k.value for k in ForeignObject if k.value not in LEFT_OUT)
 
 # Real scans of each half: name, CT, label file and what its numbers mean.
@@ -131,12 +150,17 @@ class DenseRecipe:
         """Simulate it."""
         scene = draw_scene(self.seed)
         kind = ForeignObject(self.thing)
-        things = tuple(ForeignSpec(kind, scene.level, side) for side in (Side.LEFT, Side.RIGHT))
+        level = ONLY_AT.get(self.thing, scene.level)
+        things = tuple(ForeignSpec(kind, level, side) for side in (Side.LEFT, Side.RIGHT))
         untreated = replace(scene.treatment, cement=None)
         treatments = (untreated,) if scene.rng.random() < 0.5 else ()
-        fov = (scene.spec.fov_mm[0], max(scene.spec.fov_mm[1], 130.0), max(scene.spec.fov_mm[2], 130.0))
-        spec = replace(scene.spec, foreign=things, treatments=treatments, pre_scanner=None, fov_mm=fov)
-        return case_of(make_case(spec), self, f"{self.thing} at {scene.level}")
+        around = around_levels(replace(scene.spec, focus=level), [level])
+        z, y, x = around.fov_mm
+        fov = FAR_FOV_MM.get(self.thing, (z, max(y, LEAST_WIDE_MM), max(x, LEAST_WIDE_MM)))
+        if level is not scene.level:
+            treatments = ()
+        spec = replace(around, foreign=things, treatments=treatments, pre_scanner=None, fov_mm=fov)
+        return case_of(make_case(spec), self, f"{self.thing} at {level}")
 
 
 def negative_recipes(half: Half) -> list[Recipe]:
@@ -152,7 +176,5 @@ def negative_recipes(half: Half) -> list[Recipe]:
 
 
 def _name(number: int) -> str:
-    from cementct.core.levels import level_of_number
-
     level = level_of_number(number, LabelScheme.VERSE)
     return level.value if level else str(number)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from benchmarks.accuracy.cases import Case, Family, Half, Recipe
 from benchmarks.accuracy.drawing import RICH_FROM, draw_spec, half_of_seed
+from cementct.core.levels import Level
 from cementct.testing.phantom import PhantomCase, make_case
-from cementct.testing.spec import CaseSpec
+from cementct.testing.spec import CaseSpec, Compression
 
 FIRST_SEED = {"tuning": 5000, "reporting": 20000}
 COUNT = {"tuning": 40, "reporting": 112}
@@ -76,7 +77,7 @@ def phantom_recipes(half: Half) -> list[Recipe]:
 def case_of(made: PhantomCase, recipe: Recipe, description: str) -> Case:
     """Return a simulated patient as a case."""
     spec = made.spec
-    before = dict(spec.compressed_before or ())
+    raised = spec.compressed_before is not None
     return Case(
         name=recipe.name,
         description=description,
@@ -93,12 +94,15 @@ def case_of(made: PhantomCase, recipe: Recipe, description: str) -> Case:
         lesion=made.lesion,
         cement=made.cement,
         leaks=made.leaks,
-        loss_before={
-            str(level): max(loss.anterior, loss.middle, loss.posterior) for level, loss in before.items()
-        },
+        loss_before=_losses(spec.compressed_before or ()),
+        loss_after=_losses(spec.compressed) if raised else {},
         spec=spec,
         has_metal=any(f.kind.value in METAL for f in spec.foreign),
     )
+
+
+def _losses(compressed: tuple[tuple[Level, Compression], ...]) -> dict[str, float]:
+    return {level.value: max(loss.anterior, loss.middle, loss.posterior) for level, loss in compressed}
 
 
 def describe(spec: CaseSpec) -> str:

@@ -65,9 +65,9 @@ SUBSET = (
         setting="labels+pre",
     ),
     SubsetRecipe(
-        "subset-epidural-access-track",
+        "subset-epidural-foraminal",
         Level.T11,
-        (LeakSpec(LeakType.EPIDURAL, 0.2, Side.LEFT), LeakSpec(LeakType.ACCESS_TRACK, 0.15, Side.RIGHT)),
+        (LeakSpec(LeakType.EPIDURAL, 0.2, Side.LEFT), LeakSpec(LeakType.FORAMINAL, 0.15, Side.RIGHT)),
     ),
     SubsetRecipe("subset-no-leak-thick", Level.T9, (), THICK, "embedded"),
 )

@@ -205,9 +205,7 @@ def test_old_cement_is_invented_only_where_the_scan_before_shows_it() -> None:
 
 
 def test_height_loss_is_that_before_injection_where_that_scan_is_given() -> None:
-    raised = replace(case(), loss_before={"L2": 0.5})
-    low = tuple(replace(v, height_loss=0.1) if v.level == "L2" else v for v in raised.truth.vertebrae)
-    raised = replace(raised, truth=replace(raised.truth, vertebrae=low))
+    raised = replace(case(), loss_before={"L2": 0.5}, loss_after={"L2": 0.1})
     assert score(raised, "labels+pre", report(), maps()).vertebrae[0].true_compressed
     assert not score(raised, "labels", report(), maps()).vertebrae[0].true_compressed
 
