@@ -41,6 +41,11 @@ INTERVAL_Z = 1.6449
 # Standard deviations from the middle to either end of a 90 % interval.
 LEAST_SD = 0.004
 # No rate is known better than this.
+BORDER_DOUBT_MM = 0.5
+# A lesion's border is not known better than this where it was found by intensity; its rim is read from this
+# deep under it.
+LEAST_CERTAIN_SHARE = 0.15
+# Of a lesion's voxels; where fewer lie so deep, it is all rim.
 SOLID_SHARE = 0.6
 # Cement whose voxels reach this share is a mass with an edge; thinner cement is left as it is measured.
 
@@ -96,6 +101,8 @@ def measure_filling(
     # Carrying a lesion over blurs its border, and a blurred rim outside the cement would read as unfilled.
     holes = sharpened(_in_box(lesion.fraction, lesion.box, box), block)
     filled = sharpened(_own_cement(cement, number, box), block)
+    if lesion.source is LesionSource.PRE:
+        filled = read_from_within(filled, holes, block)
     rate = _rate(filled, holes, block)
     sd = _standard_deviation(filled, holes, block, lesion=lesion, registration=registration)
     return filling_of_rate(rate, sd)
@@ -161,6 +168,34 @@ def sharpened(share: Float32Array, grid: Grid) -> Float32Array:
     edge = np.clip(0.5 + (share - 0.5) / np.maximum(steepness * width, 0.05), 0.0, 1.0)
     solid = ndimage.maximum_filter(share, size=3) >= SOLID_SHARE
     return np.where(solid, edge, share).astype(np.float32)
+
+
+def read_from_within(filled: Float32Array, holes: Float32Array, grid: Grid) -> Float32Array:
+    """Return cement's shares with those of a lesion's rim replaced by what lies under the rim.
+
+    A border that wanders to both sides of the true one takes in sound marrow without cement and leaves
+    out filled lesion, so that every rate reads low. The nearest place `BORDER_DOUBT_MM` under the border is
+    certainly lesion, and speaks for the rim beside it. A lesion without such a place is left as it is.
+
+    Parameters
+    ----------
+    filled, holes
+        Shares of cement and of the lesion.
+    grid
+        Where the voxels lie.
+    """
+    from scipy import ndimage
+
+    inside = np.pad(holes >= 0.5, 1)
+    depth = ndimage.distance_transform_edt(inside, sampling=grid.spacing_mm)[1:-1, 1:-1, 1:-1]
+    depth -= 0.5 * float(np.cbrt(grid.voxel_mm3))
+    certain = depth >= BORDER_DOUBT_MM
+    if np.count_nonzero(certain) < LEAST_CERTAIN_SHARE * np.count_nonzero(inside):
+        return filled
+    nearest = ndimage.distance_transform_edt(
+        ~certain, sampling=grid.spacing_mm, return_distances=False, return_indices=True
+    )
+    return np.where((holes > 0) & ~certain, filled[tuple(nearest)], filled).astype(np.float32)
 
 
 def _rate(filled: Float32Array, holes: Float32Array, grid: Grid) -> float:

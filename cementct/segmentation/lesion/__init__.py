@@ -6,6 +6,7 @@ from cementct.segmentation.lesion.segment import (
     lesion_from_after,
     lesion_from_before,
     lesion_from_mask,
+    outlined_after,
     segment_lesion,
 )
 
@@ -15,5 +16,6 @@ __all__ = [
     "lesion_from_after",
     "lesion_from_before",
     "lesion_from_mask",
+    "outlined_after",
     "segment_lesion",
 ]

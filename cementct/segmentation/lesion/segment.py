@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,12 +20,17 @@ from cementct.segmentation.lesion.marrow import measure_normal_marrow
 from cementct.segmentation.lesion.smoothing import interpolated, surface_mm2
 from cementct.segmentation.lesion.wall import involves_posterior_wall
 from cementct.segmentation.model import Cement, Lesion, Registration
-from cementct.segmentation.registration.carry import carry_share
+from cementct.segmentation.registration.carry import carry_region_back, carry_share
 
 MASK_BORDER_SD_MM = 0.5
 # Standard deviation of the border of a lesion that a reader drew.
 GUESSED_BORDER_SD_MM = 0.6
 # Standard deviation of the border of a lesion guessed from the post-injection scan.
+
+
+LEAST_LIKENESS = 0.88
+# Dice of a body's outlines before and after injection from which they are of one shape; two good outlines of
+# one body reach 0.9.
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Before:
         Its movement to the post-injection scan.
     body, whole
         Better outlines than the vertebra's own, on the scan's grid, where there are any.
+    affected
+        Numbers, in this scan, of vertebrae whose marrow is not to be taken for sound.
     """
 
     volume: Volume
@@ -50,6 +57,7 @@ class Before:
     registration: Registration
     body: Region | None = None
     whole: Region | None = None
+    affected: frozenset[int] = frozenset()
 
 
 def find_before(pre: Volume, pre_spine: Spine, registration: Registration | None) -> Before | None:
@@ -60,6 +68,33 @@ def find_before(pre: Volume, pre_spine: Spine, registration: Registration | None
         if vertebra.number == registration.pre_number:
             return Before(pre, pre_spine, vertebra, registration)
     return None
+
+
+def outlined_after(before: Before, vertebra: Vertebra, post_grid: Grid) -> Before:
+    """Return the scan before injection with outlines that somebody drew after it, as they lay before.
+
+    A body that was raised in between, or whose outline leaves the cement out, has another shape than before;
+    then nothing is carried back.
+
+    Parameters
+    ----------
+    before
+        The pre-injection scan of the vertebra.
+    vertebra
+        The vertebra after injection.
+    post_grid
+        Grid of its outlines.
+    """
+    grid = before.volume.grid
+    body = carry_region_back(vertebra.body, post_grid, before.registration, grid)
+    own = before.vertebra.body
+    if body.is_empty or own.is_empty:
+        return before
+    both = body.in_box(body.box.union(own.box)) & own.in_box(body.box.union(own.box))
+    if 2 * np.count_nonzero(both) < LEAST_LIKENESS * (body.count + own.count):
+        return before
+    whole = carry_region_back(vertebra.whole, post_grid, before.registration, grid)
+    return replace(before, body=body, whole=whole)
 
 
 def segment_lesion(
@@ -100,13 +135,13 @@ def segment_lesion(
     """
     if drawn is not None:
         return lesion_from_mask(drawn, vertebra)
-    affected = {vertebra.number, *treated}
     if before is not None:
-        return lesion_from_before(before, post.grid, affected=affected)
+        return lesion_from_before(before, post.grid)
+    affected = {vertebra.number, *treated}
     return lesion_from_after(post, spine, vertebra, cement=cement, affected=affected)
 
 
-def lesion_from_before(before: Before, post_grid: Grid, *, affected: Collection[int] = ()) -> Lesion:
+def lesion_from_before(before: Before, post_grid: Grid) -> Lesion:
     """Return the lesion that the pre-injection scan shows, carried onto the post-injection grid.
 
     Parameters
@@ -115,11 +150,9 @@ def lesion_from_before(before: Before, post_grid: Grid, *, affected: Collection[
         The pre-injection scan of the vertebra.
     post_grid
         The post-injection grid.
-    affected
-        Numbers (in the pre-injection spine) of vertebrae not to be taken for sound.
     """
     bone = prepare_bone(before.volume, before.vertebra, before.body, before.whole)
-    normal = measure_normal_marrow(before.volume, before.spine, before.vertebra, affected=affected)
+    normal = measure_normal_marrow(before.volume, before.spine, before.vertebra, affected=before.affected)
     found = segment_before(bone, normal)
     if found.volume_ml <= 0:
         return no_lesion(found.destruction)

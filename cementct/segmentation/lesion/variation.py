@@ -1,8 +1,9 @@
 """Noise and marrow pattern taken out of a picture without moving its edges: total-variation smoothing.
 
-Of all pictures near the measured one the result has the least total variation (Rudin, Osher and Fatemi, Physica D
-1992;60:259), found by the primal-dual steps of Chambolle and Pock (J Math Imaging Vis 2011;40:120). Sums over
-the domain are kept, so that what it takes from a blurred border on one side it gives back on the other.
+Of all pictures near the measured one the result has the least total variation (Rudin, Osher and Fatemi,
+Physica D 1992;60:259), found by the primal-dual steps of Chambolle and Pock (J Math Imaging Vis
+2011;40:120). Sums over the domain are kept: what is taken from one side of a blurred border is given back on
+the other.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def _solve(
         excess = np.maximum(np.sqrt(length) / np.float32(strength_mm), 1)
         inflow = np.zeros_like(picture)
         for flow, (link, lower, upper) in zip(flows, links, strict=True):
-            flow /= excess
+            np.divide(flow, excess, out=flow)
             moved = flow[lower] * link
             inflow[lower] += moved
             inflow[upper] -= moved
