@@ -223,7 +223,7 @@ def _draw_scanner(rng: Random, fov_mm: tuple[float, float, float]) -> Scanner:
             noise_hu=float(rng.uniform(8, 40)),
             clip_hu=3071 if rng.random() < 0.75 else None,
         )
-        if fine_voxels(fov_mm, scanner) < MOST_FINE_VOXELS * (2 if rng.random() < 0.04 else 1):
+        if fine_voxels(fov_mm, scanner) < MOST_FINE_VOXELS * (2.5 if rng.random() < 0.12 else 1):
             return scanner
 
 
