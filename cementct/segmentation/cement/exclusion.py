@@ -42,6 +42,8 @@ EDGE_CONTACT_SHARE = 0.22
 EDGE_CONTACT_SHARE_NEAR = 0.30
 NEAR_CEMENT_MM = 2.5
 AS_BRIGHT_AS_SOURCE = 0.6
+# A piece so much brighter than the cortex of this scan is no edge of bone wherever it lies.
+CLEARLY_OVER_CORTEX = 1.15
 # What stands out into soft tissue with so large a share of its surface, next to cement, need not be free of
 # bone's blur: a cord along a wall.
 STANDS_IN_SOFT_TISSUE = 0.4
@@ -174,7 +176,8 @@ def is_cement(piece: PieceFeatures) -> bool:
     if _is_shell(piece) or _is_edge_of_bone(piece):
         return False
     free = piece.share_free >= LEAST_SHARE_FREE and piece.share_free * piece.mass_ml >= SMALLEST_MASS_ML
-    return (free or _is_cord_along_wall(piece)) and _is_faint_leak(piece)
+    free = free or piece.share_of_cortex > CLEARLY_OVER_CORTEX or _is_cord_along_wall(piece)
+    return free and _is_faint_leak(piece)
 
 
 def _is_edge_of_bone(piece: PieceFeatures) -> bool:

@@ -36,6 +36,11 @@ SMALLEST_ML = 0.25
 LARGE_ML = 1.5
 # Over this width cement is solid, where bone holds marrow or ends.
 SOLID_SIGMA_MM = 1.5
+# Cement is as bright in its middle as at its rim, where bone has cortex around marrow: so even over this
+# width (lowest over highest intensity), and denser than vessels with contrast are.
+EVEN_OVER_MM = 3.0
+EVEN_SHARE = 0.70
+EVEN_FROM_HU = 500.0
 # How bright bone is in this scan is learned from what exceeds this, so far from cement; the percentile leaves
 # out the brightest, which may be leaks. Bounds: what bone reaches in any scan.
 LEARNED_ABOVE_HU = 300.0
@@ -97,13 +102,27 @@ def find_other_bone(
         Compartment.CANAL, Compartment.DISC, Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT
     )
     dense |= _marrow(scene, smooth, dense | brighter | ~outside) & outside
+    solid = _solid(scene, smooth)
+    dense &= ~solid
+    apart &= ~solid
     hollow = around.is_in(Compartment.CANAL, Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT)
     dense &= ~(hollow & (around.bone_depth_mm < -HOLLOW_FROM_MM))
     found = _at_least(_thick(scene, dense), SMALLEST_ML, scene.voxel_ml)
     found |= _at_least(apart, LARGE_ML, scene.voxel_ml)
     size = [2 * max(1, round(RIM_MM / s)) + 1 for s in scene.spacing_mm]
     found = np.asarray(ndimage.maximum_filter(found, size=size))
-    return OtherBone(found & outside, brighter)
+    return OtherBone(found & outside & ~solid, brighter)
+
+
+def _solid(scene: Scene, smooth: Float32Array) -> BoolArray:
+    """Return what is dense and even over the width of a deposit."""
+    from scipy import ndimage
+
+    size = [max(1, round(EVEN_OVER_MM / s)) for s in scene.spacing_mm]
+    size = [n + 1 - n % 2 for n in size]
+    low = ndimage.minimum_filter(smooth, size=size)
+    core = (low > EVEN_FROM_HU) & (low > EVEN_SHARE * ndimage.maximum_filter(smooth, size=size))
+    return np.asarray(ndimage.maximum_filter(core, size=size))
 
 
 def _at_least(where: BoolArray, volume_ml: float, voxel_ml: float) -> BoolArray:

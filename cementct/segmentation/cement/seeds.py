@@ -38,6 +38,11 @@ FAINTEST_CEMENT_HU = 840.0
 NEW_FROM_HU = 300.0
 ORDINARY_BONE_HU = 150.0
 SHARE_WITH_EARLIER = 0.3
+# Cement between trabeculae has fingers where a bone island is round (depth of its middle over the radius of a
+# ball of its volume), and is as even as noise allows; such a mass may be smaller by this factor.
+ROUND_FROM = 0.70
+EVEN_SIGMAS = 1.2
+SHARE_WITH_FINGERS = 0.6
 # Share of the middle of a faint mass that has to lie deeper in the bone than cortex does.
 SHARE_OFF_SURFACE = 0.5
 CORTEX_MM = 2.0
@@ -127,16 +132,21 @@ def _find_faint(
         labels, count = cc3d.connected_components((smooth > level) & body, connectivity=6, return_N=True)
         if count == 0:
             continue
-        least_ml = SHARE_WITH_EARLIER * volume_ml
+        least_ml = min(SHARE_WITH_EARLIER, SHARE_WITH_FINGERS) * volume_ml
         for where in _large_components(labels, max(8, round(least_ml / scene.voxel_ml))):
             if (where & bright).any():
                 continue
             compared = float(np.mean(around.known[where])) > 0.7
-            if not compared and np.count_nonzero(where) * scene.voxel_ml < volume_ml:
+            found_ml = np.count_nonzero(where) * scene.voxel_ml
+            if not compared and found_ml < SHARE_WITH_FINGERS * volume_ml:
                 continue
             depth = depth_inside(where, scene.spacing_mm)
             solid = depth >= min(FAINT_DEPTH_MM, depth.max())
             middle = depth >= MIDDLE_DEPTH * depth.max()
+            even = float(smooth[middle].std()) <= EVEN_SIGMAS * scene.noise_hu
+            fingered = even and float(depth.max()) < ROUND_FROM * _ball_radius_mm(found_ml)
+            if not (compared or fingered) and found_ml < volume_ml:
+                continue
             too_dull = not compared and float(smooth[middle].mean()) < FAINTEST_CEMENT_HU
             if depth.max() < FAINT_DEPTH_MM or too_dull:
                 continue
@@ -146,6 +156,11 @@ def _find_faint(
             ):
                 found.append(where & (depth > 0) | solid)
     return found
+
+
+def _ball_radius_mm(volume_ml: float) -> float:
+    """Return the radius of a ball of a volume."""
+    return float((3.0 * 1000.0 * volume_ml / (4.0 * np.pi)) ** (1.0 / 3.0))
 
 
 def find_old_cement(
