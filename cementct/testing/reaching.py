@@ -96,6 +96,8 @@ def _pedicle(site: Site, reach: Reach) -> BoolArray:
     stalk = _rod(
         site, ((0.3 * sign * m.width_mm / 2, -0.1 * m.depth_mm, 0.0), _behind(site, sign, 0.0)), STALK_MM
     )
+    if reach.gap_mm <= 0:
+        return np.asarray(inside | stalk)
     return np.asarray((inside | stalk) & (_own_depth_mm(site) >= reach.gap_mm))
 
 
@@ -136,12 +138,14 @@ def _around_node(site: Site, reach: Reach) -> BoolArray:
 
 
 def _own_depth_mm(site: Site) -> Float32Array:
-    """Return how deep each voxel lies under the surface of the whole vertebra; 0 outside."""
+    """Return how deep each voxel reaches under the surface of the whole vertebra; under 0 outside."""
     from scipy import ndimage
 
     block = ndimage.find_objects(site.own.astype(np.uint8))[0]
     out = np.zeros(site.own.shape, dtype=np.float32)
-    out[block] = ndimage.distance_transform_edt(site.own[block], sampling=site.grid.spacing_mm)
+    depth = ndimage.distance_transform_edt(site.own[block], sampling=site.grid.spacing_mm)
+    # A voxel begins half its size before its middle, and what is outside half of that beyond the surface.
+    out[block] = depth - float(np.mean(site.grid.spacing_mm))
     return out
 
 

@@ -1,10 +1,12 @@
 """Worn vertebrae in the phantom: nodes, lips, gas in a disc, and a body that was raised."""
 
 import numpy as np
+import pytest
 
 from cementct.core.levels import Level
 from cementct.testing.column import build_column
 from cementct.testing.phantom import PhantomCase, make_case
+from cementct.testing.raising import raised
 from cementct.testing.shapes import Coordinates
 from cementct.testing.spec import CaseSpec, Compression, Movement, Scanner, Wear
 from cementct.testing.vertebra import VertebraShape
@@ -57,6 +59,22 @@ def test_lips_are_vertebra_but_not_body_and_a_disc_may_hold_gas() -> None:
     between = np.abs(np.arange(gas.shape[1]) - bodies[:, 1].mean()) < 8
     assert gas[:, between].any()
     assert not (gas & (case.bodies.labels > 0)).any()
+
+
+def test_marrow_of_a_raised_body_moves_in_proportion_and_the_arch_stays() -> None:
+    spec = CaseSpec(
+        compressed=((Level.L2, Compression(0.1, 0.1, 0.0)),),
+        compressed_before=((Level.L2, Compression(0.4, 0.4, 0.1)),),
+        stretch_raised=True,
+    )
+    low = next(v for v in build_column(spec, spec.movement) if v.level is Level.L2)
+    high = next(v for v in build_column(spec) if v.level is Level.L2)
+    top = float(low.shape.superior_endplate_mm(*_points(0.0, -5.0, 0.0)[:2])[0])
+    later = float(high.shape.superior_endplate_mm(*_points(0.0, -5.0, 0.0)[:2])[0])
+    assert raised(low, _points(0.0, -5.0, top))[2][0] == pytest.approx(later, abs=0.01)
+    behind = low.wall_mm + 5.0
+    assert raised(low, _points(0.0, behind, 2.0))[2][0] == pytest.approx(2.0)
+    assert raised(high, _points(0.0, -5.0, 2.0))[2][0] == pytest.approx(2.0)
 
 
 def test_a_body_may_be_lower_before_injection_than_after() -> None:
