@@ -15,7 +15,7 @@ from cementct.segmentation.lesion.kind import name_destruction
 from cementct.segmentation.lesion.lytic import LEAST_CONTRAST_HU, TUMOUR_HU, LyticPart, segment_lytic
 from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
 from cementct.segmentation.lesion.outside import has_tumour_outside
-from cementct.segmentation.lesion.sclerotic import find_dense, segment_sclerotic
+from cementct.segmentation.lesion.sclerotic import find_dense, find_sclerosis, segment_sclerotic
 from cementct.segmentation.lesion.smoothing import surface_mm2
 from cementct.segmentation.lesion.wall import involves_posterior_wall
 
@@ -54,8 +54,12 @@ def segment_before(bone: Bone, normal: NormalMarrow) -> LesionBefore:
     """Return the lesion of a vertebra in the scan before injection; without volume where there is none."""
     marrow_hu = own_marrow_hu(bone, normal)
     light, dense = find_dense(bone, normal, marrow_hu)
-    lytic = segment_lytic(bone, normal, marrow_hu, dense)
-    sclerotic = segment_sclerotic(bone, (light, dense), lytic.share >= 0.5, marrow_hu)
+    none = np.zeros_like(dense)
+    lytic = segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=none)
+    sclerosis = find_sclerosis(bone, (light, dense), lytic.share >= 0.5)
+    if lytic.found and sclerosis.any():
+        lytic = segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=sclerosis)
+    sclerotic = segment_sclerotic(bone, light, sclerosis, lytic.share >= 0.5, marrow_hu)
     share = _joined(bone, lytic, sclerotic)
     volume_ml = float(share.sum()) * bone.grid.voxel_ml
     if volume_ml <= 0:

@@ -88,7 +88,9 @@ class LyticPart:
         return bool((self.share >= 0.5).any())
 
 
-def segment_lytic(bone: Bone, normal: NormalMarrow, marrow_hu: float, dense: BoolArray) -> LyticPart:
+def segment_lytic(
+    bone: Bone, normal: NormalMarrow, marrow_hu: float, *, dense: BoolArray, sclerotic: BoolArray
+) -> LyticPart:
     """Return the lytic part of a vertebra.
 
     Parameters
@@ -100,7 +102,9 @@ def segment_lytic(bone: Bone, normal: NormalMarrow, marrow_hu: float, dense: Boo
     marrow_hu
         Sound marrow of this vertebra, as far as it is known without knowing the lesion.
     dense
-        Sclerotic voxels: destroyed bone too where lysis lies beside them, and what they brighten is not read.
+        Dense voxels, which brighten the lysis beside them; that rim is not read.
+    sclerotic
+        Those of them that belong to the lesion and count as destroyed bone too.
     """
     nothing = LyticPart(np.zeros(bone.hu.shape, dtype=np.float32), TUMOUR_HU, marrow_hu)
     unread = grown(dense, DENSE_RIM_MM, bone.grid)
@@ -108,7 +112,7 @@ def segment_lytic(bone: Bone, normal: NormalMarrow, marrow_hu: float, dense: Boo
     for _ in range(2):
         if found.marrow_hu - found.tumour_hu < LEAST_CONTRAST_HU:
             return nothing
-        darkness = _darkness(bone, found, dense, unread)
+        darkness = _darkness(bone, found, sclerotic, unread)
         core = _pieces(darkness > CORE_DARKNESS, bone, unread)
         if not core.any():
             return nothing
@@ -121,21 +125,21 @@ def segment_lytic(bone: Bone, normal: NormalMarrow, marrow_hu: float, dense: Boo
     return found
 
 
-def _darkness(bone: Bone, known: LyticPart, dense: BoolArray, unread: BoolArray) -> Float32Array:
+def _darkness(bone: Bone, known: LyticPart, sclerotic: BoolArray, unread: BoolArray) -> Float32Array:
     """Return how far each voxel's intensity lies on the way from marrow to tumour, without noise.
 
-    Sclerosis counts as dark: whether it belongs to a lytic lesion is seen from the pieces that come of it.
+    The lesion's sclerosis counts as dark.
     """
     dark = (known.marrow_hu - bone.hu) / np.float32(known.marrow_hu - known.tumour_hu)
     spread = _spread(dark, bone, unread)
     low, high = DARKNESS_RANGE
     dark = np.clip(dark, low - RANGE_PER_SPREAD * spread, high + RANGE_PER_SPREAD * spread)
     weight = np.where(bone.interior | (dark < low), np.float32(1), np.float32(DARK_RIM_WEIGHT))
-    weight = np.where(unread, np.where(dense, np.float32(DENSE_WEIGHT), np.float32(0)), weight)
+    weight = np.where(unread, np.where(sclerotic, np.float32(DENSE_WEIGHT), np.float32(0)), weight)
     width_mm = float(np.cbrt(bone.grid.voxel_mm3))
     least = max(STRENGTH_MM, STRENGTH_PER_VOXEL * width_mm)
     return smooth_by_total_variation(
-        np.where(dense, np.float32(1), dark).astype(np.float32),
+        np.where(sclerotic, np.float32(1), dark).astype(np.float32),
         weight=weight.astype(np.float32),
         domain=bone.outline,
         grid=bone.grid,

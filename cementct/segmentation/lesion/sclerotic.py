@@ -24,6 +24,10 @@ SHELL_REACH_MM = 4.0
 # From the lytic part a sclerotic shell is followed this far outwards.
 BESIDE_LYTIC_MM = 2.5
 # A sclerotic shell belongs to a lytic part this near.
+SHELL_SHARE = 0.5
+# With this much of it, or where as much of it lies deep in the body: dense corners and osteophytes do neither.
+DEEP_MM = 4.0
+# Under the surface of the bone.
 CORTEX_RIM_MM = 0.9
 # The interior's outermost rim is not searched: cortex blurred by a soft kernel reaches into it.
 LEAST_PIECE_ML = 0.08
@@ -51,10 +55,8 @@ def _cortical(bone: Bone) -> BoolArray:
     return np.asarray(depth_mm(bone.interior, bone.grid) <= CORTEX_RIM_MM)
 
 
-def segment_sclerotic(
-    bone: Bone, dense: tuple[Float32Array, BoolArray], lytic: BoolArray, marrow_hu: float
-) -> Float32Array:
-    """Return the share of each voxel that is sclerotic lesion.
+def find_sclerosis(bone: Bone, dense: tuple[Float32Array, BoolArray], lytic: BoolArray) -> BoolArray:
+    """Return the dense voxels that belong to a lesion: beside a lytic part, or large and thick alone.
 
     Parameters
     ----------
@@ -64,13 +66,11 @@ def segment_sclerotic(
         From `find_dense`.
     lytic
         The lytic part.
-    marrow_hu
-        Sound marrow of this vertebra.
     """
     smooth, found = dense
     pieces, count = ndimage.label(found, structure=np.ones((3, 3, 3)))
     keep = np.zeros_like(found)
-    near_lytic = _near(lytic, bone)
+    near_lytic = grown(lytic, BESIDE_LYTIC_MM, bone.grid)
     least = LEAST_PIECE_ML / bone.grid.voxel_ml
     large = np.flatnonzero(np.bincount(pieces.ravel(), minlength=count + 1) >= least)
     blocks = ndimage.find_objects(pieces, max_label=count)
@@ -79,6 +79,28 @@ def segment_sclerotic(
         piece[block] = pieces[block] == number
         if _belongs(piece, bone, near_lytic, smooth):
             keep |= piece
+    return keep
+
+
+def segment_sclerotic(
+    bone: Bone, smooth: Float32Array, sclerotic: BoolArray, lytic: BoolArray, marrow_hu: float
+) -> Float32Array:
+    """Return the share of each voxel that is sclerotic lesion.
+
+    Parameters
+    ----------
+    bone
+        The vertebra.
+    smooth
+        Lightly smoothed intensities, from `find_dense`.
+    sclerotic
+        From `find_sclerosis`.
+    lytic
+        The lytic part.
+    marrow_hu
+        Sound marrow of this vertebra.
+    """
+    keep = sclerotic
     if not keep.any():
         return np.zeros(bone.hu.shape, dtype=np.float32)
     plateau = float(np.percentile(smooth[keep], 80))
@@ -90,19 +112,21 @@ def segment_sclerotic(
     return np.where(support, share, np.float32(0)).astype(np.float32)
 
 
-def _near(lytic: BoolArray, bone: Bone) -> BoolArray:
-    return grown(lytic, BESIDE_LYTIC_MM, bone.grid)
-
-
 def _belongs(piece: BoolArray, bone: Bone, near_lytic: BoolArray, smooth: Float32Array) -> bool:
     volume_ml = float(np.count_nonzero(piece)) * bone.grid.voxel_ml
-    if (piece & near_lytic).any():
+    beside = float(np.mean(near_lytic[piece]))
+    if beside >= SHELL_SHARE or (beside > 0 and _is_deep(piece, bone)):
         return volume_ml >= LEAST_PIECE_ML
     if volume_ml < LEAST_ALONE_ML or not opened(piece, LEAST_ALONE_RADIUS_MM, bone.grid).any():
         return False
-    if volume_ml < ISLAND_ML and float(np.median(smooth[piece])) > ISLAND_HU:
+    if beside == 0 and volume_ml < ISLAND_ML and float(np.median(smooth[piece])) > ISLAND_HU:
         return False
     return float(np.mean(_endplate_distance_mm(bone)[piece] < ENDPLATE_MM)) < 0.5
+
+
+def _is_deep(piece: BoolArray, bone: Bone) -> bool:
+    deep = (depth_mm(bone.outline, bone.grid) > DEEP_MM) & (_endplate_distance_mm(bone) > DEEP_MM)
+    return float(np.mean(deep[piece])) >= SHELL_SHARE
 
 
 def _endplate_distance_mm(bone: Bone) -> Float32Array:
