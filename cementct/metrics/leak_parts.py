@@ -15,6 +15,7 @@ from cementct.metrics.leak_rims import absorb_rims, give_other_bone_away, measur
 from cementct.metrics.leak_weights import share_out
 from cementct.metrics.penetration import find_cement_beyond_bone
 from cementct.metrics.surroundings import Kind, Surroundings
+from cementct.metrics.swallowed_veins import free_swallowed_veins
 from cementct.segmentation.model import ForeignBody
 
 # Cement outside the bone within this distance of the certain core of a leak belongs to it, in millimetres;
@@ -26,6 +27,7 @@ MIN_WEIGHT = 1e-3
 # Number of a part's voxel that is no part of a leak: cement inside, or the rim of it.
 NO_PART = 0
 
+_FACE_NEIGHBOURS = ndimage.generate_binary_structure(3, 1)
 _ANY_NEIGHBOUR = np.ones((3, 3, 3), dtype=np.bool_)
 
 
@@ -55,6 +57,9 @@ def split_into_parts(around: Surroundings, foreign: tuple[ForeignBody, ...] = ()
     Needles among the dense things in `foreign` tell the way of the access track.
     """
     leaked = _find_leaked(around)
+    freed = free_swallowed_veins(around, leaked)
+    if freed is not around:
+        around, leaked = freed, _find_leaked(freed)
     kind = np.where(leaked, around.kind, 0).astype(np.int64)
     kind = give_other_bone_away(kind, around)
     pieces = absorb_rims(kind, around)
@@ -70,10 +75,12 @@ def _find_leaked(around: Surroundings) -> BoolArray:
         return leaked
     labels, _ = ndimage.label(beyond.outside, structure=_ANY_NEIGHBOUR)
     with_core = np.isin(labels, np.unique(labels[beyond.core]))
+    inside = around.region & (around.kind == Kind.INSIDE)
     near = ndimage.distance_transform_edt(~beyond.core, sampling=around.spacing_mm) <= RIM_OF_LEAK_MM
+    # Beside a core, what lies on cement inside is the rim of that.
+    near &= beyond.core | ~ndimage.binary_dilation(inside, _FACE_NEIGHBOURS)
     tolerated_mm = np.full(beyond.core.shape, np.nan)
     tolerated_mm[beyond.core] = beyond.tolerated_mm
-    inside = around.region & (around.kind == Kind.INSIDE)
     for piece in find_pieces((beyond.outside & with_core & near).astype(np.int64), around):
         window = window_around(piece.points, around, margin_mm=RIM_OF_LEAK_MM)
         here = np.zeros_like(inside[window])

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, FloatArray
 from cementct.metrics.leak_pieces import Part, Window, find_pieces, window_around
-from cementct.metrics.penetration import depth_behind_walls
+from cementct.metrics.penetration import share_behind_walls
 from cementct.metrics.surroundings import NEURAL_KINDS, Kind, Surroundings
 
 # From this volume on, in millilitres, a part is a leak of its own (contract).
@@ -112,16 +112,10 @@ def _volume_mm3(piece: BoolArray, beside: BoolArray, around: Surroundings, windo
 
 def _share_beyond(where: BoolArray, around: Surroundings, window: Window) -> FloatArray:
     """Return how much of each voxel lies beyond the posterior wall or the endplate, 1 where there is none."""
+    points = np.argwhere(where) + np.array([s.start for s in window], dtype=np.intp)
+    known = share_behind_walls(around, points, around.kind[window][where])
     share = np.ones(where.shape)
-    start = np.array([s.start for s in window], dtype=np.intp)
-    points = np.argwhere(where)
-    kinds = around.kind[window][where]
-    depth_mm = depth_behind_walls(around, points + start, kinds)
-    axes = np.asarray(around.grid.direction) @ around.vertebra.frame.axes.T
-    across = np.where(kinds == Kind.CANAL, 1, 2)
-    step_mm = np.sqrt(((axes[:, across].T * around.spacing_mm) ** 2).sum(axis=1))
-    known = np.isfinite(depth_mm)
-    share[where] = np.where(known, np.clip(0.5 + depth_mm / step_mm, 0.0, 1.0), 1.0)
+    share[where] = np.where(np.isfinite(known), known, 1.0)
     return share
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, FloatArray
-from cementct.metrics.penetration import depth_behind_walls, find_inner_rim
+from cementct.metrics.penetration import find_inner_rim, share_behind_walls
 from cementct.metrics.surroundings import Kind, Surroundings
 
 _FACE_NEIGHBOURS = ndimage.generate_binary_structure(3, 1)
@@ -72,10 +72,6 @@ def _divide(where: BoolArray, kind: NDArray[np.uint16], around: Surroundings, fi
     if points.size == 0:
         return
     kinds = kind[tuple(points.T)]
-    depth_mm = depth_behind_walls(around, points, kinds)
-    axes = np.asarray(around.grid.direction) @ around.vertebra.frame.axes.T
-    across = np.where(kinds == Kind.CANAL, 1, 2)
-    step_mm = np.sqrt(((axes[:, across].T * around.spacing_mm) ** 2).sum(axis=1))
+    share = share_behind_walls(around, points, kinds)
     by_voxel = (around.kind[tuple(points.T)] != Kind.INSIDE).astype(np.float64)
-    share = np.where(np.isfinite(depth_mm), np.clip(0.5 + depth_mm / step_mm, 0.0, 1.0), by_voxel)
-    filled[tuple(points.T)] *= share
+    filled[tuple(points.T)] *= np.where(np.isfinite(share), share, by_voxel)

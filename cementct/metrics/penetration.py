@@ -162,6 +162,19 @@ def depth_behind_walls(
     return depth_mm
 
 
+def share_behind_walls(
+    around: Surroundings, points: NDArray[np.intp], kind: NDArray[np.uint16]
+) -> FloatArray:
+    """Return how much of each voxel lies behind the posterior wall or beyond an endplate, 0 to 1.
+
+    Parameters and unknown surfaces (NaN) are those of `depth_behind_walls`.
+    """
+    axes = np.asarray(around.grid.direction) @ around.vertebra.frame.axes.T
+    across = np.where(kind == Kind.CANAL, 1, 2)
+    step_mm = np.sqrt(((axes[:, across].T * around.spacing_mm) ** 2).sum(axis=1))
+    return np.asarray(np.clip(0.5 + depth_behind_walls(around, points, kind) / step_mm, 0.0, 1.0))
+
+
 def _outline_beyond(
     around: Surroundings, points: NDArray[np.intp], normal: FloatArray, step_mm: FloatArray
 ) -> FloatArray:
