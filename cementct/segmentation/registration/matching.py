@@ -34,8 +34,8 @@ NAMED_MARGIN = 0.04
 LEAST_SIMILARITY = 0.6
 # No pairing is believed below this correlation at 3.2 mm; a vertebra over itself has 0.8–0.97.
 LEAST_FOLLOWED_SIMILARITY = 0.4
-# Where a matched neighbour already says which vertebra it is, less will do: a lesion and the cement in
-# it may leave little that is alike. The fine registration has its own checks.
+# A vertebra whose lesion and cement leave less alike on the coarse scale is still tried on the fine one, which
+# has its own checks; but the search goes on from its neighbour.
 NEAR_MM = 12.0
 # A neighbour is looked for this near to where its matched neighbour's movement takes it: bending between two
 # scans turns neighbours against each other by a few degrees, which is 3 mm at 35 mm.
@@ -148,11 +148,11 @@ def _follow(
             continue
         starts = (last.coarse.movement, Movement.between_frames(vertebra.frame, partner.frame))
         fit = search_movement(scans, (vertebra, partner), starts)
-        if fit.similarity < LEAST_FOLLOWED_SIMILARITY:
-            continue
-        last = MatchedPair(vertebra, partner, fit)
+        pair = MatchedPair(vertebra, partner, fit)
         taken.add(partner.number)
-        found[vertebra.position] = last
+        found[vertebra.position] = pair
+        if fit.similarity >= LEAST_FOLLOWED_SIMILARITY:
+            last = pair
 
 
 def _nearest(spine: Spine, point_lps_mm: FloatArray, taken: set[int]) -> Vertebra | None:
