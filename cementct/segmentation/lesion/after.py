@@ -7,26 +7,32 @@ from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.lesion.bone import Bone
-from cementct.segmentation.lesion.lytic import LEAST_CONTRAST_HU, TUMOUR_HU, TUMOUR_RANGE_HU
-from cementct.segmentation.lesion.marrow import NormalMarrow
-from cementct.segmentation.lesion.smoothing import grown, opened, share_below, smooth_within
+from cementct.segmentation.lesion.lytic import (
+    DEEP_MM,
+    LEAST_CONTRAST_HU,
+    TUMOUR_HU,
+    LyticPart,
+    large_pieces,
+    share_of_dark,
+    smooth_darkness,
+    tumour_plateau_hu,
+)
+from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
+from cementct.segmentation.lesion.smoothing import depth_mm, grown
 
-RIM_MM = 1.8
-# Around cement its partial volume and overshoot hide the tissue.
-SCALE_MM = 1.4
-# Smoothing of the tissue around cement; the lytic rest is often a shell of a few millimetres.
-LEAST_RADIUS_MM = 1.6
-# A ball of this radius fits into the lytic rest.
-TOUCHING_MM = 3.0
-# The rest begins no further than this from the cement.
-REACH_MM = 15.0
-# And ends no further than this.
-LEAST_REST_ML = 0.15
-# Less is not told from marrow pattern.
+RIM_MM = 1.0
+# Around cement its partial volume and overshoot hide the tissue, counted from a twentieth of a share.
+CEMENT_WEIGHT = 1.0
+# Say of a voxel of cement that it lies in destroyed bone.
+LEAST_CEMENT_SHARE = 0.05
+# A dark piece belongs to the lesion where this much of it is cement.
 
 
-def segment_lytic_rest(bone: Bone, normal: NormalMarrow, cement_share: Float32Array) -> Float32Array:
-    """Return the share of each voxel that is lytic bone beside cement, the cement itself left out.
+def segment_after(bone: Bone, normal: NormalMarrow, cement_share: Float32Array) -> Float32Array:
+    """Return the share of each voxel that is cement in destroyed bone or lytic rest beside it.
+
+    Cement and rest are outlined as one, with the smoothness of a lesion: thin fingers of cement into sound
+    marrow are left out, and a rest that is but a shell around cement is found with it.
 
     Parameters
     ----------
@@ -37,27 +43,33 @@ def segment_lytic_rest(bone: Bone, normal: NormalMarrow, cement_share: Float32Ar
     cement_share
         Share of each voxel of the bone's grid that this vertebra's cement occupies.
     """
-    nothing = np.zeros(bone.hu.shape, dtype=np.float32)
-    cement: BoolArray = np.asarray(cement_share >= 0.5)
-    marrow_hu = normal.mean_hu
-    if not cement.any() or marrow_hu - TUMOUR_HU < LEAST_CONTRAST_HU:
-        return nothing
+    in_bone = np.where(bone.outline, cement_share, np.float32(0)).astype(np.float32)
+    cement: BoolArray = np.asarray(in_bone >= 0.5)
     hidden = grown(np.asarray(cement_share > 0.05), RIM_MM, bone.grid)
-    chosen = bone.interior & ~hidden
-    hu = np.maximum(bone.hu, np.float32(TUMOUR_RANGE_HU[0]))
-    smooth = smooth_within(hu, chosen, bone.grid, SCALE_MM)
-    threshold = (TUMOUR_HU + marrow_hu) / 2
-    away = ndimage.distance_transform_edt(~cement, sampling=bone.grid.spacing_mm)
-    dark = (smooth < threshold) & bone.outline & (away <= REACH_MM)
-    thick = opened(dark & ~cement, LEAST_RADIUS_MM, bone.grid)
-    pieces, count = ndimage.label(thick)
-    kept = np.zeros_like(cement)
-    for number in range(1, count + 1):
-        piece = pieces == number
-        big = float(np.count_nonzero(piece)) * bone.grid.voxel_ml >= LEAST_REST_ML
-        if big and away[piece].min() <= TOUCHING_MM and float(np.mean(bone.vein[piece])) <= 0.5:
-            kept |= piece
-    share = share_below(smooth, threshold, bone.grid)
-    reach_mm = max(LEAST_RADIUS_MM, 1.05 * max(bone.grid.spacing_mm))
-    support = grown(kept, reach_mm, bone.grid) & bone.outline & ~bone.vein
-    return np.where(support, share, nothing).astype(np.float32)
+    marrow_hu = own_marrow_hu(bone, normal, without=hidden)
+    if not cement.any() or marrow_hu - TUMOUR_HU < LEAST_CONTRAST_HU:
+        return in_bone
+    weight = np.where(hidden, np.where(cement, np.float32(CEMENT_WEIGHT), np.float32(0)), np.float32(1))
+    found = LyticPart(in_bone, TUMOUR_HU, marrow_hu)
+    for _ in range(2):
+        if found.marrow_hu - found.tumour_hu < LEAST_CONTRAST_HU:
+            return in_bone
+        darkness = smooth_darkness(bone, found, destroyed=cement, unread=hidden, weight=weight)
+        core = _with_cement(large_pieces(darkness > 0.5, bone, np.zeros_like(cement)), cement)
+        if not core.any():
+            return in_bone
+        deep = (depth_mm(core, bone.grid) > DEEP_MM) & ~hidden
+        found = LyticPart(
+            share_of_dark(darkness, core, bone), tumour_plateau_hu(bone.hu, deep, found.tumour_hu), marrow_hu
+        )
+    return found.share
+
+
+def _with_cement(pieces: BoolArray, cement: BoolArray) -> BoolArray:
+    """Return the pieces that hold cement."""
+    numbered, count = ndimage.label(pieces)
+    if count == 0:
+        return pieces
+    shares = np.atleast_1d(ndimage.mean(cement, numbered, np.arange(1, count + 1)))
+    kept = [number for number, share in enumerate(shares, start=1) if share >= LEAST_CEMENT_SHARE]
+    return np.asarray(np.isin(numbered, kept))

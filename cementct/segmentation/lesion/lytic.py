@@ -113,13 +113,14 @@ def segment_lytic(
         if found.marrow_hu - found.tumour_hu < LEAST_CONTRAST_HU:
             return nothing
         darkness = _darkness(bone, found, sclerotic, unread)
-        core = _pieces(darkness > CORE_DARKNESS, bone, unread)
+        core = large_pieces(darkness > CORE_DARKNESS, bone, unread)
         if not core.any():
             return nothing
         deep = depth_mm(core, bone.grid) > DEEP_MM
+        inside = float(np.median(darkness[deep])) if np.count_nonzero(deep) >= LEAST_DEEP else 1.0
         found = LyticPart(
-            _share(darkness, core, deep, bone),
-            _plateau(bone.hu, deep & ~unread, found.tumour_hu),
+            share_of_dark(darkness, core, bone, inside=inside),
+            tumour_plateau_hu(bone.hu, deep & ~unread, found.tumour_hu),
             (marrow_hu + own_marrow_hu(bone, normal, without=grown(core, CLEARANCE_MM, bone.grid))) / 2,
         )
     return found
@@ -130,16 +131,40 @@ def _darkness(bone: Bone, known: LyticPart, sclerotic: BoolArray, unread: BoolAr
 
     The lesion's sclerosis counts as dark.
     """
+    weight = np.ones(bone.hu.shape, dtype=np.float32)
+    weight[unread] = 0.0
+    weight[sclerotic] = DENSE_WEIGHT
+    return smooth_darkness(bone, known, destroyed=sclerotic, unread=unread, weight=weight)
+
+
+def smooth_darkness(
+    bone: Bone, known: LyticPart, *, destroyed: BoolArray, unread: BoolArray, weight: Float32Array
+) -> Float32Array:
+    """Return how far each voxel's intensity lies on the way from marrow (0) to tumour (1), without noise.
+
+    Parameters
+    ----------
+    bone
+        The vertebra.
+    known
+        Whose intensities of tumour and marrow are used.
+    destroyed
+        Voxels that count as tumour whatever their intensity.
+    unread
+        Voxels whose intensity says nothing of the noise.
+    weight
+        How far each voxel is believed; where cortex blurs the bone's rim, it counts less.
+    """
     dark = (known.marrow_hu - bone.hu) / np.float32(known.marrow_hu - known.tumour_hu)
     spread = _spread(dark, bone, unread)
     low, high = DARKNESS_RANGE
     dark = np.clip(dark, low - RANGE_PER_SPREAD * spread, high + RANGE_PER_SPREAD * spread)
-    weight = np.where(bone.interior | (dark < low), np.float32(1), np.float32(DARK_RIM_WEIGHT))
-    weight = np.where(unread, np.where(sclerotic, np.float32(DENSE_WEIGHT), np.float32(0)), weight)
+    believed = bone.interior | (dark < low) | destroyed
+    weight = np.where(believed, weight, np.float32(DARK_RIM_WEIGHT) * weight)
     width_mm = float(np.cbrt(bone.grid.voxel_mm3))
     least = max(STRENGTH_MM, STRENGTH_PER_VOXEL * width_mm)
     return smooth_by_total_variation(
-        np.where(sclerotic, np.float32(1), dark).astype(np.float32),
+        np.where(destroyed, np.float32(1), dark).astype(np.float32),
         weight=weight.astype(np.float32),
         domain=bone.outline,
         grid=bone.grid,
@@ -155,9 +180,10 @@ def _spread(dark: Float32Array, bone: Bone, unread: BoolArray) -> float:
     return 1.4826 * float(np.median(np.abs(apart))) / np.sqrt(2) if apart.size else 0.0
 
 
-def _share(darkness: Float32Array, core: BoolArray, deep: BoolArray, bone: Bone) -> Float32Array:
-    """Return the share of each voxel that is lytic: its darkness over that of the lesion's inside."""
-    inside = float(np.median(darkness[deep])) if np.count_nonzero(deep) >= LEAST_DEEP else 1.0
+def share_of_dark(
+    darkness: Float32Array, core: BoolArray, bone: Bone, *, inside: float = 1.0
+) -> Float32Array:
+    """Return the share of each voxel near a core that is lytic, its darkness taken over that inside."""
     spacing = np.asarray(bone.grid.spacing_mm)
     reach_mm = np.maximum(REACH_MM, REACH_PER_VOXEL * spacing)
     support = bone.outline & (ndimage.distance_transform_edt(~core, sampling=spacing / reach_mm) <= 1.0)
@@ -165,7 +191,7 @@ def _share(darkness: Float32Array, core: BoolArray, deep: BoolArray, bone: Bone)
     return np.where(support, share, 0.0).astype(np.float32)
 
 
-def _pieces(dark: BoolArray, bone: Bone, unread: BoolArray) -> BoolArray:
+def large_pieces(dark: BoolArray, bone: Bone, unread: BoolArray) -> BoolArray:
     """Return the thick, large enough pieces of what is dark, veins and Schmorl nodes left out."""
     core = opened(dark & bone.outline, LEAST_RADIUS_MM, bone.grid)
     pieces, count = ndimage.label(core)
@@ -204,7 +230,7 @@ def _hugs_endplate(piece: BoolArray, bone: Bone) -> bool:
     return any(hugs)
 
 
-def _plateau(hu: Float32Array, deep: BoolArray, usual_hu: float) -> float:
+def tumour_plateau_hu(hu: Float32Array, deep: BoolArray, usual_hu: float) -> float:
     """Return the intensity deep in the dark part, or the usual one where that part is small."""
     if np.count_nonzero(deep) < LEAST_DEEP:
         return usual_hu

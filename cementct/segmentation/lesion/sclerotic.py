@@ -25,7 +25,7 @@ SHELL_REACH_MM = 4.0
 BESIDE_LYTIC_MM = 2.5
 # A sclerotic shell belongs to a lytic part this near.
 SHELL_SHARE = 0.5
-# With this much of it, or where as much of it lies deep in the body: dense corners and osteophytes do neither.
+# With this much of it, or where as much lies deep in the body: dense corners and osteophytes do neither.
 DEEP_MM = 4.0
 # Under the surface of the bone.
 CORTEX_RIM_MM = 0.9

@@ -13,7 +13,7 @@ from cementct.core.findings import Destruction, LesionSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Mask, Region, Volume
-from cementct.segmentation.lesion.after import segment_lytic_rest
+from cementct.segmentation.lesion.after import segment_after
 from cementct.segmentation.lesion.before import segment_before
 from cementct.segmentation.lesion.bone import averaged, prepare_bone
 from cementct.segmentation.lesion.marrow import measure_normal_marrow
@@ -182,9 +182,9 @@ def lesion_from_after(
     normal = measure_normal_marrow(post, spine, vertebra, affected=affected)
     cement_share = cement_share_of(cement, vertebra.number, bone.box)
     factor = tuple(n // m for n, m in zip(grid.shape, bone.grid.shape, strict=True))
-    rest = segment_lytic_rest(bone, normal, averaged(cement_share, grid, factor)[0])
+    found = segment_after(bone, normal, averaged(cement_share, grid, factor)[0])
     in_bone = vertebra.body.in_box(bone.box) | vertebra.whole.in_box(bone.box)
-    share = np.maximum(np.where(in_bone, cement_share, np.float32(0)), interpolated(rest, bone.grid, grid))
+    share = np.where(in_bone, interpolated(found, bone.grid, grid), np.float32(0))
     if not share.any():
         return no_lesion(None)
     return Lesion(
