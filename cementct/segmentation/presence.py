@@ -10,15 +10,19 @@ from cementct.core.arrays import BoolArray, Float32Array, HuArray
 from cementct.core.grid import Box, Grid, Triple
 from cementct.core.image import Volume
 from cementct.segmentation.cement.fields import depth_inside
-from cementct.segmentation.metal import find_straight_metal
-from cementct.segmentation.model import ForeignKind
+from cementct.segmentation.metal import find_metal
+from cementct.segmentation.model import ForeignBody, ForeignKind
 
 # The glance is taken at about this spacing.
 GLANCE_MM = 1.5
 # Solid masses are looked for from each of these levels on; the fainter, the thicker and larger they must be.
-LEVELS_HU = (1750.0, 1300.0, 950.0)
-LEAST_ML = (0.10, 0.50, 0.90)
-LEAST_DEPTH_MM = (1.4, 2.6, 3.0)
+LEVELS_HU = (1750.0, 1300.0, 950.0, 780.0)
+LEAST_ML = (0.10, 0.50, 0.90, 1.00)
+LEAST_DEPTH_MM = (1.4, 2.6, 3.0, 2.9)
+# The middle of a mass (depths over this share of the largest) is at least so bright: sclerotic metastases are
+# below (654 ± 176 HU; AJR 2016).
+MIDDLE_DEPTH = 0.55
+FAINTEST_CEMENT_HU = 840.0
 # No vertebra holds more.
 MOST_ML = 16.0
 # A mass no brighter than bone keeps to one body: its extent from head to foot, and across.
@@ -43,6 +47,10 @@ MOST_AIR_RAYS = 0.15
 CANAL_WITHIN_MM = 62.0
 CANAL_AREA_MM2 = (90.0, 900.0)
 CANAL_BONE_HU = 150.0
+# Contrast and prostheses fill more than needles and screws can; then metal is not looked for, in ml.
+MOST_METAL_ML = 48.0
+# Metal and its blur, one voxel around it, count as soft tissue in the search for cement.
+SOFT_TISSUE_HU = 40
 # A plane is searched for the canal on so many slices of a mass.
 CANAL_SLICES = 5
 
@@ -102,6 +110,10 @@ def shows_cement(volume: Volume) -> CementEvidence:
         return CementEvidence(cement=False, needle=False, volume_ml=0.0, z_range_mm=None)
     z, y, x = (s * n for s, n in zip(volume.grid.spacing_mm, steps, strict=True))
     grid = Grid(glance.shape, (z, y, x), volume.grid.origin_lps_mm, volume.grid.direction)
+    metal = _metal(glance, grid)
+    needle = any(body.kind in {ForeignKind.NEEDLE, ForeignKind.WIRE} for body in metal)
+    if metal:
+        glance = _without(glance, metal)
     found: list[tuple[CementMass, tuple[float, float]]] = []
     taken = np.zeros(glance.shape, dtype=np.bool_)
     for level, least_ml, depth_mm in zip(LEVELS_HU, LEAST_ML, LEAST_DEPTH_MM, strict=True):
@@ -117,7 +129,7 @@ def shows_cement(volume: Volume) -> CementEvidence:
     z_range = (min(r[0] for _, r in found), max(r[1] for _, r in found)) if found else None
     return CementEvidence(
         cement=bool(found),
-        needle=_shows_needle(glance, grid),
+        needle=needle,
         volume_ml=float(sum(m.volume_ml for m in masses)),
         z_range_mm=z_range,
         masses=masses,
@@ -143,7 +155,10 @@ def _solid_masses(
             (block[0].start, block[1].start, block[2].start), (block[0].stop, block[1].stop, block[2].stop)
         )
         where = np.asarray(labels[block] == number)
-        if float(depth_inside(where, grid.spacing_mm).max()) >= depth_mm:
+        depth = depth_inside(where, grid.spacing_mm)
+        deepest = float(depth.max())
+        middle = hu[box.slices][depth >= MIDDLE_DEPTH * deepest]
+        if deepest >= depth_mm and float(middle.mean()) >= FAINTEST_CEMENT_HU:
             found.append((box, where))
     return found
 
@@ -250,10 +265,20 @@ def _describe(grid: Grid, box: Box, where: BoolArray) -> tuple[CementMass, tuple
     return mass, (float(points[:, 2].min()), float(points[:, 2].max()))
 
 
-def _shows_needle(hu: HuArray, grid: Grid) -> bool:
-    """Tell whether a thin straight shaft comes in from behind."""
-    # Contrast, implants and hardware fill more than a needle can; then a needle is not looked for.
-    if np.count_nonzero(hu > LEVELS_HU[0]) * grid.voxel_ml > 3 * MOST_ML:
-        return False
-    shafts = find_straight_metal(hu, grid, grid.box)
-    return any(s.kind in {ForeignKind.NEEDLE, ForeignKind.WIRE} for s in shafts)
+def _metal(hu: HuArray, grid: Grid) -> tuple[ForeignBody, ...]:
+    """Return needles, screws and what hangs on them."""
+    if np.count_nonzero(hu > LEVELS_HU[0]) * grid.voxel_ml > MOST_METAL_ML:
+        return ()
+    return find_metal(hu, grid, grid.box)
+
+
+def _without(hu: HuArray, metal: tuple[ForeignBody, ...]) -> HuArray:
+    """Return intensities in which metal and its blur are soft tissue."""
+    from scipy import ndimage
+
+    where = np.zeros(hu.shape, dtype=np.bool_)
+    for body in metal:
+        where[body.region.box.slices] |= body.region.voxels
+    cleared = hu.copy()
+    cleared[ndimage.binary_dilation(where)] = SOFT_TISSUE_HU
+    return cleared

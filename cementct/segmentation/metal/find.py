@@ -8,6 +8,7 @@ from cementct.core.arrays import BoolArray, HuArray
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Region
 from cementct.segmentation.metal.hardware import beyond_cement, hanging_on
+from cementct.segmentation.metal.lattice import find_lattices
 from cementct.segmentation.metal.rods import Rod, judge_run, rod_voxels
 from cementct.segmentation.metal.shafts import SHORTEST_RUN_MM, SMALLEST_SECTION_MM2, cylindrical, free_runs
 from cementct.segmentation.model import ForeignBody, ForeignKind
@@ -49,7 +50,9 @@ def find_metal(hu: HuArray, grid: Grid, box: Box) -> tuple[ForeignBody, ...]:
             taken |= voxels
             found.append(_body(rod.kind, voxels, box, rod))
     hardware = hanging_on(hu, grid, [r for r in rods if r.kind is ForeignKind.SCREW]) & ~taken
-    others = (hardware, beyond_cement(hu) & ~taken & ~hardware)
+    taken |= hardware
+    lattices = find_lattices(hu, grid, taken=taken)
+    others = (hardware, lattices, beyond_cement(hu) & ~taken & ~lattices)
     found += [_body(ForeignKind.IMPLANT, voxels, box) for voxels in others if voxels.any()]
     return tuple(found)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, HuArray
 from cementct.core.grid import Grid
+from cementct.segmentation.metal.make import measure_make
 from cementct.segmentation.metal.shafts import STEP_MM, FreeRun, cylindrical
 from cementct.segmentation.model import ForeignKind
 
@@ -22,12 +23,20 @@ BLURRED_AT_HU, SHARP_AT_HU = 1500.0, 4500.0
 LEAST_SHARE = 0.65
 # From this diameter on a shaft is a screw's; needles are 13G (2.4 mm) to 10G (3.4 mm), thermocouples 16G.
 SCREW_FROM_MM = 3.9
-WIRE_UP_TO_MM = 1.3
+WIRE_UP_TO_MM = 1.6
 # Cement along a needle's way is a straight cord as well, no longer than pedicle and what lies behind it. A
 # needle is longer, or comes from the skin or from beyond what was scanned.
-NEEDLE_FROM_MM = 45.0
+NEEDLE_FROM_MM = 48.0
 NEEDLE_TO_SKIN_FROM_MM = 22.0
 SKIN_WITHIN_MM = 8.0
+# Tools are even where cement is not: on phantoms 0.01 to 0.04 of screws' sections, 0.05 to 0.15 of needles',
+# and 0.2 to 0.6 of those of straight cords of cement. And they do not bend; cords in veins do.
+NEEDLE_UNEVENNESS = 0.30
+SCREW_UNEVENNESS = 0.12
+HEADED_UNEVENNESS = 0.20
+# Where voxels are coarse they seem to bend by so much of a voxel.
+MOST_BEND_MM = 0.7
+BEND_PER_VOXEL = 0.5
 AIR_BELOW_HU = -300.0
 # A screw without a head in view is so long and so bright, and ends behind the bone; one with a head may be
 # shorter where cement hides its deep part.
@@ -44,13 +53,13 @@ RING_MM = (6.5, 10.0)
 SOFT_BELOW_HU = 160.0
 # Metal goes on inside cement: where nothing tells the two apart, to this length of a screw (lumbar 40 to 50
 # mm), and to so little of a needle.
-SCREW_LENGTH_MM = 46.0
+SCREW_LENGTH_MM = 44.0
 NEEDLE_IN_CEMENT_MM = 5.0
 # What goes on is this bright, as a share of the free shaft's own core.
 SAME_CORE = 0.75
 CORE_RADIUS_MM = 1.2
-# Blur and streaks of a shaft that stands alone are brighter than this share of its core.
-OWN_BLUR = 0.3
+# Where a shaft stands alone, what is so near to it and over the level is its own blur; not so near to its
+# deep end.
 BLUR_REACH_MM = 1.0
 CLEAR_OF_CEMENT_MM = 3.0
 # The head of a screw is this bright.
@@ -69,8 +78,8 @@ class Rod:
         Its deep end, inside cement as well, where it stands alone from, and the outer end of its shaft (LPS).
     radius_mm
         Of the shaft, without blur.
-    core_hu
-        Intensity along its axis.
+    alone_above_hu
+        Level over which it stands alone.
     """
 
     kind: ForeignKind
@@ -78,7 +87,7 @@ class Rod:
     free_from_mm: FloatArray
     outer_mm: FloatArray
     radius_mm: float
-    core_hu: float
+    alone_above_hu: float
 
     @property
     def outwards(self) -> FloatArray:
@@ -109,12 +118,11 @@ def judge_run(run: FreeRun, hu: HuArray, grid: Grid, *, level_hu: float) -> Rod 
     core = _core_hu(hu, grid, run.deep_mm, run.outwards, np.arange(0.0, run.length_mm, STEP_MM))
     bright = float(np.median(core))
     if 2 * radius_mm >= SCREW_FROM_MM:
-        if bright < max(SCREW_CORE_HU, level_hu) or not _is_screw(run, hu, grid):
+        if bright < max(SCREW_CORE_HU, level_hu) or not _is_screw(run, hu, grid, level_hu):
             return None
         kind, deepest_mm = ForeignKind.SCREW, SCREW_LENGTH_MM - run.length_mm
     else:
-        long = run.length_mm >= NEEDLE_FROM_MM
-        if not long and not (run.length_mm >= NEEDLE_TO_SKIN_FROM_MM and _reaches_skin(run, hu, grid)):
+        if not _is_needle(run, hu, grid, level_hu):
             return None
         kind = ForeignKind.WIRE if 2 * radius_mm <= WIRE_UP_TO_MM else ForeignKind.NEEDLE
         deepest_mm = NEEDLE_IN_CEMENT_MM
@@ -122,7 +130,7 @@ def judge_run(run: FreeRun, hu: HuArray, grid: Grid, *, level_hu: float) -> Rod 
     inwards = _core_hu(hu, grid, run.deep_mm, -run.outwards, steps)
     ends = np.flatnonzero(inwards < SAME_CORE * bright)
     further = float(steps[ends[0]] if ends.size else steps.size * STEP_MM)
-    return Rod(kind, run.deep_mm - further * run.outwards, run.deep_mm, run.outer_mm, radius_mm, bright)
+    return Rod(kind, run.deep_mm - further * run.outwards, run.deep_mm, run.outer_mm, radius_mm, level_hu)
 
 
 def rod_voxels(rod: Rod, hu: HuArray, grid: Grid) -> BoolArray:
@@ -132,12 +140,11 @@ def rod_voxels(rod: Rod, hu: HuArray, grid: Grid) -> BoolArray:
     box = grid.box_around(np.clip(grid.to_index(ends), 0, np.asarray(grid.shape) - 1), HEAD_RADIUS_MM + 1.0)
     along, across = _cylindrical_on(grid, box.start, box.shape, rod.tip_mm, rod.outer_mm)
     length = float(np.linalg.norm(rod.outer_mm - rod.tip_mm))
-    slack = 0.3 * max(grid.spacing_mm)
-    inside = (across <= rod.radius_mm + slack) & (along >= -slack) & (along <= length + slack)
+    inside = (across <= rod.radius_mm) & (along >= 0.0) & (along <= length)
     # Where it stands alone, what is bright around it is its own blur and streaks.
     alone = (along > length - rod.free_mm + CLEAR_OF_CEMENT_MM) & (along < length)
     alone &= across < rod.radius_mm + BLUR_REACH_MM
-    inside |= alone & (hu[box.slices] > OWN_BLUR * rod.core_hu)
+    inside |= alone & (hu[box.slices] > rod.alone_above_hu)
     if rod.kind is ForeignKind.SCREW:
         head = (along > length + HEAD_ALONG_MM[0]) & (along < length + HEAD_ALONG_MM[1])
         inside |= head & (across < HEAD_RADIUS_MM) & (hu[box.slices] > HEAD_ABOVE_HU)
@@ -177,11 +184,28 @@ def _reaches_skin(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
     return bool((_sample(hu, grid, run.outer_mm + steps[:, None] * run.outwards) < AIR_BELOW_HU).any())
 
 
-def _is_screw(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
-    """Tell whether a thick run has a head, or is long and ends in soft tissue."""
-    if run.length_mm >= SCREW_WITH_HEAD_FROM_MM and _has_head(run, hu, grid):
+def _is_needle(run: FreeRun, hu: HuArray, grid: Grid, level_hu: float) -> bool:
+    """Tell whether a thin straight run reaches the skin, or is long and as even as only a tool is."""
+    make = measure_make(run, hu, grid, level_hu=level_hu)
+    if make is not None and make.bend_mm > _bend_limit_mm(grid):
+        return False
+    if run.length_mm >= NEEDLE_TO_SKIN_FROM_MM and _reaches_skin(run, hu, grid):
         return True
-    return run.length_mm >= SCREW_FROM_LENGTH_MM and _ends_in_soft_tissue(run, hu, grid)
+    return run.length_mm >= NEEDLE_FROM_MM and make is not None and make.unevenness <= NEEDLE_UNEVENNESS
+
+
+def _is_screw(run: FreeRun, hu: HuArray, grid: Grid, level_hu: float) -> bool:
+    """Tell whether a thick run is as straight and even as a screw, and has a head or ends in soft tissue."""
+    make = measure_make(run, hu, grid, level_hu=level_hu)
+    straight = make is None or (make.bend_mm <= _bend_limit_mm(grid) and make.unevenness <= HEADED_UNEVENNESS)
+    if run.length_mm >= SCREW_WITH_HEAD_FROM_MM and straight and _has_head(run, hu, grid):
+        return True
+    even = make is not None and straight and make.unevenness <= SCREW_UNEVENNESS
+    return even and run.length_mm >= SCREW_FROM_LENGTH_MM and _ends_in_soft_tissue(run, hu, grid)
+
+
+def _bend_limit_mm(grid: Grid) -> float:
+    return max(MOST_BEND_MM, BEND_PER_VOXEL * max(grid.spacing_mm))
 
 
 def _has_head(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
