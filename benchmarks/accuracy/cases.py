@@ -93,7 +93,7 @@ class Case:
     cement: LabelMap | None = None
     leaks: LabelMap | None = None
     loss_before: dict[str, float] = field(default_factory=dict)
-    loss_after: dict[str, float] = field(default_factory=dict)
+    loss_after: dict[str, float] | None = None
     has_metal: bool = False
     streaks_only: bool = False
     series: tuple[Series, ...] = ()

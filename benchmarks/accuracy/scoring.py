@@ -124,7 +124,7 @@ def _compare(
     clipped = case.clip_hu is not None and (true.cement_opacity_hu or 0.0) > case.clip_hu
     if found is None or not found.treated:
         return VertebraScore(true.level, found=False, clipped=clipped, true_ml=true.cement_volume_ml or 0.0)
-    loss = (case.loss_before if with_pre else case.loss_after).get(true.level, true.height_loss)
+    loss = ((case.loss_before if with_pre else case.loss_after) or {}).get(true.level, true.height_loss)
     right, shared = _attributed(case, true, maps, numbers)
     readable, refused = _readable(case, true, found)
     return VertebraScore(
