@@ -26,6 +26,13 @@ SOUND_SHAPE = 0.80
 SOUND_AMONG_NEIGHBOURS = 0.80
 # Bodies farther away than this many levels are of another size and are not compared.
 GREATEST_DISTANCE_LEVELS = 4
+# Usual height of vertebral bodies at their posterior wall, mm (Panjabi et al., Spine 1991;16:888 and
+# 1992;17:299); only how it grows along the spine is used.
+USUAL_HEIGHT_MM = {
+    Level.T1: 14.1, Level.T2: 15.6, Level.T3: 15.7, Level.T4: 16.2, Level.T5: 16.2, Level.T6: 17.4,
+    Level.T7: 18.2, Level.T8: 18.7, Level.T9: 19.3, Level.T10: 20.2, Level.T11: 21.3, Level.T12: 22.7,
+    Level.L1: 23.8, Level.L2: 24.3, Level.L3: 23.8, Level.L4: 24.1, Level.L5: 22.9,
+}  # fmt: skip
 # Levels whose bodies have another shape than those below them.
 NOT_COMPARABLE = frozenset({Level.C1, Level.C2, Level.S1})
 
@@ -153,12 +160,23 @@ def _expected(
     near = {p: h for p, h in sound.items() if abs(p - here) <= GREATEST_DISTANCE_LEVELS and p != here}
     above = max((p for p in near if p < here), default=None)
     below = min((p for p in near if p > here), default=None)
-    if above is None:
-        return near[below] if below is not None else None
-    if below is None:
-        return near[above]
+    if above is None or below is None:
+        only = above if below is None else below
+        return None if only is None else near[only] * _growth(vertebrae, only, here)
     share = (here - above) / (below - above)
     return np.asarray((1 - share) * near[above] + share * near[below])
+
+
+def _growth(vertebrae: Sequence[Vertebra], of: int, at: int) -> float:
+    """Return how much higher bodies usually are at one position than at another; 1 where levels are unknown.
+
+    With sound neighbours on one side only there is nothing to interpolate.
+    """
+    levels = {v.position: v.level for v in vertebrae}
+    here, there = levels.get(at), levels.get(of)
+    if here not in USUAL_HEIGHT_MM or there not in USUAL_HEIGHT_MM:
+        return 1.0
+    return USUAL_HEIGHT_MM[here] / USUAL_HEIGHT_MM[there]
 
 
 def sound_heights(vertebrae: Sequence[Vertebra]) -> dict[int, FloatArray]:

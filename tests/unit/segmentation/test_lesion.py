@@ -15,6 +15,7 @@ from cementct.segmentation.lesion import (
     find_before,
     lesion_from_before,
     lesion_from_mask,
+    outlined_after,
     segment_lesion,
 )
 from cementct.segmentation.lesion.kind import name_destruction
@@ -130,6 +131,44 @@ def test_after_injection_alone_cement_and_the_lytic_rest_make_the_lesion(build_s
     assert lesion.destruction is None
     assert [flag.flag for flag in lesion.flags] == [Flag.FILLING_BIASED_HIGH]
     assert dice_with(lesion, made, lesion_shape) > 0.8
+
+
+def test_a_thin_shell_of_lesion_around_cement_is_seen_without_an_earlier_scan(build_spine):
+    lesion_shape, cement_shape = ball((0.0, -2.0, 0.0), 9.0), ball((0.0, -2.0, 0.0), 6.0)
+    made = build_spine(lesion=lesion_shape)
+    cement = cement_of(made, cement_shape)
+    post = replace(made.volume, hu=np.where(cement.region, 2500, made.volume.hu).astype(np.int16))
+    lesion = segment_lesion(post, made.spine, made.spine.vertebrae[0], cement=cement)
+    assert dice_with(lesion, made, lesion_shape) > 0.85
+
+
+def test_cement_in_sound_marrow_is_its_own_lesion_without_an_earlier_scan(build_spine):
+    cement_shape = ball((0.0, -2.0, 0.0), 7.0)
+    made = build_spine()
+    cement = cement_of(made, cement_shape)
+    post = replace(made.volume, hu=np.where(cement.region, 2500, made.volume.hu).astype(np.int16))
+    lesion = segment_lesion(post, made.spine, made.spine.vertebrae[0], cement=cement)
+    assert dice_with(lesion, made, cement_shape) > 0.9
+
+
+def test_a_treated_neighbours_marrow_is_not_taken_for_sound(build_spine):
+    shape = ball((3.0, -2.0, 0.0), 7.5)
+    made = build_spine(lesion=shape)
+    hu = made.volume.hu.copy()
+    neighbour = made.spine.vertebrae[1].body
+    hu[neighbour.box.slices][neighbour.voxels] = 60
+    dark = replace(made, volume=replace(made.volume, hu=hu))
+    told = replace(before_of(dark), affected=frozenset({102}))
+    assert dice_with(lesion_from_before(told, made.volume.grid), made, shape) > 0.85
+
+
+def test_outlines_drawn_after_injection_are_used_before_it_unless_the_body_was_raised(build_spine):
+    made = build_spine()
+    upper, lower = made.spine.vertebrae
+    drawn = outlined_after(before_of(made), upper, made.volume.grid)
+    assert drawn.body is not None
+    assert drawn.body.count == pytest.approx(upper.body.count, rel=0.02)
+    assert outlined_after(before_of(made), lower, made.volume.grid).body is None
 
 
 def test_a_cut_vertebra_has_no_guessed_lesion(build_spine):
