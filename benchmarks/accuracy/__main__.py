@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import time
+import traceback
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
@@ -70,11 +71,20 @@ def run_all(chosen: list[Recipe], settings: tuple[str, ...], jobs: int) -> list[
     """Analyse every case, a line for each."""
     scores: list[CaseScore] = []
     with ProcessPoolExecutor(jobs) as pool:
-        for results in pool.map(partial(run_recipe, settings=settings), chosen):
+        for results in pool.map(partial(_run, settings=settings), chosen):
             scores += results
             for result in results:
                 print(line_of(result), flush=True)
     return scores
+
+
+def _run(recipe: Recipe, settings: tuple[str, ...]) -> list[CaseScore]:
+    """Return the scores of one case; one that cannot be made or scored says so and stops no others."""
+    try:
+        return run_recipe(recipe, settings)
+    except Exception:  # noqa: BLE001 - said in full
+        print(f"{recipe.name} broke:\n{traceback.format_exc()}", flush=True)
+        return []
 
 
 def summary(scores: list[CaseScore]) -> list[str]:
