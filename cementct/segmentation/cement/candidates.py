@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
 from cementct.segmentation.cement.explained import explained_level
@@ -32,9 +33,9 @@ SHARE_OF_NEIGHBOUR_OUTSIDE = 0.12
 NEIGHBOUR_REACH_MM = 3.0
 # Where labels are poor, bone's edge is found this far outside them.
 POOR_LABELS_MM = 3.0
-# Outside bone, what is no brighter than cortex and farther than this from what is brighter is a piece of its
-# own: the edge of bone that hangs on cement has to be judged by itself. Blur reaches about as far, and to the
-# next voxel.
+# Outside bodies, what is no brighter than cortex and farther than this from what is brighter is a piece of
+# its own: the edge of bone that hangs on cement has to be judged by itself. Blur reaches about as far, and to
+# the next voxel.
 BLUR_OF_BRIGHT_MM = 2.0
 
 PieceNumbers = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
@@ -107,19 +108,20 @@ def find_candidates(
     stands_out = ((excess > np.maximum(level, relative)) | seeds) & ~excluded & scene.measured
     cortex_hu = brightest_cortex_hu(scene, around, dense=seeds | excluded, bright_hu=bright_hu)
     strong = seeds | (scene.hu > cortex_hu) | around.known
-    labels, count = _pieces(scene, stands_out, strong=strong, bone=bone)
+    fingers = around.is_in(Compartment.BODY)
+    labels, count = _pieces(scene, stands_out, strong=strong, fingers=fingers)
     return Candidates(labels, count, excess, other.where & ~around.known, cortex_hu)
 
 
 def _pieces(
-    scene: Scene, stands_out: BoolArray, *, strong: BoolArray, bone: BoolArray
+    scene: Scene, stands_out: BoolArray, *, strong: BoolArray, fingers: BoolArray
 ) -> tuple[PieceNumbers, int]:
-    """Return the numbers of connected pieces, and how many; faint parts outside bone are pieces apart."""
+    """Return the numbers of connected pieces, and how many; faint parts are pieces apart but in `fingers`."""
     import cc3d
     from scipy import ndimage
 
     strong = stands_out & strong
-    near = within(strong, BLUR_OF_BRIGHT_MM, scene.spacing_mm) | bone
+    near = within(strong, BLUR_OF_BRIGHT_MM, scene.spacing_mm) | fingers
     near |= ndimage.maximum_filter(strong, size=3)
     labels, count = cc3d.connected_components(stands_out & near, connectivity=18, return_N=True)
     faint, more = cc3d.connected_components(stands_out & ~near, connectivity=18, return_N=True)

@@ -42,8 +42,17 @@ EDGE_CONTACT_SHARE = 0.22
 EDGE_CONTACT_SHARE_NEAR = 0.30
 NEAR_CEMENT_MM = 2.5
 AS_BRIGHT_AS_SOURCE = 0.6
+# Farther from cement than this, and outside canal and foramina, any touch with bone tells its edge, be it the
+# tip of a process or a joint; unless so much of the surface is soft tissue, as of a cord.
+FAR_FROM_CEMENT_MM = 5.0
+ANY_CONTACT_SHARE = 0.05
+CORD_IN_SOFT_TISSUE = 0.6
 # A piece so much brighter than the cortex of this scan is no edge of bone wherever it lies.
 CLEARLY_OVER_CORTEX = 1.15
+# Fainter than both of these, as a share of the source and over the surroundings, cement would be a film
+# thinner than a tenth of a slice; streaks are as faint.
+FILM_SHARE_OF_SOURCE = 0.12
+FILM_HU = 300.0
 # What stands out into soft tissue with so large a share of its surface, next to cement, need not be free of
 # bone's blur: a cord along a wall.
 STANDS_IN_SOFT_TISSUE = 0.4
@@ -159,7 +168,8 @@ def choose_cement(
 
 def is_cement(piece: PieceFeatures) -> bool:
     """Tell whether a piece apart from the seeds is cement."""
-    if piece.mass_ml < SMALLEST_MASS_ML or piece.volume_ml > LARGEST_LOOSE_ML:
+    film = piece.share_of_source < FILM_SHARE_OF_SOURCE and piece.peak_excess_hu < FILM_HU
+    if film or piece.mass_ml < SMALLEST_MASS_ML or piece.volume_ml > LARGEST_LOOSE_ML:
         return False
     reach = CANAL_REACH_MM if piece.share_neural > 0.5 else LEAK_REACH_MM
     if min(piece.gap_to_treated_mm, piece.gap_to_seeds_mm) > reach:
@@ -167,7 +177,8 @@ def is_cement(piece: PieceFeatures) -> bool:
     if piece.bright_voxels >= FEWEST_BRIGHT_VOXELS:
         return True
     if piece.share_bone > 0.5:
-        return (
+        continues = piece.gap_to_seeds_mm <= NEAR_CEMENT_MM and piece.share_of_source >= AS_BRIGHT_AS_SOURCE
+        return (continues and piece.share_treated_bone > 0.5) or (
             piece.share_treated_bone > 0.3
             and piece.thickness_mm >= SOLID_DEPTH_MM
             and piece.volume_ml >= SMALLEST_IN_BONE_ML
@@ -184,6 +195,8 @@ def _is_edge_of_bone(piece: PieceFeatures) -> bool:
     """Tell whether a piece no brighter than cortex is the edge of a bone whose label is too small."""
     if piece.share_of_cortex > 1.0 or piece.share_known > 0.5:
         return False
+    if piece.gap_to_seeds_mm > FAR_FROM_CEMENT_MM and piece.share_neural <= 0.5:
+        return piece.bone_contact >= ANY_CONTACT_SHARE and piece.soft_contact < CORD_IN_SOFT_TISSUE
     if piece.gap_to_seeds_mm > NEAR_CEMENT_MM:
         return piece.bone_contact >= EDGE_CONTACT_SHARE
     return piece.bone_contact >= EDGE_CONTACT_SHARE_NEAR and piece.share_of_source < AS_BRIGHT_AS_SOURCE
@@ -206,7 +219,7 @@ def _is_faint_leak(piece: PieceFeatures) -> bool:
     """Tell whether a piece outside bone that is no brighter than bone hangs on cement or treated bone."""
     if piece.gap_to_seeds_mm <= FAINT_GAP_MM:
         return piece.share_other < 0.5
-    if piece.at_scan_edge:
+    if piece.at_scan_edge and piece.soft_contact < CORD_IN_SOFT_TISSUE:
         return False  # the bone that it may belong to lies beyond the edge
     if piece.share_neural > 0.5:
         canal = piece.share_canal > 0.5

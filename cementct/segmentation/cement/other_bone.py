@@ -40,7 +40,7 @@ SOLID_SIGMA_MM = 1.5
 # width (lowest over highest intensity), and denser than vessels with contrast are.
 EVEN_OVER_MM = 3.0
 EVEN_SHARE = 0.70
-EVEN_FROM_HU = 500.0
+EVEN_FROM_HU = 400.0
 # How bright bone is in this scan is learned from what exceeds this, so far from cement; the percentile leaves
 # out the brightest, which may be leaks. Bounds: what bone reaches in any scan.
 LEARNED_ABOVE_HU = 300.0
@@ -115,13 +115,16 @@ def find_other_bone(
 
 
 def _solid(scene: Scene, smooth: Float32Array) -> BoolArray:
-    """Return what is dense and even over the width of a deposit."""
+    """Return what is dense and even over the width of a deposit, along each axis."""
     from scipy import ndimage
 
     size = [max(1, round(EVEN_OVER_MM / s)) for s in scene.spacing_mm]
     size = [n + 1 - n % 2 for n in size]
-    low = ndimage.minimum_filter(smooth, size=size)
-    core = (low > EVEN_FROM_HU) & (low > EVEN_SHARE * ndimage.maximum_filter(smooth, size=size))
+    low, high = smooth, smooth
+    for axis, length in enumerate(size):
+        low = np.minimum(low, ndimage.minimum_filter1d(smooth, length, axis=axis))
+        high = np.maximum(high, ndimage.maximum_filter1d(smooth, length, axis=axis))
+    core = (low > EVEN_FROM_HU) & (low > EVEN_SHARE * high)
     return np.asarray(ndimage.maximum_filter(core, size=size))
 
 
