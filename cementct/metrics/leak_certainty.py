@@ -25,10 +25,10 @@ DOUBTFUL_SHARE = 0.5
 # vertebra's cement, cannot be told from a streak.
 FADED_SHARE = 0.35
 # A leak no brighter than the cortex of this scan's bodies, so large a share of which lies this near to bone
-# (in millimetres; outlines are wrong by as much), cannot be told from that bone's own cortex.
+# (in millimetres: what an outline can leave out of a cortex), cannot be told from that bone's own cortex.
 CORTEX_PERCENTILE = 95.0
 BRIGHTEST_PERCENTILE = 90.0
-NEAR_BONE_MM = 1.0
+NEAR_BONE_MM = 1.2
 SHARE_NEAR_BONE = 0.75
 # Rounding errors of sums of fractions, in millilitres.
 VOLUME_EPSILON_ML = 1e-9
@@ -118,7 +118,7 @@ def _cortex_hu(cement: Cement, spine: Spine, volume: Volume) -> float | None:
     owners = set(np.unique(cement.owner).tolist())
     found = []
     for vertebra in spine.vertebrae:
-        if vertebra.number in owners or cement.box.intersection(vertebra.body.box).is_empty:
+        if vertebra.number in owners or vertebra.body.is_empty:
             continue
         body = vertebra.body.voxels
         shell = body & ~ndimage.binary_erosion(body)

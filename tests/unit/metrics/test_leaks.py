@@ -11,6 +11,7 @@ import pytest
 from cementct.core.findings import Certainty, Leak, LeakType, Side
 from cementct.core.flags import Flag
 from cementct.core.grid import Triple
+from cementct.core.image import Volume
 from cementct.metrics.leaks import LeakFindings, measure_leaks
 from cementct.testing.block_spine import BlockSpine, Shape, ball, block, build_block_spine, cord, join
 
@@ -181,6 +182,87 @@ def test_a_track_between_rib_and_transverse_process_is_an_access_track() -> None
     (leak,) = leaks(join(DEEP, cord([(12, 8, 0), (21.5, 16.5, 2), (31, 32, 3)], 2.6)))
 
     assert leak.type is LeakType.ACCESS_TRACK
+
+
+def test_a_layer_as_thin_as_the_walls_own_error_is_no_leak_and_a_thicker_one_is() -> None:
+    def layer(thickness_mm: float) -> Shape:
+        return block((-8, -4, -7), (8, 16 + thickness_mm, 7))
+
+    assert leaks(layer(0.4)) == ()
+    assert [leak.type for leak in leaks(layer(1.3))] == [LeakType.EPIDURAL]
+
+
+def test_a_small_leak_on_cement_that_lies_flush_has_its_own_volume_without_the_rim_beside_it() -> None:
+    flush = block((-9, -9, 3), (9, 9, 13))
+
+    (leak,) = leaks(join(flush, block((-2, -2, 13), (2, 2, 16))))
+
+    assert leak.type is LeakType.DISKAL
+    assert leak.volume_ml == pytest.approx(0.048, rel=0.25)
+
+
+def test_what_crosses_canal_foramen_and_outside_in_one_piece_is_three_leaks() -> None:
+    crossing = block((5, 17, -9), (26, 20, -5))
+
+    found = {leak.type: leak.volume_ml for leak in leaks(join(DEEP, crossing))}
+
+    assert found[LeakType.EPIDURAL] == pytest.approx(0.072, rel=0.15)
+    assert found[LeakType.FORAMINAL] == pytest.approx(0.108, rel=0.15)
+    assert found[LeakType.PARAVERTEBRAL] == pytest.approx(0.072, rel=0.15)
+
+
+def test_a_small_part_in_the_canal_is_not_absorbed_by_a_larger_leak_in_the_foramen() -> None:
+    found = leaks(join(DEEP, block((9, 17.5, -10), (19, 22, -4))))
+
+    assert {leak.type for leak in found} == {LeakType.EPIDURAL, LeakType.FORAMINAL}
+
+
+def test_pieces_that_faint_cement_connects_are_one_leak() -> None:
+    vein = join(cord([(24, -8, 0), (24, -2, 0)], 2.2), cord([(24, 2.5, 0), (24, 8, 0)], 2.2))
+    thread = cord([(24, -2, 0), (24, 2.5, 0)], 1.1)
+
+    assert len(leaks(join(DEEP, vein))) == 2
+    assert len(leaks(join(DEEP, vein, thread))) == 1
+
+
+def test_a_thick_track_is_an_access_track_and_so_is_one_that_broke_off_from_the_bone() -> None:
+    thick = cord([(19.5, 40, 7), (29, 66, 9)], 6)
+    broken_off = cord([(21.5, 48, 8), (25, 58, 9)], 2.6)
+
+    assert [leak.type for leak in leaks(join(DEEP, thick))] == [LeakType.ACCESS_TRACK]
+    assert [leak.type for leak in leaks(join(DEEP, broken_off))] == [LeakType.ACCESS_TRACK]
+
+
+def test_a_vein_that_an_uncertain_outline_has_swallowed_is_one_leak_with_its_whole_volume() -> None:
+    spine = column()
+    vein = cord([(23.5, -14, 0), (21.3, -6, 0), (21.3, 6, 0), (23.5, 14, 0)], 2.4)
+    cement = spine.cement_of(join(DEEP, vein))
+
+    def found(confidence: float) -> tuple[Leak, ...]:
+        middle = replace(spine.middle, confidence=confidence)
+        unsure = replace(
+            spine.spine, vertebrae=tuple(middle if v is spine.middle else v for v in spine.spine.vertebrae)
+        )
+        return measure_leaks(cement, unsure, spine.volume_with(cement)).leaks[L2]
+
+    (leak,) = found(0.9)
+    assert leak.volume_ml == pytest.approx(spine.volume_ml(vein), rel=0.15)
+    assert sum(k.volume_ml for k in found(1.0)) < 0.8 * leak.volume_ml
+
+
+def test_a_film_no_brighter_than_cortex_on_bone_is_only_possible() -> None:
+    spine = column()
+    cement = spine.cement_of(join(DEEP, block((22, -8, -6), (23.0, 8, 6))))
+    volume = spine.volume_with(cement)
+    dense = volume.hu.copy()
+    above = spine.spine.vertebrae[0].body
+    dense[above.box.slices][above.voxels] = 3000
+
+    (bright,) = measure_leaks(cement, spine.spine, volume).leaks[L2]
+    (dim,) = measure_leaks(cement, spine.spine, Volume(dense, volume.grid)).leaks[L2]
+
+    assert bright.certainty is Certainty.DEFINITE
+    assert dim.certainty is Certainty.POSSIBLE
 
 
 def test_a_cord_that_passes_the_body_by_is_no_access_track() -> None:
