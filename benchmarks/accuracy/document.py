@@ -37,8 +37,7 @@ IMAGES = "images/accuracy"
 PREFACE = """\
 Every figure stands with the number of things it was made from in brackets; `*`: the bar of the column
 *asked* is not reached. *labels*: vertebrae from a label file, *embedded*: from the embedded engine, *+pre*:
-with the scan before injection. Nothing was tuned on these cases: other seeds, and in the real anatomy other
-vertebrae ({implants}) than those that were looked at.
+with the scan before injection. {about}
 
 A vertebra is the true one where the centres of the bodies lie within 12 mm. A leak is found where a definite
 leak of the same type, given to the same vertebra or its neighbour, has its centroid within 15 mm or covers
@@ -46,11 +45,14 @@ three tenths of the true one's voxels; further pieces of a found leak are no fal
 another type lies in its place, it is missed as its own type and false as the other. What is not given though
 there is one counts as wrong for destruction, wall and compression, and as missed elsewhere."""
 
-IMPLANTED = {
-    "tuning": "lumbar L2 and L4, chest T8 and T11, the masks of verse004",
-    "reporting": (
-        "lumbar L1, L3, L5, chest T6, T7, T9, T10, T12, the masks of verse010, healthivert_0007 and gl017"
-    ),
+ABOUT: dict[Half, str] = {
+    "tuning": """\
+**This is the half that was tuned on.**""",
+    "reporting": """\
+Nothing was tuned on these cases: the phantoms
+have other seeds than those that were looked at, and cement was put into other vertebrae of the real scans
+(lumbar L1, L3, L5; chest T6, T7, T9, T10, T12) and into CT simulated from other masks (verse010,
+healthivert_0007, gl017). The untouched real scans have been seen before: there are no others.""",
 }
 
 
@@ -70,7 +72,7 @@ def write_docs(scores: list[CaseScore], half: Half, recipes: Sequence[Recipe]) -
     (DOCS / "accuracy.json").write_text(json.dumps(_plain(data)) + "\n", encoding="utf-8")
 
 
-def facts_of(half: Half) -> dict[str, object]:
+def facts_of(half: Half) -> dict[str, str]:
     """Return what has to be known to make the figures again."""
     first = FIRST_SEED[half]
     return {
@@ -79,19 +81,19 @@ def facts_of(half: Half) -> dict[str, object]:
         "version": __version__,
         "python": platform.python_version(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
-        "cases_version": CASES_VERSION,
+        "cases_version": str(CASES_VERSION),
         "phantom_seeds": f"{first}–{first + COUNT[half] - 1}",
-        "implants": IMPLANTED[half],
     }
 
 
 def render(
     scores: Scores,
-    facts: dict[str, object],
+    facts: dict[str, str],
     pictures: Sequence[tuple[str, str]],
     limits: Sequence[LimitPoint],
 ) -> list[str]:
     """Return docs/accuracy.md as lines."""
+    about = next(words for half, words in ABOUT.items() if half == facts["half"])
     lines = [
         "# Accuracy",
         "",
@@ -101,7 +103,7 @@ def render(
             f"{facts['phantom_seeds']}. The same figures for machines: [accuracy.json](accuracy.json)."
         ),
         "",
-        PREFACE.format(implants=facts["implants"]),
+        PREFACE.format(about=about),
         "",
         *families_table(scores),
         "",

@@ -49,12 +49,15 @@ class Curve:
     ----------
     measure, axis
         In words.
+    edges
+        Of all bins.
     bins
         Those that hold anything.
     """
 
     measure: str
     axis: str
+    edges: tuple[float, ...]
     bins: tuple[Bin, ...]
 
 
@@ -110,7 +113,7 @@ def _errors(
         if mine:
             first, middle, last = (float(q) for q in np.percentile(mine, (25, 50, 75)))
             bins.append(Bin(low, high, len(mine), middle, (first, last)))
-    return Curve(measure, axis, tuple(bins))
+    return Curve(measure, axis, tuple(edges), tuple(bins))
 
 
 def _shares(
@@ -131,4 +134,4 @@ def _shares(
         if hits:
             share = sum(hits) / len(hits)
             bins.append(Bin(low, high, len(hits), share, wilson(sum(hits), len(hits))))
-    return Curve(measure, axis, tuple(bins))
+    return Curve(measure, axis, tuple(edges), tuple(bins))

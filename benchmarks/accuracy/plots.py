@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,10 @@ def draw_all(scores: Scores, folder: Path) -> list[tuple[str, str]]:
         ("Cement volume: Bland–Altman", "volume-bland-altman.png", _volumes, "differ"),
         ("Filling rate: measured against true", "filling.png", _fillings, "agree"),
         ("Filling rate: Bland–Altman", "filling-bland-altman.png", _fillings, "differ"),
-        ("Leak volume: measured against true, ml", "leaks.png", _leaks, "agree"),
+        ("Leak volume: measured against true, ml", "leaks.png", _leaks, "leaks"),
     ]
     for title, name, pick, form in pictures:
-        draw = _draw_agreement if form == "agree" else _draw_differences
+        draw = DRAWERS[form]
         _panels(folder / name, title, {k: pick(v) for k, v in by.items()}, draw)
     _panels(
         folder / "leak-types.png",
@@ -89,14 +90,19 @@ def _panels(file: Path, title: str, data: dict[str, Any], draw: Any) -> None:
 
 
 def _draw_agreement(axis: Axes, pairs: Pairs, colour: str) -> None:
+    low, high = 0.0, float(np.max(pairs, initial=0.1))
     axis.plot(pairs[:, 0], pairs[:, 1], ".", color=colour, markersize=4)
-    low, high = (float(f(pairs, initial=i)) for f, i in ((np.min, 0.02), (np.max, 1.0)))
     axis.plot([low, high], [low, high], "-", color="0.6", linewidth=0.8)
     axis.set_xlabel("true", fontsize=8)
     axis.set_ylabel("measured", fontsize=8)
-    if high < 3 and low < 0.1 and pairs.size and pairs[:, 0].min() > 0.015 and pairs[:, 0].max() > 1.0:
-        axis.set_xscale("log")
-        axis.set_yscale("log")
+
+
+def _draw_leak_agreement(axis: Axes, pairs: Pairs, colour: str) -> None:
+    _draw_agreement(axis, pairs, colour)
+    axis.set_xscale("log")
+    axis.set_yscale("log")
+    axis.set_xlim(0.015, 2.5)
+    axis.set_ylim(0.005, 2.5)
 
 
 def _draw_differences(axis: Axes, pairs: Pairs, colour: str) -> None:
@@ -150,18 +156,24 @@ def _draw_growth(file: Path, by: dict[str, list[Any]]) -> None:
     axes = figure.subplots(3, 3).ravel()
     for setting, scores in by.items():
         for axis, curve in zip(axes, curves(scores), strict=True):
-            places = range(len(curve.bins))
+            # Bins of all settings stand in the same places, also where one is empty.
+            places = [curve.edges.index(b.low) for b in curve.bins]
             axis.plot(
                 places, [100 * b.value for b in curve.bins], ".-", color=COLOURS[setting], label=setting
             )
-            if curve.bins:
-                axis.set_xticks(places, [f"{b.low:g}–{b.high:g}" for b in curve.bins])
+            names = [f"{low:g}–{high:g}" for low, high in pairwise(curve.edges)]
+            axis.set_xticks(range(len(names)), names)
+            axis.set_xlim(-0.5, len(names) - 0.5)
             axis.tick_params(labelsize=7)
             axis.set_title(f"{curve.measure}, %", fontsize=8)
             axis.set_xlabel(curve.axis, fontsize=7)
-            axis.set_ylim(bottom=0)
+    for axis in axes:
+        axis.set_ylim(0, max(axis.get_ylim()[1], 1.0))
     axes[0].legend(fontsize=6)
     _save(figure, file)
+
+
+DRAWERS = {"agree": _draw_agreement, "differ": _draw_differences, "leaks": _draw_leak_agreement}
 
 
 def _save(figure: Any, file: Path) -> None:
@@ -171,5 +183,5 @@ def _save(figure: Any, file: Path) -> None:
     from PIL import Image
 
     raw = BytesIO()
-    figure.savefig(raw, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})
+    figure.savefig(raw, format="png", dpi=DOTS_PER_INCH, bbox_inches="tight", metadata={"Software": None})
     Image.open(raw).convert("RGB").quantize(64).save(file, optimize=True)
