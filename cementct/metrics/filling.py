@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import Float32Array, FloatArray
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.findings import FillingCategory, Interval, LesionSource
 from cementct.core.grid import Box, Grid
 from cementct.segmentation.model import Cement, Lesion, Registration
@@ -41,9 +41,11 @@ INTERVAL_Z = 1.6449
 # Standard deviations from the middle to either end of a 90 % interval.
 LEAST_SD = 0.004
 # No rate is known better than this.
-BORDER_DOUBT_MM = 0.5
+BORDER_DOUBT_MM = 0.8
 # A lesion's border is not known better than this where it was found by intensity; its rim is read from this
 # deep under it.
+LAYER_MM = 0.8
+# Thickness of the layers that show how the filling changes with depth.
 LEAST_CERTAIN_SHARE = 0.15
 # Of a lesion's voxels; where fewer lie so deep, it is all rim.
 SOLID_SHARE = 0.6
@@ -174,8 +176,9 @@ def read_from_within(filled: Float32Array, holes: Float32Array, grid: Grid) -> F
     """Return cement's shares with those of a lesion's rim replaced by what lies under the rim.
 
     A border that wanders to both sides of the true one takes in sound marrow without cement and leaves
-    out filled lesion, so that every rate reads low. The nearest place `BORDER_DOUBT_MM` under the border is
-    certainly lesion, and speaks for the rim beside it. A lesion without such a place is left as it is.
+    out filled lesion, so that rates read low. Under the rim all is lesion: what cement fills there, continued
+    outwards as it changes with depth, is what it fills in the rim. Nothing is taken away, nor is more given
+    than the nearest place under the rim holds. A lesion without such a place is left as it is.
 
     Parameters
     ----------
@@ -195,7 +198,30 @@ def read_from_within(filled: Float32Array, holes: Float32Array, grid: Grid) -> F
     nearest = ndimage.distance_transform_edt(
         ~certain, sampling=grid.spacing_mm, return_distances=False, return_indices=True
     )
-    return np.where((holes > 0) & ~certain, filled[tuple(nearest)], filled).astype(np.float32)
+    rim = (holes > 0) & ~certain
+    within = np.where(rim, filled[tuple(nearest)], filled)
+    given = max(_continued(filled, depth) - _mean(filled, holes, rim), 0.0)
+    most = _mean(within, holes, rim) - _mean(filled, holes, rim)
+    share = float(np.clip(given / most, 0.0, 1.0)) if most > 0 else 0.0
+    return np.asarray(filled + share * (within - filled), dtype=np.float32)
+
+
+def _continued(filled: Float32Array, depth: FloatArray) -> float:
+    """Return what cement fills of the rim, as two layers under it say."""
+    layers = [
+        filled[(depth >= BORDER_DOUBT_MM + i * LAYER_MM) & (depth < BORDER_DOUBT_MM + (i + 1) * LAYER_MM)]
+        for i in range(2)
+    ]
+    if min(layer.size for layer in layers) == 0:
+        return 1.0
+    outer, inner = (float(layer.mean()) for layer in layers)
+    steps = (BORDER_DOUBT_MM + LAYER_MM) / (2 * LAYER_MM)
+    return outer + steps * (outer - inner)
+
+
+def _mean(filled: Float32Array, holes: Float32Array, where: BoolArray) -> float:
+    weight = holes[where]
+    return float((filled[where] * weight).sum() / max(float(weight.sum()), 1e-6))
 
 
 def _rate(filled: Float32Array, holes: Float32Array, grid: Grid) -> float:

@@ -16,7 +16,12 @@ from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.arrays import FloatArray
 from cementct.segmentation.registration.movement import Movement
 from cementct.segmentation.registration.refine import Fit
-from cementct.segmentation.registration.vertebra import PreparedScans, search_movement
+from cementct.segmentation.registration.vertebra import (
+    COARSE_SCALES_MM,
+    FINE_SCALE_MM,
+    PreparedScans,
+    search_movement,
+)
 
 SURROUNDINGS_MM = 10.0
 # Compared around the bone when levels are told apart: rib heads, discs, facets.
@@ -24,6 +29,8 @@ PAIRS_TRIED = 3
 # Vertebra pairs that a way of pairing is judged by.
 KEPT_FOR_SECOND_LOOK = 4
 # Ways of pairing that are looked at again on a finer scale.
+KEPT_FOR_THIRD_LOOK = 2
+# And where these are still alike, on the finest: thick slices and few vertebrae leave little to tell by.
 AMBIGUOUS_MARGIN = 0.04
 # The best way of pairing has to resemble more than the next one by this much (correlation).
 LEAST_MARGIN, UNLIKE_RATIO = 0.015, 2.0
@@ -34,8 +41,8 @@ NAMED_MARGIN = 0.04
 LEAST_SIMILARITY = 0.6
 # No pairing is believed below this correlation at 3.2 mm; a vertebra over itself has 0.8–0.97.
 LEAST_FOLLOWED_SIMILARITY = 0.4
-# A vertebra whose lesion and cement leave less alike on the coarse scale is still tried on the fine one, which
-# has its own checks; but the search goes on from its neighbour.
+# A vertebra whose lesion and cement leave less alike is still tried on the fine scale, which has its own
+# checks; but the search goes on from its neighbour.
 NEAR_MM = 12.0
 # A neighbour is looked for this near to where its matched neighbour's movement takes it: bending between two
 # scans turns neighbours against each other by a few degrees, which is 3 mm at 35 mm.
@@ -48,6 +55,10 @@ class MatchedPair:
     pre: Vertebra
     post: Vertebra
     coarse: Fit
+
+
+Way = tuple[float, int, list[MatchedPair]]
+# How alike the pairs of a way of pairing are, by how much its numbers are shifted, and the pairs.
 
 
 def match_spines(scans: PreparedScans) -> tuple[MatchedPair, ...]:
@@ -64,23 +75,34 @@ def match_spines(scans: PreparedScans) -> tuple[MatchedPair, ...]:
 def _find_anchor(scans: PreparedScans) -> MatchedPair | None:
     pre, post = scans.pre_spine, scans.post_spine
     offsets = range(1 - len(pre.vertebrae), len(post.vertebrae))
-    ways: list[tuple[float, int, list[MatchedPair]]] = []
+    ways: list[Way] = []
     for offset in offsets:
         pairs = _pairs_to_try(pre, post, offset)
         tried = [_try_pair(scans, pair, (6.4,)) for pair in pairs]
         if tried:
             ways.append((_score(tried), offset, tried))
-    ways.sort(key=lambda way: (-way[0], abs(way[1])))
-    looked_at: list[tuple[float, int, list[MatchedPair]]] = []
-    for _, offset, tried in ways[:KEPT_FOR_SECOND_LOOK]:
-        again = [_try_pair(scans, (pair.pre, pair.post), (3.2,), pair.coarse.movement) for pair in tried]
-        looked_at.append((_score(again), offset, again))
-    looked_at.sort(key=lambda way: (-way[0], abs(way[1])))
-    if not looked_at or looked_at[0][0] < LEAST_SIMILARITY:
-        return None
-    if len(looked_at) > 1 and not _clearly_better(looked_at[0][0], looked_at[1][0]):
-        return None
-    return max(looked_at[0][2], key=lambda pair: pair.coarse.similarity)
+    ways = _ranked(ways)[:KEPT_FOR_SECOND_LOOK]
+    for scale_mm, kept in ((COARSE_SCALES_MM[-1], KEPT_FOR_THIRD_LOOK), (FINE_SCALE_MM, 1)):
+        looked_at = _looked_at_again(scans, ways, scale_mm)
+        if not looked_at or looked_at[0][0] < LEAST_SIMILARITY:
+            return None
+        if len(looked_at) == 1 or _clearly_better(looked_at[0][0], looked_at[1][0]):
+            return max(looked_at[0][2], key=lambda pair: pair.coarse.similarity)
+        ways = looked_at[:kept]
+    return None
+
+
+def _looked_at_again(scans: PreparedScans, ways: list[Way], scale_mm: float) -> list[Way]:
+    """Return ways of pairing, judged again on a finer scale, the best first."""
+    again = []
+    for _, offset, tried in ways:
+        pairs = [_try_pair(scans, (p.pre, p.post), (scale_mm,), p.coarse.movement) for p in tried]
+        again.append((_score(pairs), offset, pairs))
+    return _ranked(again)
+
+
+def _ranked(ways: list[Way]) -> list[Way]:
+    return sorted(ways, key=lambda way: (-way[0], abs(way[1])))
 
 
 def _clearly_better(best: float, next_best: float) -> bool:
