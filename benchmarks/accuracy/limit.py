@@ -3,7 +3,8 @@
 It knows the true region, the true intensity of cement and of what lies around it, and the scanner's
 point-spread function: for each deposit it knows the noise-free difference that this makes to the image.
 From the noisy image it estimates by least squares how much of each difference there is; the deposit's volume
-is estimated as that share of the true one. Only noise is left to err about.
+is estimated as that share of the true one. Only noise is left to err about. A second estimator adds up the
+difference over the deposit's surroundings, as one has to who does not know how cement lies within them.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ class LimitPoint:
         Where.
     kind
         Type of the leak; "cement" for all cement of the vertebra that is no leak.
-    true_ml, ml
-        Its volume, and the estimate.
+    true_ml, ml, sum_ml
+        Its volume, the estimate by least squares, and that by adding up.
     slice_mm, noise_hu
         How it was scanned.
     """
@@ -49,6 +50,7 @@ class LimitPoint:
     kind: str
     true_ml: float
     ml: float
+    sum_ml: float
     slice_mm: float
     noise_hu: float
 
@@ -88,9 +90,10 @@ def measure_limits(case: Case) -> list[LimitPoint]:
         known, noisy = signal[own], seen[own]
         power = float(known @ known)
         if power > 0 and true_ml > 0:
-            estimate = true_ml * float(known @ noisy) / power
             noise = spec.scanner.noise_hu
-            out.append(LimitPoint(case.name, level, kind, true_ml, estimate, case.slice_mm, noise))
+            estimate = true_ml * float(known @ noisy) / power
+            added = true_ml * float(noisy.sum() / known.sum())
+            out.append(LimitPoint(case.name, level, kind, true_ml, estimate, added, case.slice_mm, noise))
     return out
 
 
