@@ -18,9 +18,11 @@ LAYER_MM = 3.5
 STALK_MM = 3.0
 # Mouth of a basivertebral foramen that is filled, where the patient's own is not given.
 FORAMEN_MM = 7.0
-# Cement in a needle's way within a pedicle: its radius, and how far it stays inside the bone.
-TRACK_MM = 1.6
-TRACK_END_MM = 2.0
+# Cement in a needle's way within a pedicle: its radius, how far behind the wall it ends (as a share of the
+# canal's depth), and the bone that stays around it in a narrow pedicle.
+TRACK_MM = 1.5
+TRACK_END_SHARE = 0.5
+TRACK_BONE_MM = 0.4
 # Shell of cement around a Schmorl node.
 NODE_SHELL_MM = 2.5
 
@@ -105,8 +107,8 @@ def _pedicle_track(site: Site, reach: Reach) -> BoolArray:
     """Return a cord in the needle's way that ends inside the bone."""
     m, sign = site.measures, side_sign(reach.side) or 1.0
     tip = (0.2 * sign * m.width_mm, -0.1 * m.depth_mm, -0.05 * m.height_mm)
-    cord = _rod(site, (tip, _behind(site, sign, 0.6 * m.canal_depth_mm)), TRACK_MM)
-    return np.asarray(cord & (_own_depth_mm(site) >= max(TRACK_END_MM, reach.gap_mm)))
+    cord = _rod(site, (tip, _behind(site, sign, TRACK_END_SHARE * m.canal_depth_mm)), TRACK_MM)
+    return np.asarray(cord & (_own_depth_mm(site) >= max(TRACK_BONE_MM, reach.gap_mm)))
 
 
 def _behind(site: Site, sign: float, behind_mm: float) -> Point:
