@@ -27,6 +27,13 @@ UNMEASURED_SHARE = 0.02
 UNREADABLE_NOISE_HU = 80.0
 # The canal has to be in view over this share of the body's height.
 CANAL_COVERAGE = 0.9
+# Cement on the needle's way leaves the bone through the pedicle or beside it: it is looked for so far behind
+# the posterior edge of the body and so far beside the body, at the body's own height, in millimetres. That a
+# tip of a process lies outside the view hides none of it.
+TRACK_BEHIND_MM = 35.0
+TRACK_BESIDE_MM = 5.0
+# This space is probed at so many points along each axis.
+TRACK_PROBES = 15
 # Compartments are looked up within this distance of the body's centre, in body heights and depths.
 REACH_MM = 45.0
 
@@ -67,7 +74,7 @@ def assess_readability(vertebra: Vertebra, cement: Cement, spine: Spine, volume:
         disc_above=block.why_not_in_scan(block.voxels(Compartment.DISC, above), "the disc space above"),
         disc_below=block.why_not_in_scan(block.voxels(Compartment.DISC, below), "the disc space below"),
         beside=cut,
-        behind=cut or block.why_bone_cut(vertebra),
+        behind=cut or block.why_track_unseen(vertebra, volume),
     )
 
 
@@ -192,10 +199,20 @@ class _Block:
         voxels = self.voxels(side, place)
         return self.why_not_in_scan(voxels, "a foramen") or self._why_thin_deposits_hide(voxels)
 
-    def why_bone_cut(self, vertebra: Vertebra) -> str | None:
-        start, stop = np.asarray(vertebra.whole.box.start), np.asarray(vertebra.whole.box.stop)
-        if np.any(start <= 0) or np.any(stop >= np.asarray(self.spine.grid.shape)):
-            return "the scan cuts the vertebra"
+    def why_track_unseen(self, vertebra: Vertebra, volume: Volume) -> str | None:
+        """Return why the space behind the body, through which needles come, is not wholly in the scan."""
+        half_width_mm, wall_mm = vertebra.width_mm / 2 + TRACK_BESIDE_MM, vertebra.depth_mm / 2
+        axes = (
+            np.linspace(-half_width_mm, half_width_mm, TRACK_PROBES),
+            np.linspace(wall_mm, wall_mm + TRACK_BEHIND_MM, TRACK_PROBES),
+            np.linspace(-vertebra.height_mm / 2, vertebra.height_mm / 2, TRACK_PROBES),
+        )
+        probes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        index = np.round(self.spine.grid.to_index(vertebra.frame.to_lps(probes))).astype(np.intp)
+        inside = np.all((index >= 0) & (index < np.asarray(self.spine.grid.shape)), axis=1)
+        seen = np.count_nonzero(volume.hu[tuple(index[inside].T)] > NOT_MEASURED_BELOW_HU)
+        if seen < (1.0 - UNMEASURED_SHARE) * len(probes):
+            return "the scan cuts the space behind the body"
         return None
 
     def _why_thin_deposits_hide(self, voxels: BoolArray) -> str | None:

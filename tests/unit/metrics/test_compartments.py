@@ -10,7 +10,7 @@ import numpy as np
 from cementct.core.findings import CompartmentState
 from cementct.core.flags import Flag
 from cementct.core.grid import Triple
-from cementct.core.image import PADDING_HU, Volume
+from cementct.core.image import PADDING_HU, Region, Volume
 from cementct.metrics.leaks import LeakFindings, measure_leaks
 from cementct.testing.block_spine import BlockSpine, Shape, ball, block, build_block_spine, join
 
@@ -90,6 +90,38 @@ def test_a_canal_outside_the_measured_field_is_unassessed() -> None:
 
     assert states.epidural is CompartmentState.NOT_ASSESSABLE
     assert states.diskal_above is CompartmentState.NONE_SEEN
+
+
+def test_the_access_track_is_read_where_the_space_behind_the_body_is_in_view() -> None:
+    spine = column()
+    cement = spine.cement_of(DEEP)
+    whole = spine.volume_with(cement)
+    hu = np.array(whole.hu)
+    behind_mm = whole.grid.to_lps(np.moveaxis(np.indices(whole.grid.shape), 0, -1))[..., 1]
+    hu[behind_mm > 36] = PADDING_HU
+
+    states = measure_leaks(cement, spine.spine, Volume(hu, whole.grid)).compartments[L2]
+
+    assert states.access_track is CompartmentState.NOT_ASSESSABLE
+    assert states.paravertebral is CompartmentState.NONE_SEEN
+
+
+def test_a_process_that_reaches_out_of_view_hides_no_access_track() -> None:
+    spine = column()
+    cement = spine.cement_of(DEEP)
+    position = next(v.position for v in spine.spine.vertebrae if v.number == L2)
+    vertebra = spine.spine.vertebrae[position]
+    mask = np.zeros(spine.spine.grid.shape, dtype=np.bool_)
+    mask[vertebra.whole.box.slices] = vertebra.whole.voxels
+    middle = tuple(n // 2 for n in mask.shape)
+    mask[middle[0], middle[1] :, middle[2]] = True
+    cut = replace(vertebra, whole=Region.of(mask))
+    vertebrae = tuple(cut if v.number == L2 else v for v in spine.spine.vertebrae)
+
+    seen = replace(spine.spine, vertebrae=vertebrae)
+    states = measure_leaks(cement, seen, spine.volume_with(cement)).compartments[L2]
+
+    assert states.access_track is CompartmentState.NONE_SEEN
 
 
 def _spread(cement: object, shape: tuple[int, int, int]) -> dict[str, np.ndarray]:

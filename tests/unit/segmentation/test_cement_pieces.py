@@ -1,0 +1,154 @@
+"""Which dense pieces beside treated bone are cement: told from piece by piece, without a patient."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.grid import Grid
+from cementct.core.image import Volume
+from cementct.segmentation.cement.bone_edges import contact_of
+from cementct.segmentation.cement.exclusion import PieceFeatures, is_cement
+from cementct.segmentation.cement.other_bone import find_other_bone
+from cementct.segmentation.cement.scene import Scene, view_scene
+from cementct.segmentation.cement.surroundings import Surroundings
+
+SHAPE = (40, 40, 40)
+BRIGHT_HU = 1700.0
+NOTHING = np.zeros(SHAPE, dtype=np.bool_)
+
+# A dilute cord beside the body, 4 mm from cement, in fat.
+CORD = PieceFeatures(
+    voxels=200,
+    bright_voxels=0,
+    volume_ml=0.10,
+    mass_ml=0.05,
+    peak_excess_hu=800.0,
+    share_canal=0.0,
+    share_neural=0.0,
+    share_disc=0.0,
+    share_bone=0.0,
+    share_treated_bone=0.0,
+    share_other=0.0,
+    mean_bone_depth_mm=-4.0,
+    share_free=1.0,
+    gap_to_seeds_mm=4.0,
+    gap_to_treated_mm=1.0,
+    gap_to_body_mm=1.0,
+    reach_away_mm=6.0,
+    is_behind=False,
+    thickness_mm=1.5,
+    in_neighbour_body=0.0,
+    hollow_share=0.0,
+    share_of_source=0.4,
+    share_of_cortex=0.8,
+    bone_contact=0.0,
+    soft_contact=0.8,
+    share_known=0.0,
+    at_scan_edge=False,
+)
+
+
+def test_a_dilute_cord_near_cement_is_cement() -> None:
+    assert is_cement(CORD)
+
+
+def test_a_piece_against_bone_and_no_brighter_than_cortex_is_the_edge_of_bone() -> None:
+    edge = replace(CORD, bone_contact=0.35, soft_contact=0.3)
+
+    assert not is_cement(edge)
+    assert is_cement(replace(edge, share_of_cortex=1.3))
+
+
+def test_where_an_earlier_scan_shows_what_was_there_bone_needs_no_guess() -> None:
+    assert is_cement(replace(CORD, bone_contact=0.35, soft_contact=0.3, share_known=1.0))
+
+
+def test_next_to_cement_a_piece_as_bright_as_its_source_may_lie_against_bone() -> None:
+    flush = replace(CORD, bone_contact=0.4, soft_contact=0.3, gap_to_seeds_mm=1.0)
+
+    assert is_cement(replace(flush, share_of_source=0.9))
+    assert not is_cement(flush)
+
+
+def test_next_to_cement_a_cord_along_the_wall_need_not_leave_the_blur_of_bone() -> None:
+    along = replace(CORD, share_free=0.1, bone_contact=0.2, soft_contact=0.55, gap_to_seeds_mm=1.5)
+
+    assert is_cement(along)
+    assert not is_cement(replace(along, soft_contact=0.2))
+
+
+def test_far_from_cement_the_tip_of_a_process_is_bone_and_a_cord_in_fat_is_not() -> None:
+    far = replace(CORD, gap_to_seeds_mm=12.0, bone_contact=0.12)
+
+    assert is_cement(far)
+    assert not is_cement(replace(far, soft_contact=0.45))
+
+
+def test_a_film_as_faint_as_a_streak_is_no_cement() -> None:
+    film = replace(CORD, share_canal=1.0, share_neural=1.0, peak_excess_hu=200.0, share_of_source=0.08)
+
+    assert not is_cement(film)
+
+
+def test_at_the_edge_of_the_scan_only_what_stands_in_soft_tissue_is_cement() -> None:
+    cut = replace(CORD, gap_to_seeds_mm=12.0, at_scan_edge=True)
+
+    assert is_cement(cut)
+    assert not is_cement(replace(cut, soft_contact=0.4))
+
+
+def test_a_shell_around_marrow_is_bone_and_an_even_rod_as_bright_is_not() -> None:
+    rod = _rods(inside_hu=900.0)
+    rib = _rods(inside_hu=150.0)
+
+    assert not _other_bone(rod)[20, 20, 20]
+    assert _other_bone(rib)[20, 20, 17]
+
+
+def test_contact_counts_what_lies_against_a_piece() -> None:
+    scene = _scene(np.zeros(SHAPE, dtype=np.float32))
+    depth = np.full(SHAPE, -5.0, dtype=np.float32)
+    depth[:, :20] = 1.0
+    piece = np.ones((4, 4, 4), dtype=np.bool_)
+    block = (slice(10, 14), slice(20, 24), slice(10, 14))
+
+    contact = contact_of(piece, block, scene, _around(depth), other_bone=NOTHING)
+
+    assert np.isclose(contact.bone, 1 / 6)
+    assert np.isclose(contact.soft, 5 / 6)
+
+
+def _rods(*, inside_hu: float) -> Float32Array:
+    """Return a rod of 8 mm along the first axis, with walls of 900 HU and something inside."""
+    y, x = np.meshgrid(np.arange(40.0), np.arange(40.0), indexing="ij")
+    from_axis = np.hypot(y - 20.0, x - 20.0) * 0.8
+    plane = np.where(from_axis < 4.0, 900.0, 40.0)
+    plane[from_axis < 2.4] = inside_hu
+    return np.broadcast_to(plane, SHAPE).astype(np.float32)
+
+
+def _other_bone(hu: Float32Array) -> BoolArray:
+    around = _around(np.full(SHAPE, -20.0, dtype=np.float32))
+    return find_other_bone(_scene(hu), around, seeds=NOTHING, excluded=NOTHING, bright_hu=BRIGHT_HU).where
+
+
+def _scene(hu: Float32Array) -> Scene:
+    grid = Grid(SHAPE, (0.8, 0.8, 0.8), (0.0, 0.0, 0.0))
+    return view_scene(Volume(hu.astype(np.int16), grid), grid.box)
+
+
+def _around(depth_mm: Float32Array) -> Surroundings:
+    numbers = np.zeros(SHAPE, dtype=np.uint8)
+    level = np.zeros(SHAPE, dtype=np.float32)
+    return Surroundings(
+        compartment=numbers,
+        place=numbers,
+        owner=numbers.astype(np.uint16),
+        bone_depth_mm=depth_mm,
+        expected_hu=level,
+        spread_hu=level,
+        known=NOTHING,
+    )
