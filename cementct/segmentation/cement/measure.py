@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from cementct.segmentation.cement.scene import (
     Scene,
 )
 from cementct.segmentation.cement.thin import ThinImage, opacity_of_thin
-from cementct.segmentation.cement.uncertainty import sd_of_bulk_ml, sd_of_thin_ml
+from cementct.segmentation.cement.uncertainty import Ground, sd_of_bulk_ml, sd_of_thin_ml
 
 # A thin piece is drawn in label maps where it exceeds this share of its own local peak.
 HALF_HEIGHT = 0.5
@@ -116,6 +116,7 @@ def measure_shares(
     in_bone: BoolArray,
     excluded: BoolArray,
     other_cement: BoolArray | None = None,
+    known: BoolArray | None = None,
 ) -> Measured:
     """Return the share of cement in each voxel of and around `rough`.
 
@@ -133,11 +134,14 @@ def measure_shares(
         Metal: it takes no share.
     other_cement
         Cement that is measured apart from this; nothing is learned from it.
+    known
+        Where an earlier scan says what to expect; nowhere, if not given.
     """
+    ground = Ground(in_bone, np.zeros_like(in_bone) if known is None else known, excluded)
     dense = rough if other_cement is None else rough | other_cement
     background = background_around(scene, expected_hu, dense=dense, excluded=excluded)
     core = core_of(scene, rough & ~excluded)
-    bulk = _measure_bulk(scene, rough, background, core=core, in_bone=in_bone, excluded=excluded)
+    bulk = _measure_bulk(scene, rough, background, core=core, ground=ground)
     share = np.zeros(rough.shape, dtype=np.float32)
     region = np.zeros(rough.shape, dtype=np.bool_)
     pieces: list[Piece] = []
@@ -185,8 +189,7 @@ def _measure_bulk(
     background: Float32Array,
     *,
     core: BoolArray,
-    in_bone: BoolArray,
-    excluded: BoolArray,
+    ground: Ground,
 ) -> tuple[Float32Array, Piece, Resolution] | None:
     """Return shares, piece and sharpness of everything thick enough to show its plateau."""
     if np.count_nonzero(core) < FEWEST_CORE_VOXELS:
@@ -196,10 +199,10 @@ def _measure_bulk(
         return None
     levels = Levels(np.maximum(plateau.hu, background + 50.0), background)
     reach = distance_outside(core, scene.in_widths) <= BULK_REACH_WIDTHS
-    half = rough & reach & (scene.hu > 0.5 * (levels.plateau_hu + levels.background_hu)) & ~excluded
+    half = rough & reach & (scene.hu > 0.5 * (levels.plateau_hu + levels.background_hu)) & ~ground.excluded
     half |= core
-    steep = bulk_share(scene, levels, outline=half, core=core, in_bone=in_bone)
-    mask = reach & ~excluded
+    steep = bulk_share(scene, levels, outline=half, core=core, in_bone=ground.in_bone)
+    mask = reach & ~ground.excluded
     share = np.where(mask, steep.share, 0.0).astype(np.float32)
     resolution = _measured(scene, plateau.sigma_mm)
     factor = correct_for_curvature(
@@ -209,7 +212,14 @@ def _measure_bulk(
     volume = float(share.sum(dtype=np.float64)) * scene.voxel_ml
     plateau_hu = float(np.median(levels.plateau_hu[core]))
     background_hu = float(np.median(background[half])) if half.any() else 0.0
-    sd = sd_of_bulk_ml(scene, share, in_bone=in_bone, rise_sd=plateau.sd, rise_hu=plateau_hu - background_hu)
+    sd = sd_of_bulk_ml(
+        replace(scene, resolution=resolution),
+        share,
+        ground,
+        rise_sd=plateau.sd,
+        rise_hu=plateau_hu - background_hu,
+        clipped=plateau.clipped,
+    )
     return share, Piece(mask, plateau_hu, background_hu, volume, sd, plateau.clipped, thin=False), resolution
 
 

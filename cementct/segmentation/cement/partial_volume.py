@@ -24,7 +24,7 @@ SOFT_RAMP = 0.10
 # slice only, whose share is then all there is to tell how far the deposit reaches into it.
 COARSE_RAMP = 0.08
 # Slices count as that coarse from here on, fully from there on (spacing in FWHM).
-COARSE_FROM_WIDTHS, COARSE_WIDTHS = 0.6, 1.0
+COARSE_FROM_WIDTHS, COARSE_WIDTHS = 0.9, 1.25
 
 
 @dataclass(frozen=True)

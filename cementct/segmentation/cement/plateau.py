@@ -20,8 +20,10 @@ VOXELS_PER_OBSERVATION = 10.0
 # Medians this near the clip are clipped; local means this near it hide a plateau beyond.
 CLIP_SLACK_HU = 3.0
 HIDDEN_FROM_CLIP_HU = 150.0
-# A clipped plateau whose edges say nothing is taken as this multiple of the clip, give or take 30 %.
-UNSEEN_PLATEAU = 1.35
+# A clipped plateau whose edges say nothing is taken as this multiple of the clip, give or take (relative sd).
+UNSEEN_PLATEAU, UNSEEN_SD = 1.25, 0.2
+
+
 @dataclass(frozen=True)
 class Plateau:
     """The intensity of pure cement.
@@ -76,6 +78,6 @@ def plateau_of_bulk(
         return Plateau(local, spread / rise_hu, clipped=False, sigma_mm=sigma)
     hidden = local > scene.clip_hu - HIDDEN_FROM_CLIP_HU
     plateau_hu = fit.plateau_hu if fit is not None else UNSEEN_PLATEAU * scene.clip_hu
-    sd = float(np.clip(fit.plateau_sd_hu / fit.plateau_hu, 0.03, 0.4)) if fit is not None else 0.3
+    sd = float(np.clip(fit.plateau_sd_hu / fit.plateau_hu, 0.03, 0.4)) if fit is not None else UNSEEN_SD
     lifted = np.where(hidden, max(plateau_hu, scene.clip_hu), local).astype(np.float32)
     return Plateau(lifted, sd, clipped=True, sigma_mm=sigma)

@@ -141,6 +141,7 @@ def _measure_by_source(
             in_bone=in_bone[window],
             excluded=metal[window],
             other_cement=other,
+            known=around.known[window],
         )
         found = _without(found, scene.spacing_mm, own[window], other)
         share[window] = np.maximum(share[window], found.share)
