@@ -136,7 +136,7 @@ def endplate_point(case: Shown) -> np.ndarray:
 def _middle_of(case: Shown, gap_mm) -> np.ndarray:  # type: ignore[no-untyped-def]
     points = case.volume.grid.crop(case.cement.box).to_lps(np.argwhere(case.cement.region))
     near = gap_mm(case.vertebra.frame.to_local(points)) < 1.0
-    return points[near].mean(axis=0)
+    return np.asarray(points[near].mean(axis=0))
 
 
 def axial(case: Shown, at: np.ndarray) -> Plane:
@@ -173,8 +173,8 @@ def draw(case: Shown, plane: Plane, *, borders: bool = False) -> Picture:
     fraction = plane.cut(case.on_grid(case.cement.fraction), case.volume.grid)
     leaks = plane.cut(case.on_grid(case.found.labels), case.volume.grid, order=0)
     picture.outline((fraction >= 0.5) & (leaks == 0), RED)
-    for kind, colour in LEAKS.items():
-        picture.wash(leaks == kind.number, colour, 0.75)
+    for leak_type, colour in LEAKS.items():
+        picture.wash(leaks == leak_type.number, colour, 0.75)
     return picture
 
 
