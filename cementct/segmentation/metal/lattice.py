@@ -18,6 +18,10 @@ HALF_GAP_MM = 3.4
 # Its lumen, what is left inside the wall once it is closed, is so large and goes on over such a length.
 LUMEN_ML = 0.12
 LUMEN_LENGTH_MM = 10.0
+# It is so large beside the struts, which are nowhere deeper than this (or than a voxel): fingers of cement in
+# marrow enclose little and hang on something thick.
+LUMEN_PER_STRUT = 0.25
+DEEPEST_MM = 1.7
 # The lumen holds blood, contrast or marrow.
 LUMEN_BELOW_HU = 600.0
 # Larger than this it is no stent but a field full of metal, in millimetres.
@@ -82,10 +86,15 @@ def _is_hollow(hu: HuArray, wall: BoolArray, struts: BoolArray, grid: Grid, box:
         return False
     if float(np.mean(hu[struts] > BRIGHT_STRUT_HU)) < BRIGHT_SHARE:
         return False
+    bright = np.pad((hu > STRUT_ABOVE_HU) & wall, 1)
+    depth_mm = float(ndimage.distance_transform_edt(bright, sampling=grid.spacing_mm).max())
+    if depth_mm > max(DEEPEST_MM, *grid.spacing_mm):
+        return False
+    least_ml = max(LUMEN_ML, LUMEN_PER_STRUT * np.count_nonzero(struts) * grid.voxel_ml)
     for axis in range(3):
         lumen = np.stack([ndimage.binary_fill_holes(plane) & ~plane for plane in np.moveaxis(wall, axis, 0)])
         lumen &= np.moveaxis(hu, axis, 0) < LUMEN_BELOW_HU
         length = np.count_nonzero(lumen.any(axis=(1, 2))) * grid.spacing_mm[axis]
-        if length >= LUMEN_LENGTH_MM and np.count_nonzero(lumen) * grid.voxel_ml >= LUMEN_ML:
+        if length >= LUMEN_LENGTH_MM and np.count_nonzero(lumen) * grid.voxel_ml >= least_ml:
             return True
     return False
