@@ -10,8 +10,9 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Grid
 from cementct.core.image import Volume
 from cementct.segmentation.cement.bone_edges import contact_of
-from cementct.segmentation.cement.exclusion import PieceFeatures, is_cement
 from cementct.segmentation.cement.other_bone import find_other_bone
+from cementct.segmentation.cement.piece_features import PieceFeatures
+from cementct.segmentation.cement.piece_rules import is_cement
 from cementct.segmentation.cement.scene import Scene, view_scene
 from cementct.segmentation.cement.surroundings import Surroundings
 

@@ -1,0 +1,195 @@
+"""What decides about one dense piece: where it lies, how bright and thick it is, what lies against it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.anatomy.model import Compartment
+from cementct.core.arrays import BoolArray
+from cementct.segmentation.cement.bone_edges import contact_of
+from cementct.segmentation.cement.candidates import Candidates
+from cementct.segmentation.cement.deposits import touches_scan_edge
+from cementct.segmentation.cement.fields import Nearness, depth_inside
+from cementct.segmentation.cement.scene import Scene
+from cementct.segmentation.cement.surroundings import Surroundings
+
+# The blur of bone: what lies nearer to it than this may be its edge.
+EDGE_OF_BONE_MM = 1.0
+# Gaps in a piece up to this width tell the shell of a bone.
+SHELL_GAP_MM = 6.0
+# The excess of usual cement, by which masses become volumes.
+USUAL_RISE_HU = 1500.0
+
+_NEURAL = [int(Compartment.CANAL), int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)]
+
+
+@dataclass(frozen=True)
+class PieceFeatures:
+    """What decides about one piece.
+
+    Attributes
+    ----------
+    voxels, bright_voxels
+        Number of voxels, and of those over the level of bone.
+    volume_ml, mass_ml
+        Of its voxels; and the summed excess as volume of usual cement.
+    peak_excess_hu
+        95th percentile of its intensity over what is expected.
+    share_canal, share_neural, share_disc
+        Shares of its excess in the canal, in canal and foramina, and in discs.
+    share_bone, share_treated_bone, share_other
+        The same in labelled bone, in treated vertebrae, and in bone that the labels miss.
+    mean_bone_depth_mm, share_free
+        Mean depth below bone's surface; share beyond the blur of bone.
+    gap_to_seeds_mm, gap_to_treated_mm, gap_to_body_mm
+        Distances to cement, to treated bone, and to treated bodies and pedicles.
+    reach_away_mm
+        How far it reaches away from bone.
+    is_behind
+        Whether it lies nearer to the arch than to body and pedicles.
+    thickness_mm
+        Depth of its middle below its own surface.
+    in_neighbour_body
+        Share of its excess in untreated bodies.
+    hollow_share
+        Share of gaps in it.
+    share_of_source, share_of_cortex
+        Its brightness over that of the cement beyond doubt, and over the brightest cortex.
+    bone_contact, soft_contact
+        Shares of its surface against bone and against soft tissue.
+    share_known
+        Share of it where an earlier scan says what was there.
+    at_scan_edge
+        Whether it reaches the edge of the scan.
+    """
+
+    voxels: int
+    bright_voxels: int
+    volume_ml: float
+    mass_ml: float
+    peak_excess_hu: float
+    share_canal: float
+    share_neural: float
+    share_disc: float
+    share_bone: float
+    share_treated_bone: float
+    share_other: float
+    mean_bone_depth_mm: float
+    share_free: float
+    gap_to_seeds_mm: float
+    gap_to_treated_mm: float
+    gap_to_body_mm: float
+    reach_away_mm: float
+    is_behind: bool
+    thickness_mm: float
+    in_neighbour_body: float
+    hollow_share: float
+    share_of_source: float
+    share_of_cortex: float
+    bone_contact: float
+    soft_contact: float
+    share_known: float
+    at_scan_edge: bool
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What all pieces are compared with.
+
+    Attributes
+    ----------
+    cement
+        Cement beyond doubt, and what hangs on it.
+    treated_bone, treated_core
+        The treated vertebrae, and their bodies and pedicles.
+    treated
+        Their numbers.
+    bright_hu
+        Level over which nothing is bone.
+    source_hu
+        Intensity of cement beyond doubt.
+    """
+
+    cement: Nearness
+    treated_bone: Nearness
+    treated_core: Nearness
+    treated: tuple[int, ...]
+    bright_hu: float
+    source_hu: float
+
+
+def describe_piece(
+    scene: Scene,
+    around: Surroundings,
+    candidates: Candidates,
+    where: BoolArray,
+    block: tuple[slice, ...],
+    *,
+    compared: Compared,
+) -> PieceFeatures:
+    """Return what decides about a piece.
+
+    Parameters
+    ----------
+    scene, around, candidates
+        The block of CT, its anatomy, and what stands out in it.
+    where, block
+        The piece within a block of the scene.
+    compared
+        What all pieces are compared with.
+    """
+    index = np.argwhere(where) + np.array([s.start for s in block])
+    to_cement = compared.cement.gap_mm(index)
+    to_bone, to_core = compared.treated_bone.gap_mm(index), compared.treated_core.gap_mm(index)
+    excess, other, treated = candidates.excess_hu, candidates.other[block], compared.treated
+    compartment = around.compartment[block][where]
+    owner = around.owner[block][where]
+    weight = np.maximum(excess[block][where], 0.0)
+    weight = weight / max(float(weight.sum()), 1.0)
+    voxels = int(np.count_nonzero(where))
+    bone = around.bone_depth_mm[block][where] > 0
+    contact = contact_of(where, block, scene, around, other_bone=candidates.other)
+    return PieceFeatures(
+        voxels=voxels,
+        bright_voxels=int(np.count_nonzero(scene.hu[block][where] > compared.bright_hu)),
+        volume_ml=voxels * scene.voxel_ml,
+        mass_ml=float(excess[block][where].sum()) / USUAL_RISE_HU * scene.voxel_ml,
+        peak_excess_hu=float(np.percentile(excess[block][where], 95)),
+        share_canal=float(weight[compartment == int(Compartment.CANAL)].sum()),
+        share_neural=float(weight[np.isin(compartment, _NEURAL)].sum()),
+        share_disc=float(weight[compartment == int(Compartment.DISC)].sum()),
+        share_bone=float(weight[bone].sum()),
+        share_treated_bone=float(weight[np.isin(owner, treated)].sum()),
+        share_other=float(weight[other[where]].sum()),
+        mean_bone_depth_mm=float((around.bone_depth_mm[block][where] * weight).sum()),
+        share_free=float(weight[around.bone_depth_mm[block][where] < -EDGE_OF_BONE_MM].sum()),
+        gap_to_seeds_mm=to_cement,
+        gap_to_treated_mm=to_bone,
+        gap_to_body_mm=to_core,
+        reach_away_mm=float(-np.percentile(around.bone_depth_mm[block][where], 8)),
+        is_behind=to_core > to_bone + 3.0,
+        thickness_mm=float(depth_inside(where, scene.spacing_mm).max()),
+        in_neighbour_body=float(
+            weight[(compartment == int(Compartment.BODY)) & ~np.isin(owner, treated)].sum()
+        ),
+        hollow_share=_hollow_share(scene, where),
+        share_of_source=float(np.percentile(excess[block][where], 95)) / compared.source_hu,
+        share_of_cortex=float(np.percentile(scene.hu[block][where], 90)) / candidates.cortex_hu,
+        bone_contact=contact.bone,
+        soft_contact=contact.soft,
+        share_known=float(around.known[block][where].mean()),
+        at_scan_edge=touches_scan_edge(scene, block, where),
+    )
+
+
+def _hollow_share(scene: Scene, where: BoolArray) -> float:
+    """Return the share of gaps in a piece once gaps up to `SHELL_GAP_MM` within its slices are closed."""
+    from scipy import ndimage
+
+    size = [1, *(max(1, round(SHELL_GAP_MM / s)) for s in scene.spacing_mm[1:])]
+    size = [n + 1 - n % 2 for n in size]
+    padded = np.pad(where, [(n, n) for n in size])
+    closed = ndimage.minimum_filter(ndimage.maximum_filter(padded, size=size), size=size)
+    return 1.0 - float(np.count_nonzero(where)) / max(float(np.count_nonzero(closed)), 1.0)
