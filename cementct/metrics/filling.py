@@ -101,8 +101,8 @@ def measure_filling(
     box = grid.expand(lesion.box, 2.0)
     block = grid.crop(box)
     # Carrying a lesion over blurs its border, and a blurred rim outside the cement would read as unfilled.
-    holes = sharpened(_in_box(lesion.fraction, lesion.box, box), block)
-    filled = sharpened(_own_cement(cement, number, box), block)
+    holes = sharpened(_in_box(lesion.fraction, lesion.box, box))
+    filled = sharpened(_own_cement(cement, number, box))
     if lesion.source is LesionSource.PRE:
         filled = read_from_within(filled, holes, block)
     rate = _rate(filled, holes, block)
@@ -156,7 +156,7 @@ def overlap(first: Float32Array, second: Float32Array, grid: Grid) -> Float32Arr
     return np.asarray(common, dtype=np.float32)
 
 
-def sharpened(share: Float32Array, grid: Grid) -> Float32Array:
+def sharpened(share: Float32Array) -> Float32Array:
     """Return a solid region's shares with the scanner's blur taken out of its edge, which stays in its place.
 
     Blurred shares lose at the border what no sharp region loses. Thin or dilute parts, which never reach
@@ -164,10 +164,9 @@ def sharpened(share: Float32Array, grid: Grid) -> Float32Array:
     """
     from scipy import ndimage
 
-    slopes = np.gradient(share, *grid.spacing_mm)
-    steepness = np.sqrt(sum(slope**2 for slope in slopes))
-    width = float(np.cbrt(grid.voxel_mm3))
-    edge = np.clip(0.5 + (share - 0.5) / np.maximum(steepness * width, 0.05), 0.0, 1.0)
+    # Slopes are taken per voxel, not per millimetre: a face along thick slices is as wide as these are.
+    steepness = np.sqrt(sum(slope**2 for slope in np.gradient(share)))
+    edge = np.clip(0.5 + (share - 0.5) / np.maximum(steepness, 0.05), 0.0, 1.0)
     solid = ndimage.maximum_filter(share, size=3) >= SOLID_SHARE
     return np.where(solid, edge, share).astype(np.float32)
 

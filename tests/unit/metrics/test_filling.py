@@ -135,7 +135,7 @@ def test_what_two_faces_share_depends_on_how_they_lie():
 
 def test_sharpening_keeps_dilute_cement_as_it_is():
     share = np.full(GRID.shape, 0.3, dtype=np.float32)
-    assert np.array_equal(sharpened(share, GRID), share)
+    assert np.array_equal(sharpened(share), share)
 
 
 def test_the_interval_is_wider_without_a_pre_injection_scan():
