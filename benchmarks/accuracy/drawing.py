@@ -120,7 +120,7 @@ def fine_voxels(fov_mm: tuple[float, float, float], scanner: Scanner) -> float:
 
 
 def draw_real_treatment(
-    seed: int, level: Level, body: float, *, attempt: int = 0
+    seed: int, level: Level, body: float, *, attempt: int = 0, rich: bool = False
 ) -> tuple[Treatment, Movement]:
     """Return a random treatment for a vertebra of a real CT, and how the patient lay before.
 
@@ -134,12 +134,14 @@ def draw_real_treatment(
         Volume of its body, ml.
     attempt
         Raised where what was drawn before had no room.
+    rich
+        Whether leaks have the shapes that they have in patients.
     """
     rng = np.random.default_rng([seed, attempt, 8])
     kinds = list(LeakType)
     types = [kinds[(2 * seed + 2 * i) % 5] for i in range(int(rng.integers(1, 4)))]
     movement = Movement(0.0, 0.0, triple(rng.normal(0, 2, 3)), triple(rng.normal(0, 4, 3)))
-    treatment = draw_treatment(rng, level, body, types=types, shrink=0.8**attempt, rich=False)
+    treatment = draw_treatment(rng, level, body, types=types, shrink=0.8**attempt, rich=rich)
     if treatment.lesion and treatment.lesion.gas:
         treatment = replace(treatment, lesion=replace(treatment.lesion, gas=False))
     return treatment, movement

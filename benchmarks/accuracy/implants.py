@@ -160,7 +160,9 @@ def first_with_room(
     body_ml = 0.5 * float(own.sum()) * vertebrae.grid.voxel_ml
     error = ValueError(f"{level} is not in view")
     for attempt in range(ATTEMPTS):
-        treatment, movement = draw_real_treatment(seed, level, body_ml, attempt=attempt)
+        treatment, movement = draw_real_treatment(
+            seed, level, body_ml, attempt=attempt, rich=seed >= FIRST_SEED["reporting"]
+        )
         try:
             return implant(
                 volume, vertebrae, (treatment,), seed=seed + 1000 * attempt, movement=movement,

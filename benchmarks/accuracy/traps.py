@@ -164,23 +164,27 @@ def _screw(s: Scene) -> CaseSpec:
 
 
 def _streaks(s: Scene) -> CaseSpec:
-    """Return much dense cement on both sides, into both pedicles, seen with little correction."""
+    """Return dense cement that fills both pedicles: streaks cross the canal, seen with little correction."""
+    both = tuple(Reach(Place.PEDICLE, side, gap_mm=0.6) for side in (Side.LEFT, Side.RIGHT))
     cement = s.cement(
-        opacity_hu=float(s.rng.uniform(4500, 8000)),
-        volume_ml=0.3 * s.body_ml,
-        seeds=((0.55, 0.3, 0.1), (-0.55, 0.3, 0.1)),
-        may_enter_pedicle=True,
-        filling=None,
+        opacity_hu=float(s.rng.uniform(4500, 8000)), volume_ml=0.25 * s.body_ml, reaches=both, filling=None
     )
     scanner = replace(s.spec.scanner, beam_hardening=float(s.rng.uniform(0.6, 1.0)))
     return replace(s.treated(lesion=None, cement=cement), scanner=scanner, pre_scanner=s.spec.pre_scanner)
 
 
+def _tumour_outside(s: Scene) -> CaseSpec:
+    lesion = LesionSpec(0.35 * s.body_ml, Destruction.OSTEOLYTIC, (0.6, 0.2, 0.0), outside_ml=3.0)
+    return s.treated(lesion=lesion, cement=s.cement(filling=0.7, volume_ml=0.25 * s.body_ml + 0.4))
+
+
 def _meeting(s: Scene) -> CaseSpec:
     """Return two treated neighbours whose leaks meet in the disc between them."""
     below = Level(ORDER[ORDER.index(s.level.value) + 1])
-    leaks = (LeakSpec(LeakType.DISKAL, 0.5, Side.LEFT, LeakShape.SPREADING, above=False),)
-    others = (LeakSpec(LeakType.DISKAL, 0.5, Side.RIGHT, LeakShape.SPREADING, above=True),)
+    # So thick that both fill the disc's height and touch.
+    ml, side = (1.0, s.side) if s.level.is_lumbar else (0.5, s.side)
+    leaks = (LeakSpec(LeakType.DISKAL, ml, side, LeakShape.SPREADING, above=False, thickness_mm=7.0),)
+    others = (LeakSpec(LeakType.DISKAL, ml, side, LeakShape.SPREADING, above=True, thickness_mm=7.0),)
     first = replace(s.treatment, leaks=leaks)
     second = replace(s.treatment, level=below, leaks=others)
     return around_levels(replace(s.spec, treatments=(first, second)), [s.level, below])
@@ -205,6 +209,7 @@ TRAPS: dict[str, Trap] = {
     "screws": _screw,
     "leaks-meet": _meeting,
     "streaks": _streaks,
+    "tumour-outside": _tumour_outside,
 }
 
 
