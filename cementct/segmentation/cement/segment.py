@@ -18,6 +18,7 @@ from cementct.segmentation.cement.doubts import raise_doubts, with_faint_cement,
 from cementct.segmentation.cement.exclusion import choose_cement
 from cementct.segmentation.cement.fields import distance_outside, within
 from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
+from cementct.segmentation.cement.rims import without_rims
 from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene
 from cementct.segmentation.cement.screening import suspicious_vertebrae
 from cementct.segmentation.cement.seeds import Seeds, find_old_cement, find_seeds
@@ -62,7 +63,7 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
     around = describe_surroundings(scene, spine, earlier)
     foreign = find_metal(scene.hu, scene.grid, scene.box)
     metal = blurred_metal(scene, metal_voxels(scene, foreign))
-    seeds = find_seeds(scene, around, excluded=metal)
+    seeds = without_rims(scene, around, find_seeds(scene, around, excluded=metal))
     old = find_old_cement(scene, around, excluded=metal | _metal_before(scene, around), new=seeds)
     if not seeds.treated:
         return _no_cement(volume, spine, foreign=foreign, old=old)

@@ -25,13 +25,14 @@ LEAST_SHARE = 0.65
 SCREW_FROM_MM = 3.9
 WIRE_UP_TO_MM = 1.6
 # Cement along a needle's way is a straight cord as well, no longer than pedicle and what lies behind it. A
-# needle is longer, or comes from the skin or from beyond what was scanned.
+# needle is longer and brighter, or comes from the skin or from beyond what was scanned.
 NEEDLE_FROM_MM = 48.0
+NEEDLE_CORE_HU = 2800.0
 NEEDLE_TO_SKIN_FROM_MM = 22.0
 SKIN_WITHIN_MM = 8.0
 # Tools are even where cement is not: on phantoms 0.01 to 0.04 of screws' sections, 0.05 to 0.15 of needles',
 # and 0.2 to 0.6 of those of straight cords of cement. And they do not bend; cords in veins do.
-NEEDLE_UNEVENNESS = 0.30
+NEEDLE_UNEVENNESS = 0.20
 SCREW_UNEVENNESS = 0.12
 HEADED_UNEVENNESS = 0.20
 # Where voxels are coarse they seem to bend by so much of a voxel.
@@ -122,7 +123,7 @@ def judge_run(run: FreeRun, hu: HuArray, grid: Grid, *, level_hu: float) -> Rod 
             return None
         kind, deepest_mm = ForeignKind.SCREW, SCREW_LENGTH_MM - run.length_mm
     else:
-        if not _is_needle(run, hu, grid, level_hu):
+        if not _is_needle(run, hu, grid, level_hu, core_hu=bright):
             return None
         kind = ForeignKind.WIRE if 2 * radius_mm <= WIRE_UP_TO_MM else ForeignKind.NEEDLE
         deepest_mm = NEEDLE_IN_CEMENT_MM
@@ -184,14 +185,16 @@ def _reaches_skin(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
     return bool((_sample(hu, grid, run.outer_mm + steps[:, None] * run.outwards) < AIR_BELOW_HU).any())
 
 
-def _is_needle(run: FreeRun, hu: HuArray, grid: Grid, level_hu: float) -> bool:
+def _is_needle(run: FreeRun, hu: HuArray, grid: Grid, level_hu: float, *, core_hu: float) -> bool:
     """Tell whether a thin straight run reaches the skin, or is long and as even as only a tool is."""
     make = measure_make(run, hu, grid, level_hu=level_hu)
     if make is not None and make.bend_mm > _bend_limit_mm(grid):
         return False
     if run.length_mm >= NEEDLE_TO_SKIN_FROM_MM and _reaches_skin(run, hu, grid):
         return True
-    return run.length_mm >= NEEDLE_FROM_MM and make is not None and make.unevenness <= NEEDLE_UNEVENNESS
+    if make is None or run.length_mm < NEEDLE_FROM_MM or core_hu < NEEDLE_CORE_HU:
+        return False
+    return make.unevenness <= NEEDLE_UNEVENNESS and make.bend_mm <= 0.5 * _bend_limit_mm(grid)
 
 
 def _is_screw(run: FreeRun, hu: HuArray, grid: Grid, level_hu: float) -> bool:
