@@ -54,6 +54,8 @@ PROFILE_REACH, PROFILE_NODES = 4.5, 181
 MODEL_ERROR = 0.04
 # Pairs share voxels and noise; so many of them count as one independent observation.
 PAIRS_PER_OBSERVATION = 6.0
+# However many pairs there are, the model's own errors leave no more than so many observations.
+MOST_OBSERVATIONS = 60.0
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,7 @@ def fit_edges(
             for r in rises
         ]
     )
-    cost *= pairs.represented / PAIRS_PER_OBSERVATION
+    cost *= min(pairs.represented / PAIRS_PER_OBSERVATION, MOST_OBSERVATIONS)
     cost += 0.5 * (np.log(SIGMAS_MM / USUAL_SIGMA_MM) / SIGMA_SPREAD)[None, :, None, None] ** 2
     expected = np.log((rises + background) / USUAL_PLATEAU_HU) / PLATEAU_SPREAD
     cost += 0.5 * expected[:, None, None, None] ** 2

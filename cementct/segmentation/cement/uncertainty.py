@@ -18,7 +18,7 @@ OUTLINE_SD_PER_SLICE = 0.009
 UNKNOWN_BONE_HU_MM = 50.0
 # Relative error of a rise beyond what its own spread shows: hardened beams, and for a clipped plateau what
 # the model of edges leaves out.
-RISE_SD, CLIPPED_RISE_SD = 0.012, 0.08
+RISE_SD, CLIPPED_RISE_SD = 0.012, 0.12
 # Metal hides this share of what may lie beside it.
 HIDDEN_BY_METAL = 0.25
 # Error of the surroundings' level under a thin deposit, in soft tissue and in bone.

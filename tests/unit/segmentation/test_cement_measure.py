@@ -85,3 +85,37 @@ def test_shares_lie_between_nothing_and_everything() -> None:
     found, _ = measured(scene)
     assert found.share.min() == 0.0
     assert found.share.max() == 1.0
+
+
+def test_a_flat_end_between_thick_slices_keeps_its_volume() -> None:
+    scene, truth_ml = image_of(
+        lambda z, y, x: (z > -10.0) & (z < 8.9) & (y**2 + x**2 < 9.0**2), (3.0, 0.6, 0.6), 1800.0
+    )
+    assert measured(scene)[1] == pytest.approx(truth_ml, rel=0.03)
+
+
+def test_a_thin_sheet_has_the_opacity_of_its_source_where_the_image_cannot_tell() -> None:
+    scene, truth_ml = image_of(
+        lambda z, y, x: (
+            (z**2 + y**2 + (x + 6.0) ** 2 < 7.0**2) | ((abs(x - 9.0) < 0.5) & (abs(z) < 8.0) & (abs(y) < 5.0))
+        ),
+        (1.0, 0.5, 0.5),
+        2400.0,
+    )
+    found, volume_ml = measured(scene)
+    sheet = next(piece for piece in found.pieces if piece.thin)
+    assert sheet.plateau_hu == pytest.approx(2400.0, rel=0.15)
+    assert sheet.volume_ml == pytest.approx(0.16, rel=0.20)
+    assert volume_ml == pytest.approx(truth_ml, rel=0.03)
+
+
+@pytest.mark.parametrize("plateau_hu", [1200.0, 4200.0])
+def test_the_stated_error_is_that_of_the_volume(plateau_hu: float) -> None:
+    scene, truth_ml = image_of(
+        lambda z, y, x: z**2 + y**2 + x**2 < 10.0**2, (1.25, 0.6, 0.6), plateau_hu, clip_hu=3071.0
+    )
+    found, volume_ml = measured(scene)
+    (piece,) = found.pieces
+    assert abs(volume_ml - truth_ml) < 2.5 * piece.sd_ml
+    assert piece.sd_ml < 0.05 * truth_ml
+    assert piece.clipped == (plateau_hu > 3071.0)
