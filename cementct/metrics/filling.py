@@ -32,9 +32,12 @@ LEAST_SHIFT_SD_MM = 0.1
 # A registration is not believed to be better than this.
 USUAL_SHIFT_SD_MM = 0.4
 # Where its residual is not known.
-POST_ONLY_SD = 0.09
+OUTLINE_SD, OUTLINE_SD_PER_MM = 0.01, 0.015
+# Standard deviation of a rate from what a lesion's outline lacks or has in excess, and what a millimetre of
+# slice distance adds: on phantoms and implants in real CT rates are off by 3 points at 1 mm and by 6 at 3 mm.
+POST_ONLY_SD = 0.12
 # Standard deviation of a rate whose lesion was guessed from the post-injection scan alone: what part of the
-# cement lies in sound marrow cannot be seen.
+# cement lies in sound marrow cannot be seen (15 vertebrae of phantoms and implants: 11 points).
 PROBE_MM = 0.3
 # Borders are moved by this much to see how the rate follows.
 INTERVAL_Z = 1.6449
@@ -253,6 +256,7 @@ def _standard_deviation(
         variance += (slope * sd_mm) ** 2
     if lesion.source is LesionSource.PRE:
         variance += _shift_variance(filled, holes, grid, _shift_sd_mm(registration))
+        variance += (OUTLINE_SD + OUTLINE_SD_PER_MM * slice_mm) ** 2
     if lesion.source is LesionSource.POST:
         variance += POST_ONLY_SD**2
     return float(np.sqrt(variance))
