@@ -8,7 +8,14 @@ from math import ceil
 
 import numpy as np
 
-from benchmarks.accuracy.treatments import body_ml, deal_types, draw_treatment, triple
+from benchmarks.accuracy.treatments import (
+    RARE_FROM,
+    SMALL_LEAK_SHARE,
+    body_ml,
+    deal_types,
+    draw_treatment,
+    triple,
+)
 from benchmarks.anatomy.cases import Half
 from cementct.core.findings import LeakType
 from cementct.core.levels import Level
@@ -67,6 +74,7 @@ def draw_spec(seed: int, index: int, *, attempt: int = 0, rich: bool = True) -> 
             types=kinds,
             shrink=shrink,
             rich=rich,
+            small_share=SMALL_LEAK_SHARE if index < RARE_FROM else 0.0,
         )
         for level, kinds in zip(levels, types, strict=True)
     ]

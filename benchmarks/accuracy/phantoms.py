@@ -11,7 +11,7 @@ from cementct.testing.phantom import PhantomCase, make_case
 from cementct.testing.spec import CaseSpec, Compression
 
 FIRST_SEED = {"tuning": 5000, "reporting": 20000}
-COUNT = {"tuning": 40, "reporting": 112}
+COUNT = {"tuning": 40, "reporting": 120}
 # Metal, near which canal and foramina may rightly be called unreadable.
 METAL = frozenset(
     (

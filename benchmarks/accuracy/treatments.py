@@ -55,6 +55,11 @@ LARGE_SHAPES = (F.INTO_NEIGHBOUR, F.SPANNING, F.PAIRED_SHEETS, F.BLOB)
 THIN_SHAPES = (F.PAIRED_CORDS, F.PAIRED_SHEETS, F.PLEXUS, F.VEINS)
 
 
+# From this patient of a half on, two treated vertebrae have leaks of these types, none of them small.
+RARE_FROM = 100
+RARE_TYPES = ((LeakType.FORAMINAL, LeakType.DISKAL), (LeakType.FORAMINAL, LeakType.ACCESS_TRACK))
+
+
 def body_ml(level: Level, scale: float) -> float:
     """Return the volume of a sound body of a level, roughly."""
     size = size_of(level, scale=scale)
@@ -64,9 +69,12 @@ def body_ml(level: Level, scale: float) -> float:
 def deal_types(index: int) -> list[list[LeakType]]:
     """Return the types of each treated vertebra's leaks in the patient at a place of its half.
 
-    Types are dealt in turn through all patients, so that each is equally often.
+    Types are dealt in turn through all patients, so that each is equally often; the last patients make up for
+    types that often have no room and are drawn again.
     """
     kinds = list(LeakType)
+    if index >= RARE_FROM:
+        return [list(pair) for pair in RARE_TYPES]
     dealt = sum(sum(_count_leaks(i)) for i in range(index))
     out = []
     for count in _count_leaks(index):
@@ -83,7 +91,14 @@ def _count_leaks(index: int) -> list[int]:
 
 
 def draw_treatment(
-    rng: Random, level: Level, body: float, *, types: list[LeakType], shrink: float, rich: bool
+    rng: Random,
+    level: Level,
+    body: float,
+    *,
+    types: list[LeakType],
+    shrink: float,
+    rich: bool,
+    small_share: float = SMALL_LEAK_SHARE,
 ) -> Treatment:
     """Return a random treatment of a body of some volume (ml) with leaks of some types.
 
@@ -97,7 +112,7 @@ def draw_treatment(
     else:
         volume = float(rng.uniform(0.1, 0.4)) * body
     opacity = float(np.exp(rng.uniform(np.log(900), np.log(5000))))
-    leaks = tuple(_draw_leak(rng, kind, shrink, rich=rich) for kind in types)
+    leaks = tuple(_draw_leak(rng, kind, shrink, rich=rich, small_share=small_share) for kind in types)
     cement = CementSpec(
         float(np.clip(volume, 0.5, 9.0)),
         filling=filling,
@@ -123,8 +138,8 @@ def _draw_lesion(rng: Random, body: float) -> LesionSpec | None:
     return LesionSpec(share * body, destruction, centre, breaks_wall=breaks, gas=gas)
 
 
-def _draw_leak(rng: Random, kind: LeakType, shrink: float, *, rich: bool) -> LeakSpec:
-    low, high = SMALL_LEAK_ML if rng.random() < SMALL_LEAK_SHARE else LEAK_ML
+def _draw_leak(rng: Random, kind: LeakType, shrink: float, *, rich: bool, small_share: float) -> LeakSpec:
+    low, high = SMALL_LEAK_ML if rng.random() < small_share else LEAK_ML
     high = max(min(high, MOST_ML[kind]) * (shrink if high > 0.05 else 1.0), 1.5 * low)
     volume = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     luck = float(rng.random())
