@@ -7,7 +7,8 @@ import pytest
 
 from cementct.core.findings import FillingCategory, LesionSource
 from cementct.core.grid import Box, Grid
-from cementct.metrics.filling import category_of, filling_of_rate, measure_filling, overlap, sharpened
+from cementct.metrics.filling import category_of, filling_of_rate, measure_filling
+from cementct.metrics.filling_shares import overlap, sharpened
 from cementct.segmentation.model import Cement, Lesion, Registration
 
 GRID = Grid((30, 60, 60), (1.0, 0.7, 0.7), (0.0, 0.0, 0.0))
