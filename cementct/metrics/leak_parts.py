@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, FloatArray
-from cementct.metrics.access_track import is_access_track
+from cementct.metrics.access_track import MAX_GAP_OF_CORD_MM, is_access_track
 from cementct.metrics.leak_pieces import Part, find_pieces, join_near, window_around
 from cementct.metrics.leak_rims import absorb_rims, give_other_bone_away, measure_layer
 from cementct.metrics.leak_weights import share_out
@@ -76,7 +76,10 @@ def _find_leaked(around: Surroundings) -> BoolArray:
     labels, _ = ndimage.label(beyond.outside, structure=_ANY_NEIGHBOUR)
     with_core = np.isin(labels, np.unique(labels[beyond.core]))
     inside = around.region & (around.kind == Kind.INSIDE)
-    near = ndimage.distance_transform_edt(~beyond.core, sampling=around.spacing_mm) <= RIM_OF_LEAK_MM
+    near = np.zeros_like(beyond.core)
+    close = window_around(np.argwhere(beyond.core), around, margin_mm=RIM_OF_LEAK_MM)
+    to_core_mm = ndimage.distance_transform_edt(~beyond.core[close], sampling=around.spacing_mm)
+    near[close] = to_core_mm <= RIM_OF_LEAK_MM
     # Beside a core, what lies on cement inside is the rim of that.
     near &= beyond.core | ~ndimage.binary_dilation(inside, _FACE_NEIGHBOURS)
     tolerated_mm = np.full(beyond.core.shape, np.nan)
@@ -86,7 +89,9 @@ def _find_leaked(around: Surroundings) -> BoolArray:
         here = np.zeros_like(inside[window])
         here[tuple((piece.points - [s.start for s in window]).T)] = True
         layer = measure_layer(here, inside[window], around, window)
-        if layer.thickness_mm >= np.nanmean(tolerated_mm[tuple(piece.points.T)]):
+        tolerated = tolerated_mm[tuple(piece.points.T)]
+        tolerated = tolerated[np.isfinite(tolerated)]
+        if tolerated.size and layer.thickness_mm >= tolerated.mean():
             leaked[tuple(piece.points.T)] = True
     return leaked
 
@@ -98,14 +103,13 @@ def _name_access_tracks(
     elsewhere = [piece for piece in pieces if piece.kind == Kind.ELSEWHERE]
     if not elsewhere:
         return pieces
-    to_bone_mm = ndimage.distance_transform_edt(around.kind != Kind.INSIDE, sampling=around.spacing_mm)
 
     def is_track(points: NDArray[np.intp]) -> bool:
         return is_access_track(
             around.local_mm(points),
             around.fraction[tuple(points.T)].astype(np.float64) + MIN_WEIGHT,
             vertebra=around.vertebra,
-            gap_to_bone_mm=float(to_bone_mm[tuple(points.T)].min()),
+            gap_to_bone_mm=_gap_to_bone_mm(points, around),
             foreign=foreign,
         )
 
@@ -121,6 +125,16 @@ def _name_access_tracks(
         else piece
         for piece in pieces
     ]
+
+
+def _gap_to_bone_mm(points: NDArray[np.intp], around: Surroundings) -> float:
+    """Return the shortest distance from voxels to the vertebra; infinite beyond that of any track."""
+    window = window_around(points, around, margin_mm=MAX_GAP_OF_CORD_MM)
+    bone = around.kind[window] == Kind.INSIDE
+    if not bone.any():
+        return float("inf")
+    to_bone_mm = ndimage.distance_transform_edt(~bone, sampling=around.spacing_mm)
+    return float(to_bone_mm[tuple((points - [s.start for s in window]).T)].min())
 
 
 def _weigh(parts: list[Part], around: Surroundings) -> Parts:

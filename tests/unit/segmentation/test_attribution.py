@@ -1,0 +1,52 @@
+"""Cement of two treated neighbours that meets in the disc between them: each keeps its own."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from cementct.core.arrays import FloatArray
+from cementct.core.image import Volume
+from cementct.segmentation.cement import segment_cement
+from cementct.segmentation.model import Cement
+from cementct.testing.block_spine import BlockSpine, Shape, block, build_block_spine, join
+
+L1, L2 = 20, 21
+# Cement in L2, up to the endplate at 13 mm, and in L1, down to the endplate at 21 mm.
+IN_L2 = block((-7, -7, -5), (7, 7, 13))
+IN_L1 = block((-7, -7, 21), (7, 7, 38))
+
+
+@cache
+def blocks() -> BlockSpine:
+    return build_block_spine((1.25, 0.8, 0.8))
+
+
+def cement_of(shape: Shape) -> Cement:
+    spine = blocks()
+    hu = np.asarray(spine.volume_with(spine.cement_of(shape)).hu, dtype=np.float64)
+    hu += np.random.default_rng(0).normal(0.0, 15.0, hu.shape)
+    return segment_cement(Volume(np.round(hu).astype(np.int16), spine.spine.grid), spine.spine)
+
+
+def heights_mm(cement: Cement, number: int) -> FloatArray:
+    """Return how high the drawn cement of a vertebra lies above the middle of L2."""
+    drawn = np.argwhere(cement.region & (cement.owner == number))
+    return blocks().middle.frame.to_local(blocks().spine.grid.crop(cement.box).to_lps(drawn))[:, 2]
+
+
+def test_leaks_that_meet_in_a_disc_are_parted_half_way_and_flagged() -> None:
+    cement = cement_of(join(IN_L2, IN_L1, block((-4, -4, 13), (4, 4, 21))))
+
+    assert abs(float(heights_mm(cement, L2).max()) - 17.0) < 1.5
+    assert abs(float(heights_mm(cement, L1).min()) - 17.0) < 1.5
+    for number in (L1, L2):
+        assert "attribution-uncertain" in {f.flag.value for f in cement.flags[number]}
+
+
+def test_a_leak_that_only_touches_the_neighbours_cement_stays_with_its_source() -> None:
+    cement = cement_of(join(IN_L2, IN_L1, block((-4, -4, 13), (4, 4, 19.8))))
+
+    assert float(heights_mm(cement, L2).max()) > 18.5
+    assert float(heights_mm(cement, L1).min()) > 18.5
