@@ -90,7 +90,7 @@ def test_a_mask_is_cut_at_the_wall_and_not_at_its_pedicles() -> None:
     labels = LabelMap((body | rims | arch).astype(np.uint8) * 22, GRID)
     centre = tuple(float(c) for c in GRID.to_lps((29.5, 34.5, 34.5)))
     frame = Frame.from_axes(centre, UP, BACK)
-    vertebra = RealVertebra(22, frame, 12.4, -12.0, 16.0, 15.0, 12.0, 9.6, 16.0, 3.0)
+    vertebra = RealVertebra(22, frame, 12.4, -12.0, 16.0, 15.0, 12.0, 9.6, 16.0, 3.0, -4.0, 10.0)
     found = np.asarray(bodies_of_masks(labels, [vertebra]).labels > 0)
     wrong = found ^ (body | rims)
     assert np.count_nonzero(wrong) / np.count_nonzero(body) < 0.03
@@ -167,7 +167,7 @@ def test_the_canal_is_judged_where_laminae_close_it() -> None:
         labels[body | arch] = number
         x, y, height = (float(c) for c in GRID.to_lps(np.argwhere(body).mean(axis=0)))
         frame = Frame.from_axes((x, y, height), UP, BACK)
-        column.append(RealVertebra(number, frame, 12.0, -12.0, 16.0, 12.0, 14.0, 9.0, 15.0, 3.0))
+        column.append(RealVertebra(number, frame, 12.0, -12.0, 16.0, 12.0, 14.0, 9.0, 15.0, 3.0, -4.0, 10.0))
     points = canal_of_column(LabelMap(labels, GRID), column, borders_of_real(column))
     z, y, x = np.moveaxis(GRID.to_index(points), -1, 0)
     # From one body's middle to the other's, only the upper one's lamina lies between; 16 voxels before it.
