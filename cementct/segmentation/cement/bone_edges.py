@@ -17,7 +17,7 @@ SURFACE_WITHIN_MM = 2.5
 CLEAR_OF_DENSE_MM = 6.0
 ABOVE_MARROW_HU = 250.0
 # The brightest bone but for leaks that are no brighter than it, and the margin over it that noise takes.
-BRIGHTEST_PERCENTILE = 99.5
+BRIGHTEST_PERCENTILE = 99.8
 MARGIN = 1.05
 FEWEST_VOXELS = 500
 # What bone reaches in any scan; the value where too little bone is in view to learn from.

@@ -9,14 +9,14 @@ from cementct.core.arrays import BoolArray
 from cementct.segmentation.cement.candidates import Candidates
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.piece_features import Compared, describe_piece
-from cementct.segmentation.cement.piece_rules import FAINT_GAP_MM, FEWEST_BRIGHT_VOXELS, is_cement
+from cementct.segmentation.cement.piece_rules import FAINT_GAP_MM, FEWEST_VOXELS, is_bright, is_cement
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
 # A piece may hang on one that hangs on the seeds.
 LOOKS = 2
-# Smallest piece that is looked at, in voxels: one or two bright voxels are noise.
-FEWEST_VOXELS = 3
+# Smallest piece that is looked at, where it has fewer voxels than count as a piece.
+SMALLEST_ML = 0.02
 
 
 def choose_cement(
@@ -44,6 +44,7 @@ def choose_cement(
     from scipy import ndimage
 
     counts = np.bincount(candidates.labels.ravel(), minlength=candidates.count + 1)
+    large = (counts >= FEWEST_VOXELS) | (counts * scene.voxel_ml >= SMALLEST_ML)
     chosen = np.zeros(candidates.count + 1, dtype=np.bool_)
     chosen[np.unique(candidates.labels[seeds])] = True
     chosen[0] = False
@@ -59,14 +60,14 @@ def choose_cement(
         cement = Nearness(anchors[candidates.labels], scene.spacing_mm)
         compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
         before = int(anchors.sum())
-        for number in np.flatnonzero((counts >= FEWEST_VOXELS) & ~chosen):
+        for number in np.flatnonzero(large & ~chosen):
             if number == 0:
                 continue
             block = blocks[number - 1]
             where = candidates.labels[block] == number
             features = describe_piece(scene, around, candidates, where, block, compared=compared)
             chosen[number] = is_cement(features)
-            near = features.gap_to_seeds_mm <= FAINT_GAP_MM or features.bright_voxels >= FEWEST_BRIGHT_VOXELS
+            near = features.gap_to_seeds_mm <= FAINT_GAP_MM or is_bright(features)
             anchors[number] = chosen[number] and near
         if int(anchors.sum()) == before:
             break

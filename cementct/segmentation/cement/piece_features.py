@@ -17,6 +17,8 @@ from cementct.segmentation.cement.surroundings import Surroundings
 
 # The blur of bone: what lies nearer to it than this may be its edge.
 EDGE_OF_BONE_MM = 1.0
+# Within this distance, or in the very next voxel, a piece lies next to cement.
+NEXT_TO_CEMENT_MM = 2.5
 # Gaps in a piece up to this width tell the shell of a bone.
 SHELL_GAP_MM = 6.0
 # The excess of usual cement, by which masses become volumes.
@@ -45,6 +47,8 @@ class PieceFeatures:
         Mean depth below bone's surface; share beyond the blur of bone.
     gap_to_seeds_mm, gap_to_treated_mm, gap_to_body_mm
         Distances to cement, to treated bone, and to treated bodies and pedicles.
+    is_next_to_cement
+        Whether it lies next to cement.
     reach_away_mm
         How far it reaches away from bone.
     is_behind
@@ -81,6 +85,7 @@ class PieceFeatures:
     gap_to_seeds_mm: float
     gap_to_treated_mm: float
     gap_to_body_mm: float
+    is_next_to_cement: bool
     reach_away_mm: float
     is_behind: bool
     thickness_mm: float
@@ -168,6 +173,7 @@ def describe_piece(
         gap_to_seeds_mm=to_cement,
         gap_to_treated_mm=to_bone,
         gap_to_body_mm=to_core,
+        is_next_to_cement=to_cement <= max(NEXT_TO_CEMENT_MM, *(1.01 * s for s in scene.spacing_mm)),
         reach_away_mm=float(-np.percentile(around.bone_depth_mm[block][where], 8)),
         is_behind=to_core > to_bone + 3.0,
         thickness_mm=float(depth_inside(where, scene.spacing_mm).max()),

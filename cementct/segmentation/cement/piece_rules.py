@@ -5,7 +5,11 @@ from __future__ import annotations
 from cementct.segmentation.cement.piece_features import PieceFeatures
 
 # A piece of its own this bright (so many voxels over the level of bone) is cement wherever it lies near.
+# So are fewer, where voxels are large.
 FEWEST_BRIGHT_VOXELS = 3
+SMALLEST_BRIGHT_ML = 0.02
+# Fewer voxels that are no brighter than bone are noise.
+FEWEST_VOXELS = 3
 # Bright pieces are cement up to this distance from treated bone: along the canal, and elsewhere.
 CANAL_REACH_MM = 110.0
 LEAK_REACH_MM = 40.0
@@ -24,11 +28,10 @@ SHARE_FREE_BEHIND = 0.8
 # of bone.
 LEAST_SHARE_FREE = 0.35
 # The edge of bone where labels miss it: no brighter than the cortex of this scan, with so large a share of
-# its surface against bone. The second share holds within a short way of cement, where dilute leaks hang on
+# its surface against bone. The second share holds next to cement, where dilute leaks hang on
 # bone as well; there a piece brighter than this share of its source is none. Found on phantoms and implants.
 EDGE_CONTACT_SHARE = 0.22
 EDGE_CONTACT_SHARE_NEAR = 0.30
-NEAR_CEMENT_MM = 2.5
 AS_BRIGHT_AS_SOURCE = 0.6
 # Farther from cement than this, and outside canal and foramina, any touch with bone tells its edge, be it the
 # tip of a process or a joint; unless so much of the surface is soft tissue, as of a cord.
@@ -67,10 +70,10 @@ def is_cement(piece: PieceFeatures) -> bool:
     reach = CANAL_REACH_MM if piece.share_neural > 0.5 else LEAK_REACH_MM
     if min(piece.gap_to_treated_mm, piece.gap_to_seeds_mm) > reach:
         return False
-    if piece.bright_voxels >= FEWEST_BRIGHT_VOXELS:
-        return True
+    if is_bright(piece) or piece.voxels < FEWEST_VOXELS:
+        return is_bright(piece)
     if piece.share_bone > 0.5:
-        continues = piece.gap_to_seeds_mm <= NEAR_CEMENT_MM and piece.share_of_source >= AS_BRIGHT_AS_SOURCE
+        continues = piece.is_next_to_cement and piece.share_of_source >= AS_BRIGHT_AS_SOURCE
         return (continues and piece.share_treated_bone > 0.5) or (
             piece.share_treated_bone > 0.3
             and piece.thickness_mm >= SOLID_DEPTH_MM
@@ -90,14 +93,20 @@ def _is_edge_of_bone(piece: PieceFeatures) -> bool:
         return False
     if piece.gap_to_seeds_mm > FAR_FROM_CEMENT_MM and piece.share_neural <= 0.5:
         return piece.bone_contact >= ANY_CONTACT_SHARE and piece.soft_contact < CORD_IN_SOFT_TISSUE
-    if piece.gap_to_seeds_mm > NEAR_CEMENT_MM:
+    if not piece.is_next_to_cement:
         return piece.bone_contact >= EDGE_CONTACT_SHARE
     return piece.bone_contact >= EDGE_CONTACT_SHARE_NEAR and piece.share_of_source < AS_BRIGHT_AS_SOURCE
 
 
 def _is_cord_along_wall(piece: PieceFeatures) -> bool:
     """Tell whether a piece next to cement lies along a wall, but mostly in soft tissue."""
-    return piece.gap_to_seeds_mm <= NEAR_CEMENT_MM and piece.soft_contact >= STANDS_IN_SOFT_TISSUE
+    return piece.is_next_to_cement and piece.soft_contact >= STANDS_IN_SOFT_TISSUE
+
+
+def is_bright(piece: PieceFeatures) -> bool:
+    """Tell whether enough of a piece is brighter than any bone."""
+    bright_ml = piece.bright_voxels * piece.volume_ml / max(piece.voxels, 1)
+    return piece.bright_voxels >= FEWEST_BRIGHT_VOXELS or bright_ml >= SMALLEST_BRIGHT_ML
 
 
 def _is_shell(piece: PieceFeatures) -> bool:

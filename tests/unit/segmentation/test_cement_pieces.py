@@ -38,6 +38,7 @@ CORD = PieceFeatures(
     gap_to_seeds_mm=4.0,
     gap_to_treated_mm=1.0,
     gap_to_body_mm=1.0,
+    is_next_to_cement=False,
     reach_away_mm=6.0,
     is_behind=False,
     thickness_mm=1.5,
@@ -68,14 +69,14 @@ def test_where_an_earlier_scan_shows_what_was_there_bone_needs_no_guess() -> Non
 
 
 def test_next_to_cement_a_piece_as_bright_as_its_source_may_lie_against_bone() -> None:
-    flush = replace(CORD, bone_contact=0.4, soft_contact=0.3, gap_to_seeds_mm=1.0)
+    flush = replace(CORD, bone_contact=0.4, soft_contact=0.3, gap_to_seeds_mm=1.0, is_next_to_cement=True)
 
     assert is_cement(replace(flush, share_of_source=0.9))
     assert not is_cement(flush)
 
 
 def test_next_to_cement_a_cord_along_the_wall_need_not_leave_the_blur_of_bone() -> None:
-    along = replace(CORD, share_free=0.1, bone_contact=0.2, soft_contact=0.55, gap_to_seeds_mm=1.5)
+    along = replace(CORD, share_free=0.1, bone_contact=0.2, soft_contact=0.55, is_next_to_cement=True)
 
     assert is_cement(along)
     assert not is_cement(replace(along, soft_contact=0.2))
@@ -99,6 +100,13 @@ def test_at_the_edge_of_the_scan_only_what_stands_in_soft_tissue_is_cement() -> 
 
     assert is_cement(cut)
     assert not is_cement(replace(cut, soft_contact=0.4))
+
+
+def test_one_large_voxel_brighter_than_bone_is_cement_and_one_small_one_is_noise() -> None:
+    large = replace(CORD, voxels=2, bright_voxels=1, volume_ml=0.054, bone_contact=0.4, soft_contact=0.3)
+
+    assert is_cement(large)
+    assert not is_cement(replace(large, volume_ml=0.002))
 
 
 def test_a_shell_around_marrow_is_bone_and_an_even_rod_as_bright_is_not() -> None:
