@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.core.grid import Box, Triple
+from cementct.core.grid import Box
 from cementct.segmentation.cement.background import background_around
 from cementct.segmentation.cement.fields import distance_outside
 from cementct.segmentation.cement.partial_volume import (
@@ -21,13 +21,8 @@ from cementct.segmentation.cement.partial_volume import (
     rescaled,
 )
 from cementct.segmentation.cement.plateau import FEWEST_CORE_VOXELS, plateau_of_bulk
-from cementct.segmentation.cement.scene import (
-    FWHM_PER_SIGMA,
-    SLICE_SIGMA_SHARE,
-    USUAL_IN_PLANE_FWHM_MM,
-    Resolution,
-    Scene,
-)
+from cementct.segmentation.cement.scene import Resolution, Scene
+from cementct.segmentation.cement.sharpness import blur_beyond_voxels, measured_resolution
 from cementct.segmentation.cement.thin import ThinImage, opacity_of_thin
 from cementct.segmentation.cement.uncertainty import Ground, sd_of_bulk_ml, sd_of_thin_ml
 
@@ -37,11 +32,6 @@ HALF_HEIGHT = 0.5
 DRAWN_SIGMAS = 3.0
 # So far (in FWHM) around a voxel its local peak is looked for.
 PEAK_REACH_WIDTHS = 1.0
-# What a measured sharpness is kept within; slices blur at least by this share of what the plane does.
-SIGMA_BOUNDS_MM = (0.2, 0.8)
-LEAST_THROUGH = 0.6
-# Where edges cannot be measured, coarse pixels blur little beyond themselves: standard deviation in pixels.
-COARSE_SIGMA_SHARE = 0.36
 # Thin remainders of fewer voxels at the rim of bulk are the bulk's own edge.
 FEWEST_THIN_VOXELS = 2
 
@@ -204,9 +194,9 @@ def _measure_bulk(
     steep = bulk_share(scene, levels, outline=half, core=core, in_bone=ground.in_bone)
     mask = reach & ~ground.excluded
     share = np.where(mask, steep.share, 0.0).astype(np.float32)
-    resolution = _measured(scene, plateau.sigma_mm)
+    resolution = measured_resolution(scene, plateau.sigma_mm)
     factor = correct_for_curvature(
-        BulkShare(share, steep.ramp_half), sigma_voxels=_beyond_voxels(scene, resolution)
+        BulkShare(share, steep.ramp_half), sigma_voxels=blur_beyond_voxels(scene, resolution)
     )
     share = rescaled(share, float(share.sum(dtype=np.float64)) * factor)
     volume = float(share.sum(dtype=np.float64)) * scene.voxel_ml
@@ -221,26 +211,6 @@ def _measure_bulk(
         clipped=plateau.clipped,
     )
     return share, Piece(mask, plateau_hu, background_hu, volume, sd, plateau.clipped, thin=False), resolution
-
-
-def _measured(scene: Scene, sigma_mm: float | None) -> Resolution:
-    """Return the resolution of an image whose edges in the plane were measured, or (None) could not be."""
-    if sigma_mm is None:
-        coarse = COARSE_SIGMA_SHARE * max(scene.spacing_mm[1:])
-        in_plane = max(USUAL_IN_PLANE_FWHM_MM / FWHM_PER_SIGMA, coarse)
-    else:
-        in_plane = float(np.clip(sigma_mm, *SIGMA_BOUNDS_MM))
-    through = max(SLICE_SIGMA_SHARE * scene.spacing_mm[0], LEAST_THROUGH * in_plane)
-    return Resolution(in_plane, through, measured=True)
-
-
-def _beyond_voxels(scene: Scene, resolution: Resolution) -> Triple:
-    """Return the blur, in voxels, that is left when a share is the mean over a voxel, as it is meant."""
-    z, y, x = (
-        float(np.sqrt(max((sigma / step) ** 2 - 1.0 / 12.0, 0.0)))
-        for sigma, step in zip(resolution.sigma_mm, scene.spacing_mm, strict=True)
-    )
-    return z, y, x
 
 
 def _block_of(mask: BoolArray) -> tuple[slice, slice, slice]:
