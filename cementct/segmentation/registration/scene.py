@@ -13,9 +13,9 @@ from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 
 COMPARED_HU = (-200.0, 1000.0)
 # Intensities outside this range say nothing about bone: fat is above, cement and metal below its ends.
-CEMENT_HU = 1000.0
-# Voxels above are taken for cement or metal and left out of the comparison. Cortex that exceeds it on sharp
-# thin slices is left out too, which costs a few points and no accuracy.
+CEMENT_HU = 1500.0
+# Voxels above are taken for cement or metal and left out. Cortex on sharp thin slices reaches 1400 and is
+# needed; dilute cement below that is outvoted.
 DENSE_SHARE = 0.15
 # A voxel of the comparison's lattice is left out where this much of it is that dense.
 CEMENT_RIM_MM = 2.5
