@@ -15,7 +15,7 @@ from cementct.segmentation.metal.shafts import SHAFT_RADIUS_MM, FreeRun, cylindr
 STRETCH_MM, STRETCH_VOXELS = 3.0, 3.0
 # Close to the ends of a run they count for nothing; from fewer than this nothing is told.
 RUN_END_MM = 2.0
-FEWEST_STRETCHES = 4
+FEWEST_STRETCHES = 3
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,13 @@ class Make:
         How much its sections differ, as a share of their median (70th percentile).
     bend_mm
         Largest distance of a section's centre from the line through all of them.
+    stretches
+        Number of sections.
     """
 
     unevenness: float
     bend_mm: float
+    stretches: int
 
 
 def measure_make(run: FreeRun, hu: HuArray, grid: Grid, *, level_hu: float) -> Make | None:
@@ -58,11 +61,11 @@ def measure_make(run: FreeRun, hu: HuArray, grid: Grid, *, level_hu: float) -> M
     own = (across < SHAFT_RADIUS_MM) & (number >= 0) & (number < count)
     sections = np.bincount(number[own], minlength=count)
     if not sections.all():
-        return Make(1.0, 0.0)
+        return Make(1.0, 0.0, count)
     middle = float(np.median(sections))
     centres = np.stack([np.bincount(number[own], points[own, a], count) for a in range(3)], axis=1)
     unevenness = float(np.percentile(np.abs(sections - middle), 70)) / middle
-    return Make(unevenness, _bend_mm(centres / sections[:, None]))
+    return Make(unevenness, _bend_mm(centres / sections[:, None]), count)
 
 
 def _bend_mm(centres: FloatArray) -> float:

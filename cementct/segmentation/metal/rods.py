@@ -35,6 +35,7 @@ SKIN_WITHIN_MM = 8.0
 NEEDLE_UNEVENNESS = 0.20
 SCREW_UNEVENNESS = 0.12
 HEADED_UNEVENNESS = 0.20
+FEWEST_WITHOUT_HEAD = 4
 # Where voxels are coarse they seem to bend by so much of a voxel.
 MOST_BEND_MM = 0.7
 BEND_PER_VOXEL = 0.5
@@ -42,7 +43,7 @@ AIR_BELOW_HU = -300.0
 # A screw without a head in view is so long and so bright, and ends behind the bone; one with a head may be
 # shorter where cement hides its deep part.
 SCREW_FROM_LENGTH_MM = 28.0
-SCREW_WITH_HEAD_FROM_MM = 12.0
+SCREW_WITH_HEAD_FROM_MM = 20.0
 SCREW_CORE_HU = 2000.0
 # A head: sections so large near the outer end, within this distance of the axis, beyond which the line is
 # free.
@@ -200,10 +201,11 @@ def _is_needle(run: FreeRun, hu: HuArray, grid: Grid, level_hu: float, *, core_h
 def _is_screw(run: FreeRun, hu: HuArray, grid: Grid, level_hu: float) -> bool:
     """Tell whether a thick run is as straight and even as a screw, and has a head or ends in soft tissue."""
     make = measure_make(run, hu, grid, level_hu=level_hu)
-    straight = make is None or (make.bend_mm <= _bend_limit_mm(grid) and make.unevenness <= HEADED_UNEVENNESS)
-    if run.length_mm >= SCREW_WITH_HEAD_FROM_MM and straight and _has_head(run, hu, grid):
+    if make is None or make.bend_mm > _bend_limit_mm(grid) or make.unevenness > HEADED_UNEVENNESS:
+        return False
+    if run.length_mm >= SCREW_WITH_HEAD_FROM_MM and _has_head(run, hu, grid):
         return True
-    even = make is not None and straight and make.unevenness <= SCREW_UNEVENNESS
+    even = make.stretches >= FEWEST_WITHOUT_HEAD and make.unevenness <= SCREW_UNEVENNESS
     return even and run.length_mm >= SCREW_FROM_LENGTH_MM and _ends_in_soft_tissue(run, hu, grid)
 
 
