@@ -49,13 +49,13 @@ def main() -> None:
         return
     if wanted.make_only:
         make_all(chosen, wanted.jobs)
-        limits_of(chosen, make=True)
+        limits_of(chosen, jobs=wanted.jobs)
         return
     scores = run_all(chosen, tuple(wanted.settings), wanted.jobs)
     for line in summary(scores):
         print(line)
     if wanted.write:
-        write_docs(scores, wanted.half, chosen)
+        write_docs(scores, wanted.half, chosen, jobs=wanted.jobs)
 
 
 def make_all(chosen: list[Recipe], jobs: int) -> None:

@@ -56,11 +56,11 @@ healthivert_0007, gl017). The untouched real scans have been seen before: there 
 }
 
 
-def write_docs(scores: list[CaseScore], half: Half, recipes: Sequence[Recipe]) -> None:
+def write_docs(scores: list[CaseScore], half: Half, recipes: Sequence[Recipe], *, jobs: int) -> None:
     """Write tables, pictures, and the figures for machines."""
     facts = facts_of(half)
     pictures = draw_all(scores, DOCS / IMAGES)
-    limits = limits_of(recipes, make=True)
+    limits = limits_of(recipes, jobs=jobs)
     lines = render(scores, facts, pictures, limits)
     (DOCS / "accuracy.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     data = {
@@ -141,7 +141,7 @@ LIMIT = """\
 An estimator that knows the true region, plateau, background and point-spread function, and estimates by
 least squares from the noisy image how much of each deposit's own difference there is; beside it one that
 knows the same but adds up the difference over the deposit's surroundings (`benchmarks/accuracy/limit.py`),
-both on every fourth random phantom; and the error of the tool on the same cases. What lies between is what
+both on every fifth random phantom; and the error of the tool on the same cases. What lies between is what
 has to be estimated from the picture: region, plateau and background."""
 
 

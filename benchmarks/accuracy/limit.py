@@ -12,6 +12,7 @@ from __future__ import annotations
 import pickle
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -24,7 +25,7 @@ from cementct.testing.spec import CaseSpec
 from cementct.testing.truth import LeakTruth
 
 # One phantom in so many tells the limit.
-ONE_IN = 4
+ONE_IN = 5
 # Differences under this are not worth a voxel, HU.
 LEAST_HU = 1.0
 
@@ -55,20 +56,22 @@ class LimitPoint:
     noise_hu: float
 
 
-def limits_of(recipes: Sequence[Recipe], *, make: bool) -> list[LimitPoint]:
-    """Return the limits of the phantoms chosen for it; `make`: also where they are not known yet."""
+def limits_of(recipes: Sequence[Recipe], *, jobs: int) -> list[LimitPoint]:
+    """Return the limits of the phantoms chosen for it, measured where they are not known yet."""
     chosen = [r for r in recipes if isinstance(r, PhantomRecipe) and r.seed % ONE_IN == 0]
-    out: list[LimitPoint] = []
-    for recipe in chosen:
-        file = CACHE / "limits" / cache_file(recipe).with_suffix(".limit").name
-        if file.is_file():
-            out += pickle.loads(zlib.decompress(file.read_bytes()))  # noqa: S301 - written below
-        elif make:
-            case = load(recipe)
-            points = measure_limits(case) if case is not None else []
-            keep(file, points)
-            out += points
-    return out
+    with ProcessPoolExecutor(jobs) as pool:
+        return [point for points in pool.map(_known_limits, chosen) for point in points]
+
+
+def _known_limits(recipe: Recipe) -> list[LimitPoint]:
+    file = CACHE / "limits" / cache_file(recipe).with_suffix(".limit").name
+    if file.is_file():
+        known: list[LimitPoint] = pickle.loads(zlib.decompress(file.read_bytes()))  # noqa: S301 - see below
+        return known
+    case = load(recipe)
+    points = measure_limits(case) if case is not None else []
+    keep(file, points)
+    return points
 
 
 def measure_limits(case: Case) -> list[LimitPoint]:

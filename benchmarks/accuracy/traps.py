@@ -34,7 +34,7 @@ from cementct.testing.spec import (
 
 FIRST_SEED = {"tuning": 5600, "reporting": 20600}
 # How many cases of each trap a half has.
-COUNT = {"tuning": 1, "reporting": 2}
+COUNT = {"tuning": 1, "reporting": 1}
 STREAKS_COUNT = {"tuning": 2, "reporting": 6}
 LEVELS = ("T7", "T9", "T11", "T12", "L1", "L2", "L3", "L4")
 SLICES_MM = (0.8, 1.0, 1.25, 1.5, 2.0, 2.5)
