@@ -15,7 +15,7 @@ import numpy as np
 from cementct.core.arrays import Float32Array, FloatArray
 from cementct.core.findings import FillingCategory, Interval, LesionSource
 from cementct.core.grid import Box, Grid
-from cementct.metrics.filling_shares import overlap, read_from_within, sharpened
+from cementct.metrics.filling_shares import overlap, sharpened
 from cementct.segmentation.model import Cement, Lesion, Registration
 
 CATEGORY_BORDERS = {
@@ -98,8 +98,6 @@ def measure_filling(
     # Carrying a lesion over blurs its border, and a blurred rim outside the cement would read as unfilled.
     holes = sharpened(_in_box(lesion.fraction, lesion.box, box))
     filled = sharpened(_own_cement(cement, number, box))
-    if lesion.source is LesionSource.PRE:
-        filled = read_from_within(filled, holes, block)
     rate = _rate(filled, holes, block)
     sd = _standard_deviation(filled, holes, block, lesion=lesion, registration=registration)
     return filling_of_rate(rate, sd)

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.segmentation.lesion.bone import Bone
+from cementct.segmentation.lesion.bone import COARSE_MM, Bone
 from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
 from cementct.segmentation.lesion.smoothing import depth_mm, grown, opened
 from cementct.segmentation.lesion.variation import smooth_by_total_variation
@@ -188,7 +188,21 @@ def share_of_dark(
     reach_mm = np.maximum(REACH_MM, REACH_PER_VOXEL * spacing)
     support = bone.outline & (ndimage.distance_transform_edt(~core, sampling=spacing / reach_mm) <= 1.0)
     share = np.clip(0.5 + EDGE_GAIN * (darkness / max(inside, CORE_DARKNESS) - 0.5), 0.0, 1.0)
-    return np.where(support, share, 0.0).astype(np.float32)
+    return _through_the_rim(np.where(support, share, 0.0).astype(np.float32), bone)
+
+
+def _through_the_rim(share: Float32Array, bone: Bone) -> Float32Array:
+    """Return the shares continued outwards through bone that cortex brightens, and that shows no lysis.
+
+    Where voxels are coarse along every axis, the outermost one is as much outside as bone and is left.
+    """
+    rim = bone.outline & ~bone.interior
+    if min(bone.grid.spacing_mm) > COARSE_MM or not (rim.any() and bone.interior.any()):
+        return share
+    nearest = ndimage.distance_transform_edt(
+        ~bone.interior, sampling=bone.grid.spacing_mm, return_distances=False, return_indices=True
+    )
+    return np.where(rim, np.maximum(share, share[tuple(nearest)]), share).astype(np.float32)
 
 
 def large_pieces(dark: BoolArray, bone: Bone, unread: BoolArray) -> BoolArray:

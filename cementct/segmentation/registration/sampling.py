@@ -10,7 +10,7 @@ from cementct.core.arrays import BoolArray, FloatArray, IntArray
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Region, Volume
 from cementct.segmentation.registration.refine import Samples
-from cementct.segmentation.registration.scene import Scene, prepare_scene
+from cementct.segmentation.registration.scene import CEMENT_HU, Scene, prepare_scene
 
 RIM_MM = 3.0
 # Samples reach this far out of the bone, so that its outer surface is among them from both sides.
@@ -24,7 +24,13 @@ POSTERIOR_SHARE = 0.25
 
 
 def sample_vertebra(
-    volume: Volume, spine: Spine, vertebra: Vertebra, scale_mm: float, *, rim_mm: float = RIM_MM
+    volume: Volume,
+    spine: Spine,
+    vertebra: Vertebra,
+    scale_mm: float,
+    *,
+    rim_mm: float = RIM_MM,
+    cement_hu: float = CEMENT_HU[0],
 ) -> Samples:
     """Return sample points on a vertebra and within `rim_mm` of it, its neighbours' bone left out.
 
@@ -40,9 +46,11 @@ def sample_vertebra(
         Distance of the samples; intensities are smoothed accordingly.
     rim_mm
         How far out of the bone samples reach.
+    cement_hu
+        What is brighter is no bone.
     """
     box = volume.grid.expand(vertebra.whole.box, rim_mm + scale_mm)
-    scene = prepare_scene(volume, box, scale_mm)
+    scene = prepare_scene(volume, box, scale_mm, cement_hu=cement_hu)
     wanted = _near(vertebra.whole, spine.grid, scene, rim_mm) & scene.usable
     for other in spine.vertebrae:
         if other.number != vertebra.number and not other.whole.box.intersection(box).is_empty:

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from cementct.anatomy.model import Spine
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.grid import Box, Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 
 COMPARED_HU = (-200.0, 1000.0)
 # Intensities outside this range say nothing about bone: fat is above, cement and metal below its ends.
-CEMENT_HU = 1500.0
-# Voxels above are taken for cement or metal and left out. Cortex on sharp thin slices reaches 1400 and is
-# needed; dilute cement below that is outvoted.
+CEMENT_HU = (1000.0, 1500.0)
+# What is brighter than the brightest bone is taken for cement or metal and left out, at
+# least and at most this: cortex on sharp thin slices reaches 1400 and is needed, dilute cement starts at 900.
+BRIGHTEST_BONE_PERCENT = 99.9
+# Percentile of a vertebra's voxels that is its brightest bone; noise and islands lie above.
 DENSE_SHARE = 0.15
 # A voxel of the comparison's lattice is left out where this much of it is that dense.
 CEMENT_RIM_MM = 2.5
@@ -24,6 +27,10 @@ BLUR_PER_SCALE = 0.5
 # Standard deviation of the smoothing as a share of the scale; a lattice of that scale can just carry it.
 LEAST_KNOWN_SHARE = 0.7
 # A smoothed voxel is compared where this much of what went into it is clear of cement.
+
+
+# A scan and its vertebrae.
+Scanned = tuple[Volume, Spine]
 
 
 @dataclass(frozen=True)
@@ -45,7 +52,26 @@ class Scene:
     grid: Grid
 
 
-def prepare_scene(volume: Volume, box: Box, scale_mm: float) -> Scene:
+def cement_above_hu(before: Scanned, after: Scanned) -> float:
+    """Return the intensity above which nothing is bone, by the bone of both scans.
+
+    Parameters
+    ----------
+    before, after
+        Each scan with its vertebrae. After injection the darkest vertebra counts, for others hold cement.
+    """
+    brightest = [*_brightest_bone_hu(*before)[-1:], *_brightest_bone_hu(*after)[:1]]
+    return float(np.clip(max(brightest, default=0.0), *CEMENT_HU))
+
+
+def _brightest_bone_hu(volume: Volume, spine: Spine) -> list[float]:
+    """Return the brightest bone of each vertebra, in rising order."""
+    wholes = [v.whole for v in spine.vertebrae if not v.whole.is_empty]
+    bone = (volume.hu[whole.box.slices][whole.voxels] for whole in wholes)
+    return sorted(float(np.percentile(hu, BRIGHTEST_BONE_PERCENT)) for hu in bone)
+
+
+def prepare_scene(volume: Volume, box: Box, scale_mm: float, *, cement_hu: float = CEMENT_HU[0]) -> Scene:
     """Return the block `box` of a scan, averaged and smoothed to `scale_mm`, cement and its rim marked.
 
     Parameters
@@ -56,13 +82,15 @@ def prepare_scene(volume: Volume, box: Box, scale_mm: float) -> Scene:
         The block that is needed.
     scale_mm
         Distance of neighbouring samples aimed at; spacings above it are kept.
+    cement_hu
+        What is brighter is no bone (`cement_above_hu`).
     """
     crop = volume.crop(box)
     raw = crop.hu.astype(np.float32)
     factor = [max(1, int(scale_mm / spacing + 1e-6)) for spacing in crop.grid.spacing_mm]
     factor = [min(f, n) for f, n in zip(factor, raw.shape, strict=True)]
     measured = raw > NOT_MEASURED_BELOW_HU
-    dense, grid = _averaged((raw > CEMENT_HU).astype(np.float32), crop.grid, factor)
+    dense, grid = _averaged((raw > cement_hu).astype(np.float32), crop.grid, factor)
     seen, _ = _averaged(measured.astype(np.float32), crop.grid, factor)
     weight = np.where(_with_rim(dense > DENSE_SHARE, grid), np.float32(0), seen)
     weighted, _ = _averaged(np.where(measured, np.clip(raw, *COMPARED_HU), np.float32(0)), crop.grid, factor)

@@ -57,12 +57,13 @@ def register_spines(
         Vertebrae without a counterpart, and all where the levels cannot be told apart, are missing. A
         registration that failed its checks is there with ``ok`` False.
     """
-    pairs = match_spines(PreparedScans(pre, pre_spine, post, post_spine))
+    scans = PreparedScans(pre, pre_spine, post, post_spine)
+    pairs = match_spines(scans)
     registered: dict[int, Registration] = {}
     for place, pair in enumerate(pairs):
         if only is not None and pair.post.number not in only:
             continue
-        fit = register_vertebra((pre, post), pre_spine, pair.pre, pair.coarse.movement)
+        fit = register_vertebra(scans, pair.pre, pair.coarse.movement)
         neighbours = [pairs[i] for i in (place - 1, place + 1) if 0 <= i < len(pairs)]
         slices_mm = max(pre.grid.spacing_mm[0], post.grid.spacing_mm[0])
         ok = _passes(fit, slices_mm) and _fits_neighbours(fit.movement, pair, neighbours)

@@ -19,7 +19,7 @@ from cementct.segmentation.registration.refine import (
     refine_movement,
 )
 from cementct.segmentation.registration.sampling import RIM_MM, posterior_part, sample_vertebra
-from cementct.segmentation.registration.scene import prepare_scene
+from cementct.segmentation.registration.scene import cement_above_hu, prepare_scene
 from cementct.segmentation.registration.surface import SurfaceMatch, measure_surface_match
 
 COARSE_SCALES_MM = (6.4, 3.2)
@@ -69,6 +69,7 @@ class PreparedScans:
     def __init__(self, pre: Volume, pre_spine: Spine, post: Volume, post_spine: Spine) -> None:
         self.pre, self.pre_spine = pre, pre_spine
         self.post, self.post_spine = post, post_spine
+        self.cement_hu = cement_above_hu((pre, pre_spine), (post, post_spine))
         self._samples: dict[tuple[int, float, float], Samples] = {}
         self._targets: dict[tuple[int, float], Target] = {}
 
@@ -76,7 +77,9 @@ class PreparedScans:
         """Return sample points on a pre-injection vertebra and within a rim around it."""
         key = (vertebra.number, scale_mm, rim_mm)
         if key not in self._samples:
-            self._samples[key] = sample_vertebra(self.pre, self.pre_spine, vertebra, scale_mm, rim_mm=rim_mm)
+            self._samples[key] = sample_vertebra(
+                self.pre, self.pre_spine, vertebra, scale_mm, rim_mm=rim_mm, cement_hu=self.cement_hu
+            )
         return self._samples[key]
 
     def target(self, vertebra: Vertebra, scale_mm: float) -> Target:
@@ -84,7 +87,7 @@ class PreparedScans:
         key = (vertebra.number, scale_mm)
         if key not in self._targets:
             box = self.post.grid.expand(vertebra.whole.box, 2 * SEARCH_MARGIN_MM)
-            self._targets[key] = Target(prepare_scene(self.post, box, scale_mm))
+            self._targets[key] = Target(prepare_scene(self.post, box, scale_mm, cement_hu=self.cement_hu))
         return self._targets[key]
 
 
@@ -122,17 +125,15 @@ def search_movement(
     return fits[0]
 
 
-def register_vertebra(
-    scans: tuple[Volume, Volume], spine: Spine, vertebra: Vertebra, start: Movement
-) -> VertebraFit:
+def register_vertebra(scans: PreparedScans, vertebra: Vertebra, start: Movement) -> VertebraFit:
     """Return the movement of one vertebra, refined from a coarse one and checked on its surfaces.
 
     A body that was raised by the injection has another shape than before; then the posterior wall,
     pedicles and posterior elements decide.
     """
-    pre, post = scans
-    samples = sample_vertebra(pre, spine, vertebra, FINE_SCALE_MM)
-    after = _target(post, samples.points_lps_mm, start, FINE_SCALE_MM)
+    pre = scans.pre
+    samples = scans.samples(vertebra, FINE_SCALE_MM, RIM_MM)
+    after = _target(scans, samples.points_lps_mm, start)
     if after is None or samples.hu.size == 0:
         return VertebraFit(start, 0.0, 0.0, SurfaceMatch(None, 0.0, 0))
     whole = refine_movement(samples, after, start)
@@ -144,7 +145,7 @@ def register_vertebra(
             chosen = rear
     similarity, usable = measure_similarity(samples, after, chosen.movement)
     before_box = pre.grid.box_around(pre.grid.to_index(samples.points_lps_mm), SEARCH_MARGIN_MM)
-    before = Target(prepare_scene(pre, before_box, FINE_SCALE_MM))
+    before = Target(prepare_scene(pre, before_box, FINE_SCALE_MM, cement_hu=scans.cement_hu))
     surfaces = measure_surface_match(samples, before, after, chosen.movement)
     return VertebraFit(chosen.movement, similarity, usable, surfaces)
 
@@ -158,7 +159,9 @@ def _is_better(rear: Fit, whole: Fit, back: Samples, after: Target) -> bool:
     return rear.similarity > measure_similarity(back, after, whole.movement)[0] + 0.01
 
 
-def _target(post: Volume, points_lps_mm: FloatArray, start: Movement, scale_mm: float) -> Target | None:
-    grid: Grid = post.grid
-    box = grid.box_around(grid.to_index(start.apply(points_lps_mm)), SEARCH_MARGIN_MM + scale_mm)
-    return None if min(box.shape) < 2 else Target(prepare_scene(post, box, scale_mm))
+def _target(scans: PreparedScans, points_lps_mm: FloatArray, start: Movement) -> Target | None:
+    grid: Grid = scans.post.grid
+    box = grid.box_around(grid.to_index(start.apply(points_lps_mm)), SEARCH_MARGIN_MM + FINE_SCALE_MM)
+    if min(box.shape) < 2:
+        return None
+    return Target(prepare_scene(scans.post, box, FINE_SCALE_MM, cement_hu=scans.cement_hu))

@@ -86,21 +86,6 @@ def test_blur_of_the_cements_edge_does_not_empty_the_lesion():
     assert rate_of(blurred, ball).rate > 0.97
 
 
-def test_a_lesion_whose_border_wanders_to_both_sides_is_read_as_full_where_it_is_full():
-    index = np.stack(np.meshgrid(*[np.arange(n) for n in GRID.shape], indexing="ij"), axis=-1)
-    x, y, z = np.moveaxis(GRID.to_lps(index) - MIDDLE, -1, 0)
-    radius = np.sqrt(x**2 + y**2 + z**2)
-    bumps = 0.5 * np.sin(5 * np.arctan2(y, x)) * np.cos(2 * z / 3)
-    wandering = np.clip(0.5 + (8.0 + bumps - radius) / float(np.cbrt(GRID.voxel_mm3)), 0, 1).astype(
-        np.float32
-    )
-    ball = ball_share(MIDDLE, 8.0)
-    assert rate_of(ball, wandering).rate > 0.98
-    drawn = measure_filling(cement_of(ball), lesion_of(wandering, LesionSource.MASK), number=21, grid=GRID)
-    assert drawn is not None
-    assert drawn.rate < rate_of(ball, wandering).rate
-
-
 def test_cement_beside_the_lesion_fills_nothing():
     assert rate_of(ball_share((8.0, 21.0, 14.5), 5.0), ball_share((32.0, 21.0, 14.5), 6.0)).rate < 0.005
 
