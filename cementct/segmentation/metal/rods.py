@@ -36,6 +36,8 @@ NEEDLE_UNEVENNESS = 0.20
 SCREW_UNEVENNESS = 0.12
 HEADED_UNEVENNESS = 0.20
 FEWEST_WITHOUT_HEAD = 4
+# Of a needle that reaches the skin: needles in cement measure up to 0.37, a cord of cement out of view 0.72.
+MOST_UNEVENNESS = 0.45
 # Where voxels are coarse they seem to bend by so much of a voxel.
 MOST_BEND_MM = 0.7
 BEND_PER_VOXEL = 0.5
@@ -189,7 +191,7 @@ def _reaches_skin(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
 def _is_needle(run: FreeRun, hu: HuArray, grid: Grid, level_hu: float, *, core_hu: float) -> bool:
     """Tell whether a thin straight run reaches the skin, or is long and as even as only a tool is."""
     make = measure_make(run, hu, grid, level_hu=level_hu)
-    if make is not None and make.bend_mm > _bend_limit_mm(grid):
+    if make is not None and (make.bend_mm > _bend_limit_mm(grid) or make.unevenness > MOST_UNEVENNESS):
         return False
     if run.length_mm >= NEEDLE_TO_SKIN_FROM_MM and _reaches_skin(run, hu, grid):
         return True
