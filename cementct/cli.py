@@ -18,15 +18,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cementct.core.errors import CementctError, StudyRefused, UsageError, describe_internal_error
+from cementct.core.errors import (
+    DEBUG_VARIABLE,
+    CementctError,
+    StudyRefused,
+    UsageError,
+    describe_internal_error,
+)
 
 if TYPE_CHECKING:
     from cementct.console import ProgressStyle
     from cementct.pipeline.batch import BatchResult
     from cementct.pipeline.options import RunOptions
 
-# With this variable set, internal errors come with their traceback, as with --debug.
-DEBUG_VARIABLE = "CEMENTCT_DEBUG"
 # Narrower than this a table of series cannot be read, and lines had better be cut by the terminal.
 _NARROWEST_TABLE = 80
 

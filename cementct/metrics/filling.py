@@ -1,9 +1,8 @@
 """How much of a lesion cement fills, with its interval and the probability of each category.
 
-The rate is the volume common to cement and lesion over the lesion's. Both are shares of voxels. Where
-the borders of both cross one voxel, what they have in common depends on how they lie: borders that face
-the same way
-overlap as far as the smaller share goes, opposite ones least, crossing ones as the product.
+The rate is the volume common to cement and lesion over the lesion's. Both are shares of voxels. Where the
+borders of both cross one voxel, what they have in common depends on how they lie: borders that face the same
+way overlap as far as the smaller share goes, opposite ones least, crossing ones as the product.
 """
 
 from __future__ import annotations
