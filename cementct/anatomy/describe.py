@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from cementct.anatomy.carried import CarriedVertebra
 from cementct.anatomy.compartments import map_compartments
 from cementct.anatomy.given_walls import with_given_walls
 from cementct.anatomy.hints import GivenAnatomy, GivenVertebra
@@ -36,7 +37,7 @@ from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid
 from cementct.core.image import LabelMap, Mask, Region, Volume
 
-__all__ = ["LevelHints", "describe_spine", "draw_given_walls", "replace_bodies"]
+__all__ = ["LevelHints", "describe_spine", "draw_given_walls", "replace_vertebrae"]
 
 # The first look, which only has to find the frames, uses every so manieth voxel that spacing stays under this
 # and samples this far apart, mm.
@@ -124,15 +125,10 @@ def _as_given(outline: Outline, grid: Grid, given: GivenVertebra | None) -> Outl
     return outline if given is None else with_given_walls(outline, grid, given)
 
 
-def replace_bodies(
-    volume: Volume,
-    labels: SpineLabels,
-    spine: Spine,
-    bodies: dict[int, Region],
-    *,
-    rebuilt_walls: bool = True,
+def replace_vertebrae(
+    volume: Volume, labels: SpineLabels, spine: Spine, carried: Mapping[int, CarriedVertebra]
 ) -> Spine:
-    """Return the spine with other bodies (carried over from another scan), walls and spaces drawn anew.
+    """Return the spine with vertebrae as another scan shows them; walls and spaces are drawn anew.
 
     Parameters
     ----------
@@ -140,36 +136,63 @@ def replace_bodies(
         What the spine was described from.
     spine
         The spine so far; names, numbers and flags are kept.
-    bodies
-        New bodies on the volume's grid, by position.
-    rebuilt_walls
-        Whether the walls of these bodies count as rebuilt.
+    carried
+        What takes the place of the outlines so far, by position.
     """
+    labels = _with_carried_bone(labels, spine, carried)
     bone = Bone(labels.vertebrae.labels, volume.grid, _canal_of(labels))
     vertebrae = []
     for vertebra in spine.vertebrae:
-        body = bodies.get(vertebra.position)
-        if body is None or body.is_empty:
+        new = carried.get(vertebra.position)
+        if new is None or new.body.is_empty:
             vertebrae.append(vertebra)
             continue
         outline = measure_outline(
-            bone, vertebra.whole, vertebra.frame, number=vertebra.number, step_mm=STEP_MM, body=body
+            bone,
+            new.whole or vertebra.whole,
+            vertebra.frame,
+            number=vertebra.number,
+            step_mm=STEP_MM,
+            body=new.body,
         )
         outline = _as_given(outline, volume.grid, vertebra.by_hand)
         vertebrae.append(
             replace(
                 vertebra,
                 body=outline.body,
+                whole=outline.whole if new.whole else vertebra.whole,
                 superior_endplate=outline.superior_endplate,
                 inferior_endplate=outline.inferior_endplate,
                 posterior_wall=outline.wall.field,
+                left_pedicle=new.left_pedicle or vertebra.left_pedicle,
+                right_pedicle=new.right_pedicle or vertebra.right_pedicle,
                 width_mm=outline.size_mm[0],
                 depth_mm=outline.size_mm[1],
                 height_mm=outline.size_mm[2],
-                wall_rebuilt=vertebra.wall_rebuilt or rebuilt_walls,
+                wall_rebuilt=vertebra.wall_rebuilt or new.wall_rebuilt,
             )
         )
     return replace(spine, vertebrae=tuple(vertebrae), compartments=_compartments(volume, labels, vertebrae))
+
+
+def _with_carried_bone(
+    labels: SpineLabels, spine: Spine, carried: Mapping[int, CarriedVertebra]
+) -> SpineLabels:
+    """Return the labels with carried vertebrae in the place of those found; no other bone gives way."""
+    array = labels.vertebrae.labels.copy()
+    changed = [(v, carried[v.position].whole) for v in spine.vertebrae if v.position in carried]
+    numbers = {}
+    for vertebra, whole in changed:
+        if whole is not None:
+            here = array[vertebra.whole.box.slices]
+            own = here[vertebra.whole.voxels]
+            numbers[vertebra.position] = int(np.bincount(own[own > 0]).argmax()) if np.any(own) else 0
+            here[vertebra.whole.voxels & (here == numbers[vertebra.position])] = 0
+    for vertebra, whole in changed:
+        if whole is not None:
+            here = array[whole.box.slices]
+            here[whole.voxels & (here == 0)] = numbers[vertebra.position]
+    return replace(labels, vertebrae=LabelMap(array, labels.vertebrae.grid))
 
 
 def _outlines(labels: SpineLabels, pieces: Pieces, order: Sequence[int]) -> list[Outline]:

@@ -71,7 +71,13 @@ class Judge:
         fraction = parts.filled[tuple(with_rim.T)]
         if count_slices_seen(with_rim, fraction, around.grid) < 2:
             return Certainty.POSSIBLE
-        doubtful = [p.number for p in self.cement.properties if p.streak_like or p.calcification_like]
+        # No vessel or ligament is calcified in line with a needle's way into the body.
+        chalk_counts = part.kind != Kind.ACCESS_TRACK
+        doubtful = [
+            p.number
+            for p in self.cement.properties
+            if p.streak_like or (chalk_counts and p.calcification_like)
+        ]
         deposits = around.deposits[tuple(with_rim.T)]
         if fraction[np.isin(deposits, doubtful)].sum() > DOUBTFUL_SHARE * fraction.sum():
             return Certainty.POSSIBLE

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from cementct.anatomy.describe import describe_spine, draw_given_walls, replace_bodies
+from cementct.anatomy.carried import CarriedVertebra
+from cementct.anatomy.describe import describe_spine, draw_given_walls, replace_vertebrae
 from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.model import Spine
 from cementct.anatomy.naming import LevelHints, name_treated
-from cementct.core.image import LabelMap, Mask, Region, Volume
+from cementct.core.image import LabelMap, Mask, Volume
 from cementct.core.levels import Level
 from cementct.pipeline.progress import Stage
 from cementct.segmentation.model import Cement, EarlierScan, Lesion, Registration
@@ -130,9 +131,9 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
     earlier = _carried(subject, before, spine)
     cement = _find_cement(subject, spine, earlier)
     if before is not None and subject.carries_bodies:
-        carried = _bodies_before(before, spine, treated_numbers(cement, spine), subject.post)
+        carried = _as_before(before, spine, treated_numbers(cement, spine))
         if carried:
-            spine = replace_bodies(subject.post, labels, spine, carried)
+            spine = replace_vertebrae(subject.post, labels, spine, carried)
             cement = _find_cement(subject, spine, earlier)
     cement = replace(cement, remote=find_remote_pieces(subject.post, cement))
     spine, cement, before = _named_by_user(subject, spine, cement, before)
@@ -172,22 +173,11 @@ def _find_cement(subject: Subject, spine: Spine, earlier: EarlierScan | None) ->
     return segment_cement(subject.post, spine, earlier=earlier)
 
 
-def _bodies_before(before: Before, spine: Spine, treated: tuple[int, ...], post: Volume) -> dict[int, Region]:
-    """Return the treated bodies as they stood before injection, by position, on the post-injection grid."""
-    from cementct.segmentation.registration import carry_region
+def _as_before(before: Before, spine: Spine, treated: tuple[int, ...]) -> dict[int, CarriedVertebra]:
+    """Return treated vertebrae and their neighbours as they stood before injection, by position."""
+    from cementct.segmentation.registration.vertebrae_before import carry_vertebrae
 
-    bodies = {v.number: v for v in before.spine.vertebrae}
-    carried = {}
-    for vertebra in spine.vertebrae:
-        registration = before.registrations.get(vertebra.number)
-        if vertebra.number not in treated or registration is None or not registration.ok:
-            continue
-        source = bodies.get(registration.pre_number) if registration.pre_number is not None else None
-        if source is not None and source.complete and vertebra.complete:
-            region = carry_region(source.body, before.volume.grid, registration, post.grid)
-            if not region.is_empty:
-                carried[vertebra.position] = region
-    return carried
+    return carry_vertebrae((before.volume.grid, before.spine), before.registrations, spine, treated)
 
 
 def _named_by_user(

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cementct.anatomy.describe import describe_spine, replace_bodies
+from cementct.anatomy.carried import CarriedVertebra
+from cementct.anatomy.describe import describe_spine, replace_vertebrae
 from cementct.anatomy.model import Compartment, Spine
 from cementct.core.flags import Flag
 from cementct.core.image import LabelMap, Region, Volume
@@ -205,7 +206,9 @@ def test_no_label_gives_no_vertebra_and_says_so(exact):
 def test_bodies_carried_over_from_another_scan_replace_those_of_the_mask(exact):
     case = edited(exact, lambda u, v, w: (abs(u) < 10) & (v > 4) & (v < 14) & (w < 7) & (w > -14))
     spine = describe_spine(case.volume, case.labels)
-    replaced = replace_bodies(case.volume, case.labels, spine, {1: Region.of(true_body(case, 1))})
+    replaced = replace_vertebrae(
+        case.volume, case.labels, spine, {1: CarriedVertebra(Region.of(true_body(case, 1)))}
+    )
     assert dice(replaced.vertebrae[1].body.in_box(case.volume.grid.box), true_body(case, 1)) > 0.999
     wall = replaced.vertebrae[1].posterior_wall
     assert float(np.median(wall.height_mm)) > 10.0

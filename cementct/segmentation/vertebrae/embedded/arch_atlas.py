@@ -28,7 +28,7 @@ ASIDE_MM = (0.0, 52.0, 2.0)
 NODES_MM = (20.0, 25.0, 30.0, 35.0)
 # Disc-to-disc spacings that the atlas was counted for: upper thoracic to lower lumbar vertebrae.
 HOLLOW_ASIDE_MM, HOLLOW_PHASE, HOLLOW_SHARE = 12.0, 0.6, 20
-WALL_MM = 1.5
+WALL_MM = 0.3
 # Canal and foramina between a body's wall, or its cortex where it was drawn too thin, and the canal's middle:
 # so far to either side, within this share of the spacing from the body's middle, and where fewer of 255
 # vertebrae have bone.

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray, as_floats
+from cementct.core.arrays import BoolArray, Float32Array, as_floats
 from cementct.core.grid import Box
 from cementct.core.image import Volume
 from cementct.segmentation.vertebrae.embedded.arch_atlas import arches_of, reach_of
@@ -58,6 +58,10 @@ CEMENT_REACH_MM = 2.0
 # What stays brighter than the first after smoothing, in pieces of this size, is cement or metal where fewer
 # of 255 vertebrae have bone; their blur reaches so far. Facets and laminae are as thick and dense as faint
 # cement: there only what exceeds the second counts.
+SELDOM_BONE = ((24, 90.0), (8, 50.0))
+# Where so few of 255 vertebrae have bone, and no more have other bone, less will do: what is denser after
+# smoothing than this percentile of places that nearly always are bone. Leaks of dilute cement are no denser
+# than bone, but seldom lie where bone is likely.
 CANAL_EDGE_MM = 1.0
 WALL_SHARE = 100
 # The canal's outline is this good: nearer to it lies bone where so many of 255 vertebrae have it.
@@ -125,7 +129,9 @@ def share_out_bone(
     owner = _followed(coarse, shares, bone | marrow, count)
     limit_hu = np.where(shares.behind & ~coarse.canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
     owner[(coarse.canal | shares.hollow) & (shares.best < WALL_SHARE)] = 0
-    owner[_near_cement(coarse, limit_hu) & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
+    smooth_hu = _smoothed(coarse)
+    owner[_near_cement(coarse, smooth_hu > limit_hu) & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
+    owner[_leaks_where_bone_is_seldom(coarse, shares, smooth_hu)] = 0
     owner = _large_pieces(owner, coarse.body, count)
     owner = repeated(owner, coarse.steps, region.shape)
     solid = repeated(bone | marrow, coarse.steps, region.shape)
@@ -232,20 +238,39 @@ def _fine_bone(volume: Volume, region: Box, surface_hu: float, solid: BoolArray)
     return np.asarray(inner | (volume.hu[region.slices] > surface_hu))
 
 
-def _near_cement(coarse: CoarseRegion, limit_hu: FloatArray) -> BoolArray:
-    """Tell what is denser than the limit over more than cortex's thickness, or blurred by it."""
+def _smoothed(coarse: CoarseRegion) -> Float32Array:
+    """Return intensities averaged over more than the thickness of cortex."""
+    from scipy import ndimage
+
+    width = [CEMENT_SMOOTHING_MM / s for s in coarse.spacing_mm]
+    return np.asarray(ndimage.gaussian_filter(coarse.hu, width, truncate=2.0), dtype=np.float32)
+
+
+def _near_cement(coarse: CoarseRegion, dense: BoolArray) -> BoolArray:
+    """Return large pieces of what is dense over more than cortex's thickness, and their blur."""
     import cc3d
     from scipy import ndimage
 
-    if not (coarse.hu > CEMENT_HU).any():
+    if not dense.any():
         return np.zeros(coarse.hu.shape, dtype=np.bool_)
-    width = [CEMENT_SMOOTHING_MM / s for s in coarse.spacing_mm]
-    dense = ndimage.gaussian_filter(coarse.hu, width, truncate=2.0) > limit_hu
     pieces = cc3d.connected_components(dense, connectivity=6)
     large = np.bincount(pieces.ravel()) * float(np.prod(coarse.spacing_mm)) >= LEAST_CEMENT_MM3
     large[0] = False
     reach = [2 * round(CEMENT_REACH_MM / s) + 1 for s in coarse.spacing_mm]
     return np.asarray(ndimage.maximum_filter(large[pieces].view(np.uint8), reach) > 0)
+
+
+def _leaks_where_bone_is_seldom(coarse: CoarseRegion, shares: _Shares, smooth_hu: Float32Array) -> BoolArray:
+    """Return what is as dense as bone where vertebrae seldom have bone, and other bone is no likelier."""
+    found = np.zeros(coarse.hu.shape, dtype=np.bool_)
+    sure = smooth_hu[(shares.best >= SURE_SHARE) & (smooth_hu < CEMENT_HU)]
+    if sure.size < FEWEST_VOXELS:
+        return found
+    for share, percentile in SELDOM_BONE:
+        seldom = (shares.best < share) & (shares.other < share) & (coarse.body == 0)
+        dense = seldom & (smooth_hu > float(np.percentile(sure, percentile)))
+        found |= _near_cement(coarse, dense) & seldom
+    return found
 
 
 def _large_pieces(owner: LabelBytes, body: LabelBytes, count: int) -> LabelBytes:

@@ -1,0 +1,109 @@
+"""Vertebrae as the scan before injection shows them, laid over the scan after it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from cementct.anatomy.carried import CarriedVertebra
+from cementct.anatomy.model import Pedicle, Spine, Vertebra
+from cementct.core.grid import Grid
+from cementct.core.image import Region
+from cementct.segmentation.model import Registration
+from cementct.segmentation.registration.carry import carry_region
+
+# Cement travels along canal and veins: so many vertebrae above and below a treated one are carried as well.
+NEIGHBOURS = 2
+# A frame's axes turn by so much at most between two scans of one vertebra for its borders to be moved as they
+# are, as the cosine: 15 degrees.
+LEAST_ALIKE = 0.966
+# Destroyed or fatty bone that an outline left out before injection is bone after it where bone surrounds it:
+# gaps up to twice this are closed, in millimetres.
+GAP_MM = 2.0
+
+
+def carry_vertebrae(
+    earlier: tuple[Grid, Spine],
+    registrations: Mapping[int, Registration],
+    spine: Spine,
+    treated: Collection[int],
+) -> dict[int, CarriedVertebra]:
+    """Return the treated vertebrae and their neighbours as they stood before injection, by position.
+
+    Cement hides the outline of a body, and an engine takes leaks for bone: before injection there were none.
+
+    Parameters
+    ----------
+    earlier
+        Grid and spine of the scan before injection.
+    registrations
+        By number of the post-injection vertebra; what failed is left out.
+    spine
+        The post-injection spine.
+    treated
+        Numbers of the treated vertebrae.
+    """
+    pre_grid, pre_spine = earlier
+    before = {v.number: v for v in pre_spine.vertebrae}
+    places = [v.position for v in spine.vertebrae if v.number in treated]
+    carried = {}
+    for vertebra in spine.vertebrae:
+        registration = registrations.get(vertebra.number)
+        near = any(abs(vertebra.position - place) <= NEIGHBOURS for place in places)
+        if not near or registration is None or not registration.ok or registration.pre_number is None:
+            continue
+        source = before.get(registration.pre_number)
+        if source is None or not (source.complete and vertebra.complete):
+            continue
+        body = carry_region(source.body, pre_grid, registration, spine.grid)
+        if body.is_empty:
+            continue
+        whole = carry_region(source.whole, pre_grid, registration, spine.grid)
+        carried[vertebra.position] = CarriedVertebra(
+            body,
+            None
+            if whole.is_empty
+            else _completed(whole, vertebra.whole, (pre_grid, spine.grid), registration),
+            _moved(source.left_pedicle, source, vertebra, registration),
+            _moved(source.right_pedicle, source, vertebra, registration),
+            wall_rebuilt=vertebra.number in treated,
+        )
+    return carried
+
+
+def _completed(whole: Region, found: Region, grids: tuple[Grid, Grid], registration: Registration) -> Region:
+    """Return a carried vertebra with what was found of it in its gaps and beyond the earlier scan."""
+    pre_grid, post_grid = grids
+    index = found.indices()
+    before = pre_grid.to_index(registration.to_pre(post_grid.to_lps(index)))
+    unseen = np.any((before < 0) | (before > np.asarray(pre_grid.shape) - 1), axis=1)
+    box = whole.box.union(found.box)
+    voxels = whole.in_box(box).copy()
+    size = [2 * round(GAP_MM / s) + 1 for s in post_grid.spacing_mm]
+    grown = ndimage.maximum_filter(voxels.view(np.uint8), size, mode="constant")
+    closed = ndimage.minimum_filter(grown, size, mode="constant", cval=1) > 0
+    here = tuple((index - np.asarray(box.start)).T)
+    voxels[here] |= unseen | closed[here]
+    return Region(box, voxels)
+
+
+def _moved(
+    pedicle: Pedicle | None, source: Vertebra, vertebra: Vertebra, registration: Registration
+) -> Pedicle | None:
+    """Return a pedicle's borders in the frame of the vertebra after injection; None where frames differ."""
+    if pedicle is None:
+        return None
+    axes = source.frame.axes @ registration.rotation.T
+    if float(np.einsum("ij,ij->i", axes, vertebra.frame.axes).min()) < LEAST_ALIKE:
+        return None
+    moved = vertebra.frame.to_local(registration.to_post(np.asarray(source.frame.centre_lps_mm)))
+    return replace(
+        pedicle,
+        medial_mm=pedicle.medial_mm + float(moved[0]),
+        lateral_mm=pedicle.lateral_mm + float(moved[0]),
+        superior_mm=pedicle.superior_mm + float(moved[2]),
+        inferior_mm=pedicle.inferior_mm + float(moved[2]),
+    )
