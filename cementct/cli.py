@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 # Narrower than this a table of series cannot be read, and lines had better be cut by the terminal.
 _NARROWEST_TABLE = 80
 
+# Threads of linear algebra: on the small matrices of one study they wait for each other more than they work,
+# and a batch has its own processes.
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
 
 class ExitStatus(IntEnum):
     """What the shell is told."""
@@ -334,6 +338,8 @@ def schema_command() -> None:
 
 def main() -> None:
     """Run the command line; the entry point of the ``cementct`` script."""
+    for name in _THREAD_VARIABLES:
+        os.environ.setdefault(name, "1")  # read when numpy is first imported, here and in children
     try:
         app()
     except KeyboardInterrupt:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import ndimage
 
 from cementct.anatomy.model import Spine
 from cementct.core.image import Volume
+from cementct.segmentation.cement.fields import distance_outside
 from cementct.segmentation.model import EarlierScan, Registration
 from cementct.segmentation.registration.carry import carry_hu
 
@@ -43,6 +43,7 @@ def carry_earlier_scan(
         box = box.union(blocks[vertebra.number])
     hu = np.full(box.shape, np.nan, dtype=np.float32)
     nearest = np.full(box.shape, REACH_MM, dtype=np.float32)
+    follows = np.zeros(box.shape, dtype=np.uint16)
     for vertebra in post_spine.vertebrae:
         block = blocks[vertebra.number].intersection(box)
         if block.is_empty:
@@ -50,12 +51,13 @@ def carry_earlier_scan(
         bone = vertebra.whole.in_box(block)
         if not bone.any():
             continue
-        distance = ndimage.distance_transform_edt(~bone, sampling=grid.spacing_mm)
+        distance = distance_outside(bone, grid.spacing_mm)
         window = block.within(box)
         closer = distance < nearest[window]
         nearest[window][closer] = distance[closer]
-        hu[window][closer] = np.nan
-        registration = registrations.get(vertebra.number)
-        if registration is not None and registration.ok:
-            hu[window][closer] = carry_hu(pre, registration, grid, block)[closer]
+        follows[window][closer] = vertebra.number
+    for vertebra in moved:
+        block = blocks[vertebra.number].intersection(box)
+        own = follows[block.within(box)] == vertebra.number
+        hu[block.within(box)][own] = carry_hu(pre, registrations[vertebra.number], grid, block, own)
     return EarlierScan(box=box, hu=hu)

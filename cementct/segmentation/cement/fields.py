@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 
 from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.grid import Triple
+from cementct.core.morphology import bounds_of, inner_voxels
 
 # Distances beyond any structure of interest stand for "there is none".
 FAR_MM = 1e3
+# So many voxels of a piece tell roughly how near it is, before all of its surface is asked.
+FIRST_ASKED = 64
 
 
 def distance_outside(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
@@ -32,8 +35,12 @@ def distance_outside(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
 
 def depth_inside(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
     """Return the distance of each voxel's centre in `mask` to the nearest voxel outside it, 0 outside."""
-    padded = np.pad(mask, 1)
-    return distance_outside(~padded, spacing_mm)[1:-1, 1:-1, 1:-1] * mask
+    depth = np.zeros(mask.shape, dtype=np.float32)
+    window = bounds_of(mask)
+    if window is not None:
+        padded = np.pad(mask[window], 1)
+        depth[window] = distance_outside(~padded, spacing_mm)[1:-1, 1:-1, 1:-1] * mask[window]
+    return depth
 
 
 def signed_depth(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
@@ -50,22 +57,10 @@ def signed_depth(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
 def within(mask: BoolArray, reach_mm: float, spacing_mm: Triple) -> BoolArray:
     """Return `mask` with everything within `reach_mm` of it; only its own neighbourhood is looked at."""
     found = np.zeros(mask.shape, dtype=np.bool_)
-    window = _neighbourhood(mask, reach_mm, spacing_mm)
+    window = bounds_of(mask, [int(np.ceil(reach_mm / s)) + 1 for s in spacing_mm])
     if window is not None:
         found[window] = distance_outside(mask[window], spacing_mm) <= reach_mm + 1e-3
     return found
-
-
-def _neighbourhood(mask: BoolArray, reach_mm: float, spacing_mm: Triple) -> tuple[slice, slice, slice] | None:
-    """Return the block that holds everything within `reach_mm` of `mask`, or None where that is empty."""
-    bounds = []
-    for axis in range(3):
-        hit = np.flatnonzero(mask.any(axis=tuple(a for a in range(3) if a != axis)))
-        if hit.size == 0:
-            return None
-        pad = int(np.ceil(reach_mm / spacing_mm[axis])) + 1
-        bounds.append(slice(max(int(hit[0]) - pad, 0), int(hit[-1]) + 1 + pad))
-    return bounds[0], bounds[1], bounds[2]
 
 
 class Nearness:
@@ -80,13 +75,16 @@ class Nearness:
     """
 
     def __init__(self, mask: BoolArray, spacing_mm: Triple) -> None:
-        from scipy import ndimage
         from scipy.spatial import KDTree
 
         self._spacing = np.asarray(spacing_mm)
-        points = np.argwhere(mask & ~ndimage.binary_erosion(mask))
         self._mask = mask
-        self._tree = KDTree(points * self._spacing) if len(points) else None
+        window = bounds_of(mask)
+        if window is None:
+            self._tree = None
+            return
+        points = np.argwhere(_surface(mask[window])) + [cut.start for cut in window]
+        self._tree = KDTree(points * self._spacing)
 
     def gap_mm(self, index_zyx: IntArray) -> float:
         """Return the shortest distance from any of the voxels to the set; `FAR_MM` where that is empty."""
@@ -94,8 +92,28 @@ class Nearness:
             return FAR_MM
         if self._mask[tuple(index_zyx.T)].any():
             return 0.0
-        distance, _ = self._tree.query(index_zyx * self._spacing)
-        return float(np.min(distance))
+        points = _outermost(index_zyx) * self._spacing
+        few = points[:: max(1, len(points) // FIRST_ASKED)]
+        nearest = float(np.min(self._tree.query(few)[0]))
+        if len(few) < len(points):
+            distance, _ = self._tree.query(points, distance_upper_bound=nearest * (1.0 + 1e-9))
+            nearest = min(nearest, float(np.min(distance)))
+        return nearest
+
+
+def _surface(mask: BoolArray) -> BoolArray:
+    """Return the voxels of a mask with a face neighbour outside it: the nearest one is always among them."""
+    return mask & ~inner_voxels(mask)
+
+
+def _outermost(index_zyx: IntArray) -> IntArray:
+    """Return the voxels of a list that lie on the surface of what they fill."""
+    if len(index_zyx) <= FIRST_ASKED:
+        return index_zyx
+    first = index_zyx.min(axis=0)
+    filled = np.zeros(index_zyx.max(axis=0) - first + 1, dtype=np.bool_)
+    filled[tuple((index_zyx - first).T)] = True
+    return np.argwhere(_surface(filled)) + first
 
 
 def mean_over(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.morphology import bounds_of
 from cementct.segmentation.cement.fields import depth_inside
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -46,8 +48,11 @@ SHARE_WITH_FINGERS = 0.6
 # Share of the middle of a faint mass that has to lie deeper in the bone than cortex does.
 SHARE_OFF_SURFACE = 0.5
 CORTEX_MM = 2.0
+# Faint masses are looked for in an image smoothed in the plane by so much; its voxels depend on nothing farther.
+SMOOTH_MM = 0.5
+SMOOTH_REACH_MM = 4.0 * SMOOTH_MM + 2.0
 
-
+Block = tuple[slice, slice, slice]
 ComponentLabels = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
 
 
@@ -100,62 +105,82 @@ def find_seeds(scene: Scene, around: Surroundings, *, excluded: BoolArray) -> Se
 
     bright_hu = brightest_bone_hu(scene, around, excluded)
     inside = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT) & ~excluded
-    excess = _new_brightness(scene, around)
     mask = np.zeros(scene.hu.shape, dtype=np.bool_)
+    window = bounds_of(inside, [math.ceil(SMOOTH_REACH_MM / s) for s in scene.spacing_mm])
+    if window is None:
+        return Seeds(mask, (), (), bright_hu)
+    excess, inside = _new_brightness(scene, around, window), inside[window]
     treated: set[int] = set()
     least = max(FEWEST_BRIGHT_VOXELS, round(SMALLEST_BRIGHT_SEED_ML / scene.voxel_ml))
     labels, _ = cc3d.connected_components((excess > bright_hu) & inside, connectivity=26, return_N=True)
-    for where in _large_components(labels, least):
-        mask |= where
-        treated |= _owners(around, where)
-    faint = _find_faint(scene, around, excess, inside, mask)
+    for inner, where in _large_components(labels, least):
+        block = _within(inner, window)
+        mask[block] |= where
+        treated |= _owners(around, block, where)
+    faint = _find_faint(scene, around, excess, inside, mask, window)
     found_faint: set[int] = set()
-    for where in faint:
-        owners = _owners(around, where)
+    for block, where in faint:
+        owners = _owners(around, block, where)
         found_faint |= owners - treated
-        mask |= where
+        mask[block] |= where
     treated |= found_faint
     return Seeds(mask, tuple(sorted(treated)), tuple(sorted(found_faint)), bright_hu)
 
 
 def _find_faint(
-    scene: Scene, around: Surroundings, excess: Float32Array, inside: BoolArray, bright: BoolArray
-) -> list[BoolArray]:
-    """Return solid masses inside bodies that are no brighter than bone but no bone by shape and extent."""
+    scene: Scene,
+    around: Surroundings,
+    excess: Float32Array,
+    inside: BoolArray,
+    bright: BoolArray,
+    window: Block,
+) -> list[tuple[Block, BoolArray]]:
+    """Return solid masses inside bodies that are no brighter than bone but no bone by shape and extent.
+
+    `excess` and `inside` cover the window around bodies; the masses come with their blocks of the scene.
+    """
     import cc3d
     from scipy import ndimage
 
-    found: list[BoolArray] = []
-    body = around.is_in(Compartment.BODY) & inside
-    smooth = ndimage.gaussian_filter(excess, [0.0, 0.5 / scene.spacing_mm[1], 0.5 / scene.spacing_mm[2]])
+    found: list[tuple[Block, BoolArray]] = []
+    taken = np.zeros(scene.hu.shape, dtype=np.bool_)
+    body = (around.compartment[window] == int(Compartment.BODY)) & inside
+    sigma = [0.0, *(SMOOTH_MM / s for s in scene.spacing_mm[1:])]
+    smooth = ndimage.gaussian_filter(excess, sigma)
     for level, volume_ml in zip(FAINT_LEVELS_HU, FAINT_VOLUME_ML, strict=True):
         labels, count = cc3d.connected_components((smooth > level) & body, connectivity=6, return_N=True)
         if count == 0:
             continue
         least_ml = min(SHARE_WITH_EARLIER, SHARE_WITH_FINGERS) * volume_ml
-        for where in _large_components(labels, max(8, round(least_ml / scene.voxel_ml))):
-            if (where & bright).any():
+        for inner, where in _large_components(labels, max(8, round(least_ml / scene.voxel_ml))):
+            block = _within(inner, window)
+            if (where & bright[block]).any():
                 continue
-            compared = float(np.mean(around.known[where])) > 0.7
+            compared = float(np.mean(around.known[block][where])) > 0.7
             found_ml = np.count_nonzero(where) * scene.voxel_ml
             if not compared and found_ml < SHARE_WITH_FINGERS * volume_ml:
                 continue
             depth = depth_inside(where, scene.spacing_mm)
             solid = depth >= min(FAINT_DEPTH_MM, depth.max())
             middle = depth >= MIDDLE_DEPTH * depth.max()
-            even = float(smooth[middle].std()) <= EVEN_SIGMAS * scene.noise_hu
+            even = float(smooth[inner][middle].std()) <= EVEN_SIGMAS * scene.noise_hu
             fingered = even and float(depth.max()) < ROUND_FROM * _ball_radius_mm(found_ml)
             if not (compared or fingered) and found_ml < volume_ml:
                 continue
-            too_dull = not compared and float(smooth[middle].mean()) < FAINTEST_CEMENT_HU
+            too_dull = not compared and float(smooth[inner][middle].mean()) < FAINTEST_CEMENT_HU
             if depth.max() < FAINT_DEPTH_MM or too_dull:
                 continue
-            off_surface = float(np.mean(around.bone_depth_mm[middle] > CORTEX_MM))
-            if (compared or off_surface >= SHARE_OFF_SURFACE) and not any(
-                (where & other).any() for other in found
-            ):
-                found.append(where & (depth > 0) | solid)
+            off_surface = float(np.mean(around.bone_depth_mm[block][middle] > CORTEX_MM))
+            if (compared or off_surface >= SHARE_OFF_SURFACE) and not (where & taken[block]).any():
+                found.append((block, where & (depth > 0) | solid))
+                taken[block] |= found[-1][1]
     return found
+
+
+def _within(inner: Block, window: Block) -> Block:
+    """Return a block of a window as a block of what the window was cut from."""
+    z, y, x = (slice(w.start + i.start, w.start + i.stop) for i, w in zip(inner, window, strict=True))
+    return z, y, x
 
 
 def _ball_radius_mm(volume_ml: float) -> float:
@@ -175,21 +200,25 @@ def find_old_cement(
     return tuple(n for n in old.treated if n in new.treated or n not in new.faint)
 
 
-def _new_brightness(scene: Scene, around: Surroundings) -> Float32Array:
+def _new_brightness(scene: Scene, around: Surroundings, window: Block) -> Float32Array:
     """Return intensities in which whatever was as bright in an earlier scan is ordinary bone."""
-    unchanged = around.known & (scene.hu - around.expected_hu < NEW_FROM_HU)
-    return np.where(unchanged, np.minimum(scene.hu, ORDINARY_BONE_HU), scene.hu).astype(np.float32)
+    hu, known = scene.hu[window], around.known[window]
+    unchanged = known & (hu - around.expected_hu[window] < NEW_FROM_HU)
+    return np.where(unchanged, np.minimum(hu, ORDINARY_BONE_HU), hu).astype(np.float32)
 
 
-def _large_components(labels: ComponentLabels, least_voxels: int) -> list[BoolArray]:
-    """Return the components of at least so many voxels."""
-    counts = np.bincount(labels.ravel())
-    counts[0] = 0
-    return [np.asarray(labels == n) for n in np.flatnonzero(counts >= least_voxels)]
+def _large_components(labels: ComponentLabels, least_voxels: int) -> list[tuple[Block, BoolArray]]:
+    """Return the components of at least so many voxels, each in its block."""
+    import cc3d
+
+    statistics = cc3d.statistics(labels)
+    counts, blocks = statistics["voxel_counts"], statistics["bounding_boxes"]
+    large = (int(n) for n in np.flatnonzero(counts >= least_voxels) if n)
+    return [(blocks[n], np.asarray(labels[blocks[n]] == n)) for n in large]
 
 
-def _owners(around: Surroundings, where: BoolArray) -> set[int]:
+def _owners(around: Surroundings, block: Block, where: BoolArray) -> set[int]:
     """Return the vertebrae in which a fair part of a component lies."""
-    numbers, counts = np.unique(around.owner[where], return_counts=True)
+    numbers, counts = np.unique(around.owner[block][where], return_counts=True)
     total = counts.sum()
     return {int(n) for n, c in zip(numbers, counts, strict=True) if n != 0 and c >= 0.15 * total}

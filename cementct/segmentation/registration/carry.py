@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from cementct.core.arrays import Float32Array, FloatArray
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.grid import Box, Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Region, Volume
 from cementct.segmentation.model import Registration
@@ -63,30 +63,60 @@ def carry_share(
     padded = np.pad(share.astype(np.float32), 1)
     offsets = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
     total = np.zeros(target.shape, dtype=np.float32)
-    middle = np.moveaxis(_source_index(target, (pre_grid, post_grid), registration) + 1, -1, 0)
+    middle = _source_of(target.start, (pre_grid, post_grid), registration) + 1
     step = _index_step((pre_grid, post_grid), registration)
     for shift in np.stack(np.meshgrid(offsets, offsets, offsets, indexing="ij"), axis=-1).reshape(-1, 3):
-        index = middle + (shift @ step)[:, None, None, None]
-        total += ndimage.map_coordinates(padded, index, output=np.float32, order=1, mode="constant", cval=0.0)
+        total += ndimage.affine_transform(
+            padded,
+            step.T,
+            middle + shift @ step,
+            output_shape=target.shape,
+            output=np.float32,
+            order=1,
+            mode="constant",
+            cval=0.0,
+        )
     return target, np.asarray(total / SUBSAMPLES**3, dtype=np.float32)
 
 
-def carry_hu(pre: Volume, registration: Registration, post_grid: Grid, box: Box) -> Float32Array:
-    """Return pre-injection intensities on a block of the post-injection grid, NaN where there are none."""
-    index = _source_index(box, (pre.grid, post_grid), registration)
-    flat = index.reshape(-1, 3)
-    needed = pre.grid.box_around(flat, max(pre.grid.spacing_mm) * 2)
+def carry_hu(
+    pre: Volume, registration: Registration, post_grid: Grid, box: Box, where: BoolArray
+) -> Float32Array:
+    """Return pre-injection intensities at some voxels of a block of the post-injection grid.
+
+    Parameters
+    ----------
+    pre
+        The pre-injection scan.
+    registration
+        Between the two scans.
+    post_grid, box
+        The post-injection grid, and a block of it.
+    where
+        The voxels of the block that are wanted.
+
+    Returns
+    -------
+    ndarray
+        One value a wanted voxel, NaN where there is none.
+    """
+    step = _index_step((pre.grid, post_grid), registration)
+    first = _source_of(box.start, (pre.grid, post_grid), registration)
+    flat = np.argwhere(where).astype(np.float64) @ step + first
+    needed = pre.grid.box_around(flat, max(pre.grid.spacing_mm) * 2) if len(flat) else box
     inside = np.all((flat >= -0.5) & (flat <= np.asarray(pre.grid.shape) - 0.5), axis=1)
     out = np.full(len(flat), np.nan, dtype=np.float32)
     if needed.is_empty or not inside.any():
-        return out.reshape(box.shape)
+        return out
     crop = pre.hu[needed.slices].astype(np.float32)
-    measured = (crop > NOT_MEASURED_BELOW_HU).astype(np.float32)
+    measured = crop > NOT_MEASURED_BELOW_HU
     local = (flat[inside] - needed.start).T
     values = ndimage.map_coordinates(crop, local, output=np.float32, order=1, mode="nearest")
-    known = ndimage.map_coordinates(measured, local, output=np.float32, order=1, mode="nearest") > 0.999
-    out[inside] = np.where(known, values, np.nan)
-    return out.reshape(box.shape)
+    if not measured.all():
+        known = ndimage.map_coordinates(measured.astype(np.float32), local, order=1, mode="nearest") > 0.999
+        values[~known] = np.nan
+    out[inside] = values
+    return out
 
 
 def inverse(registration: Registration) -> Registration:
@@ -102,12 +132,12 @@ def inverse(registration: Registration) -> Registration:
     )
 
 
-def _source_index(box: Box, grids: tuple[Grid, Grid], registration: Registration) -> FloatArray:
-    """Return the pre-injection index of the voxels of a post-injection block."""
+def _source_of(
+    index_zyx: tuple[int, int, int], grids: tuple[Grid, Grid], registration: Registration
+) -> FloatArray:
+    """Return the pre-injection index of a voxel of the post-injection grid."""
     pre_grid, post_grid = grids
-    steps = [np.arange(a, b, dtype=np.float64) for a, b in zip(box.start, box.stop, strict=True)]
-    index = np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1)
-    return pre_grid.to_index(registration.to_pre(post_grid.to_lps(index)))
+    return pre_grid.to_index(registration.to_pre(post_grid.to_lps(index_zyx)))
 
 
 def _index_step(grids: tuple[Grid, Grid], registration: Registration) -> FloatArray:
