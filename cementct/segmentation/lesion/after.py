@@ -1,4 +1,9 @@
-"""The lesion as guessed without a pre-injection scan: cement in the bone and the lytic rest around it."""
+"""The lesion as guessed without a pre-injection scan: cement in the bone and the lytic rest around it.
+
+The rest is what is as dark as tumour beside the cement. Its border to sound bone is continued through the
+cement; cement beyond it has left the lesion for sound marrow and counts no more than thin fingers do. Where
+no rest is seen, all cement in the bone is taken for lesion.
+"""
 
 from __future__ import annotations
 
@@ -7,32 +12,42 @@ from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.lesion.bone import Bone
+from cementct.segmentation.lesion.completion import continue_border
+from cementct.segmentation.lesion.glow import SEEN_SHARE, BesideCement, look_beside_cement
 from cementct.segmentation.lesion.lytic import (
     DEEP_MM,
     LEAST_CONTRAST_HU,
+    LEAST_DEEP,
     TUMOUR_HU,
     LyticPart,
     large_pieces,
     share_of_dark,
     smooth_darkness,
-    tumour_plateau_hu,
 )
-from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
-from cementct.segmentation.lesion.smoothing import depth_mm, grown
+from cementct.segmentation.lesion.marrow import NormalMarrow
+from cementct.segmentation.lesion.smoothing import depth_mm, grown, smooth_within
+from cementct.segmentation.lesion.tissue import Tissue, measure_tissue
 
-RIM_MM = 1.0
-# Around cement its partial volume and overshoot hide the tissue, counted from a twentieth of a share.
-CEMENT_WEIGHT = 1.0
-# Say of a voxel of cement that it lies in destroyed bone.
+CEMENT_WEIGHT = 0.5
+# Say of a voxel of cement that it lies in destroyed bone, when rest and cement are outlined as one.
 LEAST_CEMENT_SHARE = 0.05
 # A dark piece belongs to the lesion where this much of it is cement.
+TISSUE_SCALE_MM = 1.0
+# Tissue is smoothed over this standard deviation when its intensity is measured.
+CLEARANCE_MM = 2.5
+# Marrow this far from a lesion is sound.
+MARROW_SLACK_HU, TUMOUR_SLACK_HU = 15.0, 20.0
+# How far intensities that are read in and beside the lesion may lead away from those first expected.
+LEAST_REST_ML = 0.2
+# Less rest shows no border that could be continued.
+RIM_WEIGHT = 0.3
+# The bone's rim, which cortex blurs, says less about the border.
 
 
-def segment_after(bone: Bone, normal: NormalMarrow, cement_share: Float32Array) -> Float32Array:
+def segment_after(
+    bone: Bone, normal: NormalMarrow, cement_share: Float32Array, plateau_hu: float | None = None
+) -> Float32Array:
     """Return the share of each voxel that is cement in destroyed bone or lytic rest beside it.
-
-    Cement and rest are outlined as one, with the smoothness of a lesion: thin fingers of cement into sound
-    marrow are left out, and a rest that is but a shell around cement is found with it.
 
     Parameters
     ----------
@@ -42,27 +57,64 @@ def segment_after(bone: Bone, normal: NormalMarrow, cement_share: Float32Array) 
         The patient's sound marrow in that scan.
     cement_share
         Share of each voxel of the bone's grid that this vertebra's cement occupies.
+    plateau_hu
+        Intensity of that cement, where it is known.
     """
     in_bone = np.where(bone.outline, cement_share, np.float32(0)).astype(np.float32)
-    cement: BoolArray = np.asarray(in_bone >= 0.5)
-    hidden = grown(np.asarray(cement_share > 0.05), RIM_MM, bone.grid)
-    marrow_hu = own_marrow_hu(bone, normal, without=hidden)
-    if not cement.any() or marrow_hu - TUMOUR_HU < LEAST_CONTRAST_HU:
+    beside = look_beside_cement(bone, cement_share, plateau_hu)
+    if not beside.cement.any() or normal.mean_hu - TUMOUR_HU < LEAST_CONTRAST_HU:
         return in_bone
-    weight = np.where(hidden, np.where(cement, np.float32(CEMENT_WEIGHT), np.float32(0)), np.float32(1))
-    found = LyticPart(in_bone, TUMOUR_HU, marrow_hu)
+    united = _cement_and_rest(beside, normal, in_bone)
+    if not united.any():
+        return in_bone
+    return _bordered(beside, united, in_bone)
+
+
+def _cement_and_rest(beside: BesideCement, normal: NormalMarrow, in_bone: Float32Array) -> Float32Array:
+    """Return cement and the dark rest around it outlined as one, with the smoothness of a lesion."""
+    bone, cement = beside.bone, beside.cement
+    clear = (beside.trust >= 0.6) & bone.interior
+    smooth = smooth_within(bone.hu, clear, bone.grid, TISSUE_SCALE_MM)
+    values = np.asarray(smooth[beside.read], dtype=np.float64)
+    expected = measure_tissue(values[np.isfinite(values)], normal)
+    weight = np.where(cement, np.float32(CEMENT_WEIGHT), beside.trust).astype(np.float32)
+    found = LyticPart(in_bone, expected.tumour_hu, expected.marrow_hu)
     for _ in range(2):
-        if found.marrow_hu - found.tumour_hu < LEAST_CONTRAST_HU:
-            return in_bone
-        darkness = smooth_darkness(bone, found, destroyed=cement, unread=hidden, weight=weight)
+        darkness = smooth_darkness(bone, found, destroyed=cement, unread=beside.hidden, weight=weight)
         core = _with_cement(large_pieces(darkness > 0.5, bone, np.zeros_like(cement)), cement)
         if not core.any():
-            return in_bone
-        deep = (depth_mm(core, bone.grid) > DEEP_MM) & ~hidden
-        found = LyticPart(
-            share_of_dark(darkness, core, bone), tumour_plateau_hu(bone.hu, deep, found.tumour_hu), marrow_hu
-        )
+            return np.zeros_like(in_bone)
+        seen = _tissue_seen(beside, smooth, core, expected)
+        if seen.marrow_hu - seen.tumour_hu < LEAST_CONTRAST_HU:
+            break
+        found = LyticPart(share_of_dark(darkness, core, bone), seen.tumour_hu, seen.marrow_hu)
     return found.share
+
+
+def _tissue_seen(beside: BesideCement, smooth: Float32Array, core: BoolArray, expected: Tissue) -> Tissue:
+    """Return the intensities deep in the rest and well beside it, kept near those expected."""
+    bone = beside.bone
+    deep = (depth_mm(core, bone.grid) > DEEP_MM) & (beside.trust >= 0.8)
+    far = beside.read & ~grown(core, CLEARANCE_MM, bone.grid) & np.isfinite(smooth)
+    tumour, marrow = expected.tumour_hu, expected.marrow_hu
+    if np.count_nonzero(deep) >= LEAST_DEEP:
+        tumour += float(np.clip(np.median(bone.hu[deep]) - tumour, -TUMOUR_SLACK_HU, TUMOUR_SLACK_HU))
+    if np.count_nonzero(far) >= 10 * LEAST_DEEP:
+        marrow += float(np.clip(np.median(smooth[far]) - marrow, -MARROW_SLACK_HU, MARROW_SLACK_HU))
+    return Tissue(tumour, marrow)
+
+
+def _bordered(beside: BesideCement, united: Float32Array, in_bone: Float32Array) -> Float32Array:
+    """Return the lesion with its border continued through cement; all cement where no rest is seen."""
+    bone = beside.bone
+    weight = beside.trust * bone.outline * np.where(bone.interior, np.float32(1), np.float32(RIM_WEIGHT))
+    if float((united * weight).sum()) * bone.grid.voxel_ml < LEAST_REST_ML:
+        return np.maximum(in_bone, united)
+    inside = continue_border(
+        united, weight=weight.astype(np.float32), hidden=beside.cement, within=bone.outline, grid=bone.grid
+    )
+    cemented = in_bone > SEEN_SHARE
+    return np.where(cemented, (inside > 0.5) & bone.outline, united).astype(np.float32)
 
 
 def _with_cement(pieces: BoolArray, cement: BoolArray) -> BoolArray:

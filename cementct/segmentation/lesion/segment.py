@@ -182,7 +182,9 @@ def lesion_from_after(
     normal = measure_normal_marrow(post, spine, vertebra, affected=affected)
     cement_share = cement_share_of(cement, vertebra.number, bone.box)
     factor = tuple(n // m for n, m in zip(grid.shape, bone.grid.shape, strict=True))
-    found = segment_after(bone, normal, averaged(cement_share, grid, factor)[0])
+    plateaus = [deposit.plateau_hu for deposit in cement.properties if deposit.owner == vertebra.number]
+    share = averaged(cement_share, grid, factor)[0]
+    found = segment_after(bone, normal, share, max(plateaus, default=None))
     in_bone = vertebra.body.in_box(bone.box) | vertebra.whole.in_box(bone.box)
     share = np.where(in_bone, interpolated(found, bone.grid, grid), np.float32(0))
     if not share.any():

@@ -1,0 +1,75 @@
+"""Intensities of tumour and marrow beside cement, which brightens or darkens both alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.core.arrays import FloatArray
+from cementct.segmentation.lesion.lytic import TUMOUR_HU
+from cementct.segmentation.lesion.marrow import NormalMarrow
+
+OFFSETS_HU = (-40.0, 90.0)
+# Beams hardened by dense cement shift a whole vertebra by so much.
+STEP_HU = 5.0
+USUAL_OFFSET_HU, OFFSET_SPREAD_HU = 5.0, 20.0
+# What is expected of the offset before looking.
+LEAST_SPREAD_HU = 15.0
+# Marrow and noise spread no less, once smoothed over a millimetre.
+INDEPENDENT_VALUES = 40
+# So many independent patches of tissue a vertebra with cement is worth.
+FIRST_SHARE = 0.3
+# Of what is left to be seen, tumour is about so much.
+OUTLIERS = 2e-4
+# Likelihood of a value that is neither: cortex, gas.
+MOST_VALUES = 4000
+# More values tell no more.
+LEAST_VALUES = 100
+# Fewer tell nothing.
+ROUNDS = 6
+# After so many the share of tumour has settled.
+
+
+@dataclass(frozen=True)
+class Tissue:
+    """Intensities of both tissues in one vertebra."""
+
+    tumour_hu: float
+    marrow_hu: float
+
+
+def measure_tissue(values_hu: FloatArray, normal: NormalMarrow) -> Tissue:
+    """Return the intensities of tumour and marrow that smoothed values of a vertebra agree with best.
+
+    Both keep the distance that they have elsewhere in the patient; what they share is an offset.
+
+    Parameters
+    ----------
+    values_hu
+        Lightly smoothed intensities of the interior that cement leaves readable.
+    normal
+        The patient's sound marrow.
+    """
+    if values_hu.size < LEAST_VALUES:
+        return Tissue(TUMOUR_HU, normal.mean_hu)
+    values = values_hu[:: max(1, values_hu.size // MOST_VALUES)]
+    spread = max(normal.spread_hu, LEAST_SPREAD_HU)
+    offsets = np.arange(OFFSETS_HU[0], OFFSETS_HU[1] + STEP_HU / 2, STEP_HU)
+    scores = [_score(values - offset, normal.mean_hu, spread, float(offset)) for offset in offsets]
+    offset = float(offsets[int(np.argmax(scores))])
+    return Tissue(TUMOUR_HU + offset, normal.mean_hu + offset)
+
+
+def _score(values: FloatArray, marrow_hu: float, spread: float, offset: float) -> float:
+    """Return the logarithm of an offset's posterior probability, but for a constant."""
+    marrow = np.exp(-0.5 * ((values - marrow_hu) / spread) ** 2) / spread
+    tumour = np.exp(-0.5 * ((values - TUMOUR_HU) / spread) ** 2) / spread
+    share = FIRST_SHARE
+    for _ in range(ROUNDS):
+        both = (1 - share) * marrow + share * tumour + OUTLIERS
+        share = float(np.clip(np.mean(share * tumour / both), 0.02, 0.98))
+    likelihood = INDEPENDENT_VALUES * float(np.mean(np.log(both)))
+    expected = -0.5 * ((offset - USUAL_OFFSET_HU) / OFFSET_SPREAD_HU) ** 2
+    # Mostly marrow is left: a beta distribution of the tumour's share with its mean at 0.33.
+    return likelihood + expected + 0.5 * float(np.log(share)) + 2.0 * float(np.log(1 - share))
