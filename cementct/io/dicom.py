@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cementct.core.errors import StudyRefused
 from cementct.core.findings import IgnoredSeries
+from cementct.io.apart import ReadingFailed
 from cementct.io.grouping import Grouping
 from cementct.io.header import Identity, ImageHeader
 from cementct.io.hounsfield import check_hounsfield
@@ -95,6 +96,10 @@ def scan_folder(root: Path, *, found: FoundFiles | None = None, prefix: str = ""
             raw = parse_header(f"{root}/{file}")
         except NotDicom:
             others += not _belongs_to_a_router(file)
+            continue
+        except ReadingFailed as failure:
+            broken.append(_Broken(file, str(failure), "", None, expected=False))
+            dicom_files += 1
             continue
         except OSError as error:
             broken.append(_Broken(file, f"cannot be read ({error.strerror})", "", None, expected=False))

@@ -21,7 +21,7 @@ from cementct.io.quiet import quiet
 from cementct.io.raw_header import RawHeader
 
 
-def enhanced_images(path: Path, raw: RawHeader, *, file: str, shared: HeaderReader) -> list[ImageHeader]:
+def enhanced_images(path: Path, raw: RawHeader, file: str) -> list[ImageHeader]:
     """Return one image for each frame of the multi-frame file at `path`.
 
     Raises
@@ -31,6 +31,7 @@ def enhanced_images(path: Path, raw: RawHeader, *, file: str, shared: HeaderRead
     """
     import pydicom
 
+    shared = HeaderReader()
     form = shared.format(raw)
     check_format(form)
     with quiet():

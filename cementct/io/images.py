@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from cementct.io.apart import ReadingFailed, read_apart
 from cementct.io.elements import Elements, acquisition_moment, content_moment, safe_uid
 from cementct.io.header import (
     CT_IMAGE,
@@ -69,7 +70,10 @@ class ImageReader:
         if series.sop_class_uid in ENHANCED_CT_IMAGES or raw.multi_frame:
             from cementct.io.enhanced import enhanced_images
 
-            return enhanced_images(self._root / file, raw, file=file, shared=self._shared)
+            try:
+                return read_apart(enhanced_images, self._root / file, raw, file)
+            except ReadingFailed as failure:
+                raise Unusable(str(failure)) from failure
         if form.frames != 1:
             raise Unusable(f"{form.frames} frames in one file without a position for each")
         return [self._classic(raw, series, form, file)]

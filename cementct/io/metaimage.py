@@ -10,10 +10,13 @@ import numpy as np
 
 from cementct.core.errors import UnreadableFile
 from cementct.core.grid import Grid
-from cementct.io.limits import MAX_DEFLATE_RATIO, check_length, check_shape, check_spacing
+from cementct.io.apart import ReadingFailed, read_apart
+from cementct.io.limits import MAX_DEFLATE_RATIO, MAX_VOXELS, check_length, check_shape, check_spacing
 
 # The text header of either format ends within this many bytes.
 HEADER_BYTES = 64 * 1024
+# Of a 64-bit number, the longest that such files hold.
+LARGEST_VOXEL_BYTES = 8
 
 
 def read_itk(path: Path, name: str) -> tuple[np.ndarray[Any, Any], Grid]:
@@ -24,9 +27,26 @@ def read_itk(path: Path, name: str) -> tuple[np.ndarray[Any, Any], Grid]:
     UnreadableFile
         Where it is not one 3-D volume of plain numbers with a geometry of its own, all in this one file.
     """
+    compressed = _check_text_header(path, name)
+    try:
+        return read_apart(
+            _read_apart, path, name, compressed, voxel_bytes=_most_voxel_bytes(path, compressed)
+        )
+    except ReadingFailed as failure:
+        raise UnreadableFile(f"{name}: {failure}") from failure
+
+
+def _most_voxel_bytes(path: Path, compressed: bool) -> int:  # noqa: FBT001 - what the header's judge returned
+    """Return how much memory the voxels can take at most, whatever the header says."""
+    return min(
+        path.stat().st_size * (MAX_DEFLATE_RATIO if compressed else 1), MAX_VOXELS * LARGEST_VOXEL_BYTES
+    )
+
+
+def _read_apart(path: Path, name: str, compressed: bool) -> tuple[np.ndarray[Any, Any], Grid]:  # noqa: FBT001
+    """Read with SimpleITK, in the child."""
     import SimpleITK
 
-    compressed = _check_text_header(path, name)
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from struct import Struct
 from struct import error as struct_error
 
+from cementct.io.apart import read_apart
 from cementct.io.limits import MAX_HEADER_BYTES
 from cementct.io.raw_header import NotDicom, RawHeader, parse_with_pydicom
 from cementct.io.tags import (
@@ -54,6 +55,8 @@ def parse_header(path: Path | str) -> RawHeader:
     ------
     NotDicom
         Where the file is no DICOM file, or too damaged to tell.
+    ReadingFailed
+        Where it is out of the ordinary and takes too much time or memory.
     OSError
         Where it cannot be read.
     """
@@ -73,7 +76,7 @@ def parse_header(path: Path | str) -> RawHeader:
                 break
     finally:
         os.close(handle)
-    return parse_with_pydicom(path, size)
+    return read_apart(parse_with_pydicom, str(path), size)
 
 
 def _parse(data: bytes, size: int) -> RawHeader:

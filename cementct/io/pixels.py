@@ -1,6 +1,7 @@
 """Stored pixels read and turned into Hounsfield units.
 
-Uncompressed images are read straight into the volume. Everything else goes through pydicom and its decoders.
+Uncompressed images are read straight into the volume. Everything else goes through pydicom and its decoders,
+in a child (`cementct.io.apart`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 from cementct.core.arrays import BoolArray, HuArray
 from cementct.core.errors import UnreadableFile
 from cementct.core.image import NOT_MEASURED_BELOW_HU, PADDING_HU
+from cementct.io.apart import LIMIT_S, ReadingFailed, read_apart
 from cementct.io.elements import safe_uid
 from cementct.io.header import ImageHeader, PixelFormat, Rescale
 from cementct.io.limits import check_shape
@@ -24,6 +26,9 @@ _NOBODY = PatientWords()
 # A padding value whose HU lie between these would wipe out tissue; such a header is in error and is not
 # followed. Lung and fat lie above the lower bound, the densest metal below the upper one.
 PADDING_NOT_BETWEEN_HU = (-900.0, 31_000.0)
+
+# Pixels that the slowest decoder (JPEG 2000) manages in a second, with a wide margin: it does 1e7.
+SLOWEST_PIXELS_PER_S = 5e5
 
 Stored = np.ndarray[tuple[int, ...], np.dtype[np.integer]]
 
@@ -127,30 +132,57 @@ class _Decoder:
         return frame
 
     def _decode(self, image: ImageHeader) -> Stored:
-        from pydicom import dcmread
-        from pydicom.pixels.utils import pixel_array
-
         form, name = image.format, self._private.redact(image.file)
         check_shape((form.frames, form.rows, form.columns), name)
+        pixels = form.frames * form.rows * form.columns
         try:
-            with quiet():
-                dataset = dcmread(self._root / image.file, force=True)
-                if "TransferSyntaxUID" not in dataset.file_meta:
-                    from pydicom.uid import UID
-
-                    dataset.file_meta.TransferSyntaxUID = UID(form.transfer_syntax)
-                frames = pixel_array(dataset, raw=True)
-        except Exception as error:  # decoders raise anything on damaged bytes
+            frames = read_apart(
+                decoded_frames,
+                self._root / image.file,
+                form.transfer_syntax,
+                voxel_bytes=pixels * form.bits_allocated // 8,
+                limit_s=LIMIT_S + pixels / SLOWEST_PIXELS_PER_S,
+            )
+        except ReadingFailed as failure:
+            raise UnreadableFile(f"{name}: {failure}") from failure
+        except UndecodableFile as error:
             raise UnreadableFile(
-                f"{name}: the pixels cannot be decoded (transfer syntax {safe_uid(form.transfer_syntax)}, "
-                f"{type(error).__name__})"
+                f"{name}: the pixels cannot be decoded "
+                f"(transfer syntax {safe_uid(form.transfer_syntax)}, {error})"
             ) from error
-        frames = frames.reshape(-1, *frames.shape[-2:])
         if frames.shape[1:] != (form.rows, form.columns):
             raise UnreadableFile(
                 f"{name}: expected {form.rows} × {form.columns} pixels, decoded {frames.shape[1:]}"
             )
-        return np.asarray(frames)
+        return frames
+
+
+class UndecodableFile(UnreadableFile):
+    """Pixels cannot be decoded; the message is the kind of error that the decoder raised."""
+
+
+def decoded_frames(path: Path, transfer_syntax: str) -> Stored:
+    """Return the stored numbers of all frames of a file, shape (frames, rows, columns).
+
+    Raises
+    ------
+    UndecodableFile
+        Where they cannot be decoded.
+    """
+    from pydicom import dcmread
+    from pydicom.pixels.utils import pixel_array
+
+    try:
+        with quiet():
+            dataset = dcmread(path, force=True)
+            if "TransferSyntaxUID" not in dataset.file_meta:
+                from pydicom.uid import UID
+
+                dataset.file_meta.TransferSyntaxUID = UID(transfer_syntax)
+            frames = pixel_array(dataset, raw=True)
+    except Exception as error:  # decoders raise anything on damaged bytes
+        raise UndecodableFile(type(error).__name__) from error
+    return np.asarray(frames.reshape(-1, *frames.shape[-2:]))
 
 
 def _without_junk(stored: Stored, form: PixelFormat, *, in_place: bool = False) -> Stored:

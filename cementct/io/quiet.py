@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_LIBRARIES = ("pydicom", "highdicom", "nibabel")
+_LIBRARIES = ("pydicom", "highdicom", "nibabel", "nibabel.global")
 
 
 @contextmanager

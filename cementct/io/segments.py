@@ -15,6 +15,7 @@ from cementct.core.arrays import LabelArray
 from cementct.core.errors import UnreadableFile
 from cementct.core.grid import Grid, canonical
 from cementct.core.image import LabelMap
+from cementct.io.apart import ReadingFailed, read_apart
 from cementct.io.limits import check_shape
 from cementct.io.quiet import quiet
 
@@ -48,6 +49,8 @@ _CODES: Mapping[Purpose, frozenset[str]] = {
     Purpose.BODIES: frozenset({BODY_CODE}),
     Purpose.CEMENT: frozenset({CEMENT_CODE}),
 }
+# A binary segmentation holds eight voxels in a byte.
+BITS_A_BYTE = 8
 _LEVEL_WORD = re.compile(r"\b([CTL]\d{1,2}|S1)\b", re.IGNORECASE)
 
 
@@ -87,9 +90,19 @@ def read_segments(path: Path, *, name: str | None = None, purpose: Purpose = Pur
     UnreadableFile
         Where it is no segmentation, or its frames make no regular volume.
     """
+    shown = name or path.name
+    try:
+        return read_apart(_read_apart, path, shown, purpose, voxel_bytes=path.stat().st_size * BITS_A_BYTE)
+    except ReadingFailed as failure:
+        raise UnreadableFile(f"{shown}: {failure}") from failure
+    except OSError as error:
+        raise UnreadableFile(f"{shown}: cannot be read ({error.strerror})") from error
+
+
+def _read_apart(path: Path, shown: str, purpose: Purpose) -> Segments:
+    """Read with highdicom, in the child."""
     import highdicom
 
-    shown = name or path.name
     try:
         with quiet():
             segmentation = highdicom.seg.segread(path)
@@ -104,7 +117,7 @@ def read_segments(path: Path, *, name: str | None = None, purpose: Purpose = Pur
             if not numbers:
                 labels = np.zeros_like(labels)
             names = {n: _level(described[n]) for n in numbers}
-    except UnreadableFile:
+    except (UnreadableFile, MemoryError):
         raise
     except Exception as error:  # highdicom raises anything on what it does not expect
         raise UnreadableFile(

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 
+from cementct.core.children import child_environment
 from cementct.core.outcome import StudyOutcome, StudyState
 from cementct.pipeline.batch import run_study
 from cementct.pipeline.progress import ignore_progress
@@ -26,6 +27,7 @@ def run_alone(task: StudyTask) -> StudyOutcome:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,
+        env=child_environment(),
     )
     try:
         answer, _ = process.communicate(pickle.dumps(task), timeout=limit_s)

@@ -9,13 +9,17 @@ import multiprocessing
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from typing import Any, Generic, TypeVar
+
+from cementct.core.children import as_for_children
 
 _Task = TypeVar("_Task")
 _Result = TypeVar("_Result")
@@ -112,6 +116,8 @@ def _context() -> BaseContext:
     if sys.platform == "linux":
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["cementct.pipeline.analyze"])
+        with as_for_children():
+            forkserver.ensure_running()
         return context
     return multiprocessing.get_context("spawn")
 
@@ -119,7 +125,8 @@ def _context() -> BaseContext:
 def _start(context: Any, work: Callable[..., Any], index: int, task: Any) -> _Child:
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_child, args=(theirs, work, task), daemon=True)
-    process.start()
+    with as_for_children():
+        process.start()
     theirs.close()
     return _Child(index, process, ours, time.monotonic())
 
@@ -127,10 +134,18 @@ def _start(context: Any, work: Callable[..., Any], index: int, task: Any) -> _Ch
 def _child(pipe: Connection, work: Callable[..., Any], task: Any) -> None:
     # An interrupt from the keyboard reaches the whole group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = "1"
+    threading.Thread(target=_end_with_the_parent, daemon=True).start()
     result = work(task, lambda event: pipe.send((False, event)))
     pipe.send((True, result))
     pipe.close()
+
+
+def _end_with_the_parent() -> None:
+    """Wait until the parent is gone, and end this child: nobody is left to hear its result."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
 
 
 def _attend(

@@ -1,0 +1,40 @@
+"""The environment in which this tool starts processes of its own.
+
+Children compute with one thread each: many run side by side, and sums over several threads differ in their
+last digits from run to run. And no child looks for Python modules in the folder it is started in: that may be
+a folder of somebody else's files, one of which is called ``numpy.py``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_CHILDREN = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
+    "PYTHONSAFEPATH": "1",
+}
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment variables for a child."""
+    return {**os.environ, **_CHILDREN}
+
+
+@contextmanager
+def as_for_children() -> Iterator[None]:
+    """Let this process have the children's environment for a while, for what starts them by inheritance."""
+    before = {name: os.environ.get(name) for name in _CHILDREN}
+    os.environ.update(_CHILDREN)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
