@@ -62,6 +62,9 @@ SELDOM_BONE = ((24, 90.0), (8, 50.0))
 # Where so few of 255 vertebrae have bone, and no more have other bone, less will do: what is denser after
 # smoothing than this percentile of places that nearly always are bone. Leaks of dilute cement are no denser
 # than bone, but seldom lie where bone is likely.
+MIRROR_WITHIN_MM, MIRROR_SHARE, MIRROR_PERCENTILE = 3.0, 0.5, 50.0
+# Arches are alike on both sides: what is denser than this percentile of sure bone, where nothing within so
+# many millimetres of its place on the other side reaches this share of it, is a leak.
 CANAL_EDGE_MM = 1.0
 WALL_SHARE = 100
 # The canal's outline is this good: nearer to it lies bone where so many of 255 vertebrae have it.
@@ -132,6 +135,7 @@ def share_out_bone(
     smooth_hu = _smoothed(coarse)
     owner[_near_cement(coarse, smooth_hu > limit_hu) & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
     owner[_leaks_where_bone_is_seldom(coarse, shares, smooth_hu)] = 0
+    owner[_on_one_side(coarse, shares, owner, outlines, smooth_hu)] = 0
     owner = _large_pieces(owner, coarse.body, count)
     owner = repeated(owner, coarse.steps, region.shape)
     solid = repeated(bone | marrow, coarse.steps, region.shape)
@@ -271,6 +275,38 @@ def _leaks_where_bone_is_seldom(coarse: CoarseRegion, shares: _Shares, smooth_hu
         dense = seldom & (smooth_hu > float(np.percentile(sure, percentile)))
         found |= _near_cement(coarse, dense) & seldom
     return found
+
+
+def _on_one_side(
+    coarse: CoarseRegion,
+    shares: _Shares,
+    owner: LabelBytes,
+    outlines: Sequence[BodyOutline],
+    smooth_hu: Float32Array,
+) -> BoolArray:
+    """Return what is as dense as bone on one side of its vertebra and has no counterpart on the other."""
+    from scipy import ndimage
+
+    alone = np.zeros(coarse.hu.shape, dtype=np.bool_)
+    unsure = shares.best < SURE_SHARE
+    sure = smooth_hu[~unsure & (smooth_hu < CEMENT_HU)]
+    if sure.size < FEWEST_VOXELS:
+        return alone
+    dense = unsure & (smooth_hu > float(np.percentile(sure, MIRROR_PERCENTILE)))
+    reach = [2 * round(MIRROR_WITHIN_MM / s) + 1 for s in coarse.spacing_mm]
+    nearby = ndimage.maximum_filter(smooth_hu, reach)
+    first, spacing = as_floats(coarse.first_mm), as_floats(coarse.spacing_mm)
+    for number, arch in enumerate(arches_of(outlines)[: len(outlines)], start=1):
+        index = np.argwhere(dense & (owner == number))
+        points = index * spacing + first
+        place = arch.placement
+        aside = (points - place.centre_mm) @ place.left
+        mirrored = np.round((points - 2 * aside[:, None] * place.left - first) / spacing).astype(np.intp)
+        seen = np.all((mirrored >= 0) & (mirrored < coarse.hu.shape), axis=1)
+        index, mirrored = index[seen], mirrored[seen]
+        lone = nearby[tuple(mirrored.T)] < MIRROR_SHARE * smooth_hu[tuple(index.T)]
+        alone[tuple(index[lone].T)] = True
+    return _near_cement(coarse, alone) & unsure
 
 
 def _large_pieces(owner: LabelBytes, body: LabelBytes, count: int) -> LabelBytes:
