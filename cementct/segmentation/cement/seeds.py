@@ -37,15 +37,22 @@ FAINTEST_CEMENT_HU = 840.0
 # and new masses may be smaller by this factor.
 NEW_FROM_HU = 300.0
 ORDINARY_BONE_HU = 150.0
-SHARE_WITH_EARLIER = 0.3
+SHARE_WITH_EARLIER = 0.25
 # Cement between trabeculae has fingers where a bone island is round (depth of its middle over the radius of a
 # ball of its volume), and is as even as noise allows; such a mass may be smaller by this factor.
 ROUND_FROM = 0.70
 EVEN_SIGMAS = 1.2
 SHARE_WITH_FINGERS = 0.6
-# Share of the middle of a faint mass that has to lie deeper in the bone than cortex does.
+# Share of the middle of a faint mass that has to lie deeper in the bone than cortex does. A smaller one will
+# do where that middle is even, with a standard deviation of this share of its mean, and none where the mass
+# is thicker than cortex ever is: a deposit in a small body lies against its wall.
 SHARE_OFF_SURFACE = 0.5
+SHARE_OFF_SURFACE_EVEN, EVEN_SHARE = 0.3, 0.04
+THICKER_THAN_CORTEX_MM = 3.6
 CORTEX_MM = 2.0
+# What hangs together with seeds, as deep in the same body, and is at least this share of their lower quartile
+# is the same cement, whatever level the seeds were found at: noise and texture of one mass, not bone.
+SAME_MASS_SHARE = 0.75
 
 
 ComponentLabels = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
@@ -115,6 +122,8 @@ def find_seeds(scene: Scene, around: Surroundings, *, excluded: BoolArray) -> Se
         found_faint |= owners - treated
         mask |= where
     treated |= found_faint
+    for number in treated:
+        mask |= _whole_mass(around, excess, mask & (around.owner == number), number)
     return Seeds(mask, tuple(sorted(treated)), tuple(sorted(found_faint)), bright_hu)
 
 
@@ -143,19 +152,33 @@ def _find_faint(
             depth = depth_inside(where, scene.spacing_mm)
             solid = depth >= min(FAINT_DEPTH_MM, depth.max())
             middle = depth >= MIDDLE_DEPTH * depth.max()
-            even = float(smooth[middle].std()) <= EVEN_SIGMAS * scene.noise_hu
-            fingered = even and float(depth.max()) < ROUND_FROM * _ball_radius_mm(found_ml)
+            spread_hu, mean_hu = float(smooth[middle].std()), float(smooth[middle].mean())
+            fingered = spread_hu <= EVEN_SIGMAS * scene.noise_hu and float(
+                depth.max()
+            ) < ROUND_FROM * _ball_radius_mm(found_ml)
             if not (compared or fingered) and found_ml < volume_ml:
                 continue
-            too_dull = not compared and float(smooth[middle].mean()) < FAINTEST_CEMENT_HU
+            too_dull = not compared and mean_hu < FAINTEST_CEMENT_HU
             if depth.max() < FAINT_DEPTH_MM or too_dull:
                 continue
             off_surface = float(np.mean(around.bone_depth_mm[middle] > CORTEX_MM))
-            if (compared or off_surface >= SHARE_OFF_SURFACE) and not any(
-                (where & other).any() for other in found
-            ):
+            least = SHARE_OFF_SURFACE_EVEN if spread_hu <= EVEN_SHARE * mean_hu else SHARE_OFF_SURFACE
+            no_cortex = off_surface >= least or float(depth.max()) >= THICKER_THAN_CORTEX_MM
+            if (compared or no_cortex) and not any((where & other).any() for other in found):
                 found.append(where & (depth > 0) | solid)
     return found
+
+
+def _whole_mass(around: Surroundings, excess: Float32Array, own: BoolArray, number: int) -> BoolArray:
+    """Return the seeds of a vertebra with all of the body's inside that is one mass with them."""
+    import cc3d
+
+    if not own.any():
+        return own
+    least_hu = SAME_MASS_SHARE * float(np.percentile(excess[own], 25))
+    inside = (around.owner == number) & around.is_in(Compartment.BODY) & (around.bone_depth_mm > CORTEX_MM)
+    labels = cc3d.connected_components(own | (inside & (excess > least_hu)), connectivity=6)
+    return np.asarray(np.isin(labels, np.unique(labels[own])) & (labels > 0))
 
 
 def _ball_radius_mm(volume_ml: float) -> float:
