@@ -40,18 +40,33 @@ def explained_level(
     excluded
         Metal.
     """
+    level = brightest_without_cement(scene, around, dense=seeds | excluded)
+    level[within(seeds, DEPOSIT_REACH_MM, scene.spacing_mm)] = -np.inf
+    return level
+
+
+def brightest_without_cement(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Float32Array:
+    """Return how bright bone beside cortex may be by an earlier scan; -inf where that is not known.
+
+    Parameters
+    ----------
+    scene, around
+        The block of CT and its anatomy; `around.expected_hu` is the earlier scan where `around.known`.
+    dense
+        Cement and metal, from which nothing is learned.
+    """
     nothing = np.full(scene.hu.shape, -np.inf, dtype=np.float32)
     if not around.known.any():
         return nothing
     nearby = _brightest_nearby(np.where(around.known, around.expected_hu, -1000.0), scene)
-    clear = around.known & ~within(seeds | excluded, CLEAR_OF_DENSE_MM, scene.spacing_mm)
+    clear = around.known & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
     bone = clear & (nearby > CORTEX_FROM_HU)
     rise = RISE_BOUNDS_HU[0]
     if np.count_nonzero(bone) >= FEWEST_VOXELS:
         rise = float(np.percentile(scene.hu[bone] - nearby[bone], RISE_PERCENTILE))
     rise = float(np.clip(rise, *RISE_BOUNDS_HU))
     edge = np.clip((nearby - NO_EDGE_HU) / (CORTEX_FROM_HU - NO_EDGE_HU), 0.0, 1.0)
-    applies = around.known & (edge > 0) & ~within(seeds, DEPOSIT_REACH_MM, scene.spacing_mm)
+    applies = around.known & (edge > 0)
     return np.where(applies, nearby + edge * rise, nothing).astype(np.float32)
 
 

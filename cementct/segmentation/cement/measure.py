@@ -98,7 +98,7 @@ class _Source:
     resolution: Resolution
 
 
-def measure_shares(
+def measure_shares(  # noqa: PLR0913 -- a volume is measured from all that is known of its place
     scene: Scene,
     rough: BoolArray,
     expected_hu: Float32Array,
@@ -107,6 +107,7 @@ def measure_shares(
     excluded: BoolArray,
     other_cement: BoolArray | None = None,
     known: BoolArray | None = None,
+    doubt_hu: Float32Array | None = None,
 ) -> Measured:
     """Return the share of cement in each voxel of and around `rough`.
 
@@ -126,12 +127,15 @@ def measure_shares(
         Cement that is measured apart from this; nothing is learned from it.
     known
         Where an earlier scan says what to expect; nowhere, if not given.
+    doubt_hu
+        By how much bone may be brighter than expected there; nothing, if not given.
     """
+    doubt = np.zeros(rough.shape, dtype=np.float32) if doubt_hu is None else doubt_hu
     ground = Ground(in_bone, np.zeros_like(in_bone) if known is None else known, excluded)
     dense = rough if other_cement is None else rough | other_cement
     background = background_around(scene, expected_hu, dense=dense, excluded=excluded)
     core = core_of(scene, rough & ~excluded)
-    bulk = _measure_bulk(scene, rough, background, core=core, ground=ground)
+    bulk = _measure_bulk(scene, rough, background, core=core, ground=ground, doubt_hu=doubt)
     share = np.zeros(rough.shape, dtype=np.float32)
     region = np.zeros(rough.shape, dtype=np.bool_)
     pieces: list[Piece] = []
@@ -180,6 +184,7 @@ def _measure_bulk(
     *,
     core: BoolArray,
     ground: Ground,
+    doubt_hu: Float32Array,
 ) -> tuple[Float32Array, Piece, Resolution] | None:
     """Return shares, piece and sharpness of everything thick enough to show its plateau."""
     if np.count_nonzero(core) < FEWEST_CORE_VOXELS:
@@ -191,7 +196,7 @@ def _measure_bulk(
     reach = distance_outside(core, scene.in_widths) <= BULK_REACH_WIDTHS
     half = rough & reach & (scene.hu > 0.5 * (levels.plateau_hu + levels.background_hu)) & ~ground.excluded
     half |= core
-    steep = bulk_share(scene, levels, outline=half, core=core, in_bone=ground.in_bone)
+    steep = bulk_share(scene, levels, outline=half, core=core, in_bone=ground.in_bone, doubt_hu=doubt_hu)
     mask = reach & ~ground.excluded
     share = np.where(mask, steep.share, 0.0).astype(np.float32)
     resolution = measured_resolution(scene, plateau.sigma_mm)

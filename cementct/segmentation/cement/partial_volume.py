@@ -18,6 +18,9 @@ EDGE_REACH_WIDTHS = 1.15
 BULK_REACH_WIDTHS = 2.6
 # In bone, shares below this (and, alike, above 1 minus it) are taken as texture and cortex, not as an edge.
 BONE_RAMP = 0.25
+# Where cortex may lie beside where an earlier scan lets expect it, shares up to what it would add count
+# alike, if no larger than this.
+NARROWEST_RAMP = 0.42
 # The same in soft tissue, where the surroundings are even.
 SOFT_RAMP = 0.10
 # The same across slices that are no closer than the blur is wide: a border parallel to them shows in one
@@ -79,7 +82,13 @@ class BulkShare:
 
 
 def bulk_share(
-    scene: Scene, levels: Levels, *, outline: BoolArray, core: BoolArray, in_bone: BoolArray
+    scene: Scene,
+    levels: Levels,
+    *,
+    outline: BoolArray,
+    core: BoolArray,
+    in_bone: BoolArray,
+    doubt_hu: Float32Array,
 ) -> BulkShare:
     """Return the share of each voxel in thick cement.
 
@@ -90,6 +99,7 @@ def bulk_share(
     share = raw_share(scene, levels)
     low = np.where(in_bone, BONE_RAMP, SOFT_RAMP).astype(np.float32)
     low += (COARSE_RAMP - low) * _across_coarse_slices(scene, share)
+    low = np.maximum(low, np.minimum(doubt_hu / levels.rise_hu, NARROWEST_RAMP))
     half = 0.5 - low
     if scene.clip_hu is not None:
         visible = (scene.clip_hu - levels.background_hu) / levels.rise_hu

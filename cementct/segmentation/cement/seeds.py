@@ -39,18 +39,26 @@ FAINTEST_CEMENT_HU = 840.0
 # and new masses may be smaller by this factor.
 NEW_FROM_HU = 300.0
 ORDINARY_BONE_HU = 150.0
-SHARE_WITH_EARLIER = 0.3
+SHARE_WITH_EARLIER = 0.25
 # Cement between trabeculae has fingers where a bone island is round (depth of its middle over the radius of a
 # ball of its volume), and is as even as noise allows; such a mass may be smaller by this factor.
 ROUND_FROM = 0.70
 EVEN_SIGMAS = 1.2
 SHARE_WITH_FINGERS = 0.6
-# Share of the middle of a faint mass that has to lie deeper in the bone than cortex does.
+# Share of the middle of a faint mass that has to lie deeper in the bone than cortex does. A smaller one will
+# do where that middle is even, with a standard deviation of this share of its mean, and none where the mass
+# is thicker than cortex ever is: a deposit in a small body lies against its wall.
 SHARE_OFF_SURFACE = 0.5
+SHARE_OFF_SURFACE_EVEN, EVEN_SHARE = 0.3, 0.04
+THICKER_THAN_CORTEX_MM = 3.6
 CORTEX_MM = 2.0
-# Faint masses are looked for in an image smoothed in the plane by so much; its voxels depend on nothing farther.
+# Faint masses are looked for in an image smoothed in the plane by so much; its voxels depend on nothing
+# farther.
 SMOOTH_MM = 0.5
 SMOOTH_REACH_MM = 4.0 * SMOOTH_MM + 2.0
+# What hangs together with seeds, as deep in the same body, and is at least this share of their lower quartile
+# is the same cement, whatever level the seeds were found at: noise and texture of one mass, not bone.
+SAME_MASS_SHARE = 0.75
 
 Block = tuple[slice, slice, slice]
 ComponentLabels = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
@@ -124,6 +132,8 @@ def find_seeds(scene: Scene, around: Surroundings, *, excluded: BoolArray) -> Se
         found_faint |= owners - treated
         mask[block] |= where
     treated |= found_faint
+    for number in treated:
+        mask[window] |= _whole_mass(around, excess, mask[window], number, window)
     return Seeds(mask, tuple(sorted(treated)), tuple(sorted(found_faint)), bright_hu)
 
 
@@ -163,15 +173,18 @@ def _find_faint(
             depth = depth_inside(where, scene.spacing_mm)
             solid = depth >= min(FAINT_DEPTH_MM, depth.max())
             middle = depth >= MIDDLE_DEPTH * depth.max()
-            even = float(smooth[inner][middle].std()) <= EVEN_SIGMAS * scene.noise_hu
-            fingered = even and float(depth.max()) < ROUND_FROM * _ball_radius_mm(found_ml)
+            spread_hu, mean_hu = float(smooth[inner][middle].std()), float(smooth[inner][middle].mean())
+            roundness = float(depth.max()) / _ball_radius_mm(found_ml)
+            fingered = spread_hu <= EVEN_SIGMAS * scene.noise_hu and roundness < ROUND_FROM
             if not (compared or fingered) and found_ml < volume_ml:
                 continue
-            too_dull = not compared and float(smooth[inner][middle].mean()) < FAINTEST_CEMENT_HU
+            too_dull = not compared and mean_hu < FAINTEST_CEMENT_HU
             if depth.max() < FAINT_DEPTH_MM or too_dull:
                 continue
             off_surface = float(np.mean(around.bone_depth_mm[block][middle] > CORTEX_MM))
-            if (compared or off_surface >= SHARE_OFF_SURFACE) and not (where & taken[block]).any():
+            least = SHARE_OFF_SURFACE_EVEN if spread_hu <= EVEN_SHARE * mean_hu else SHARE_OFF_SURFACE
+            no_cortex = off_surface >= least or float(depth.max()) >= THICKER_THAN_CORTEX_MM
+            if (compared or no_cortex) and not (where & taken[block]).any():
                 found.append((block, where & (depth > 0) | solid))
                 taken[block] |= found[-1][1]
     return found
@@ -181,6 +194,26 @@ def _within(inner: Block, window: Block) -> Block:
     """Return a block of a window as a block of what the window was cut from."""
     z, y, x = (slice(w.start + i.start, w.start + i.stop) for i, w in zip(inner, window, strict=True))
     return z, y, x
+
+
+def _whole_mass(
+    around: Surroundings, excess: Float32Array, seeds: BoolArray, number: int, window: Block
+) -> BoolArray:
+    """Return the seeds of a vertebra with all of the body's inside that is one mass with them.
+
+    `excess` and `seeds` cover the window around bodies, and so does the result.
+    """
+    import cc3d
+
+    owned = around.owner[window] == number
+    own = seeds & owned
+    if not own.any():
+        return own
+    least_hu = SAME_MASS_SHARE * float(np.percentile(excess[own], 25))
+    inside = owned & (around.compartment[window] == int(Compartment.BODY))
+    inside &= around.bone_depth_mm[window] > CORTEX_MM
+    labels = cc3d.connected_components(own | (inside & (excess > least_hu)), connectivity=6)
+    return np.asarray(np.isin(labels, np.unique(labels[own])) & (labels > 0))
 
 
 def _ball_radius_mm(volume_ml: float) -> float:

@@ -16,6 +16,7 @@ from cementct.segmentation.cement.candidates import find_candidates
 from cementct.segmentation.cement.deposits import describe_deposits
 from cementct.segmentation.cement.doubts import raise_doubts, with_faint_cement, with_old_cement
 from cementct.segmentation.cement.exclusion import choose_cement
+from cementct.segmentation.cement.explained import brightest_without_cement
 from cementct.segmentation.cement.fields import distance_outside, within
 from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
 from cementct.segmentation.cement.rims import without_rims
@@ -128,6 +129,8 @@ def _measure_by_source(
     region = np.zeros(rough.shape, dtype=np.bool_)
     pieces: list[tuple[int, Piece, Box]] = []
     in_bone = around.bone_depth_mm > -BONE_MARGIN_MM
+    brightest = brightest_without_cement(scene, around, dense=rough | metal)
+    doubt_hu = np.maximum(brightest - around.expected_hu, 0.0).astype(np.float32)
     for number in first.treated:
         own = rough & (first.owner == number)
         if not own.any():
@@ -143,6 +146,7 @@ def _measure_by_source(
             excluded=metal[window],
             other_cement=other,
             known=around.known[window],
+            doubt_hu=doubt_hu[window],
         )
         found = _without(found, scene.spacing_mm, own[window], other)
         share[window] = np.maximum(share[window], found.share)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -119,3 +120,34 @@ def test_the_stated_error_is_that_of_the_volume(plateau_hu: float) -> None:
     assert abs(volume_ml - truth_ml) < 2.5 * piece.sd_ml
     assert piece.sd_ml < 0.05 * truth_ml
     assert piece.clipped == (plateau_hu > 3071.0)
+
+
+def test_cortex_brighter_than_an_earlier_scan_showed_it_adds_no_cement() -> None:
+    spacing = (0.8, 0.5, 0.5)
+    scene, truth_ml = image_of(lambda z, y, x: z**2 + y**2 + x**2 < 9.0**2, spacing, 1600.0)
+    shape = scene.hu.shape
+    y = (np.arange(shape[1])[None, :, None] - 0.5 * shape[1]) * spacing[1]
+    cortex = np.broadcast_to((y > 9.3) & (y < 11.3), shape)
+    hu = np.where(cortex, np.maximum(scene.hu, 0.0) + 600.0, scene.hu).astype(np.float32)
+    scene = replace(scene, hu=hu)
+    expected = np.where(cortex, BACKGROUND_HU + 100.0, BACKGROUND_HU).astype(np.float32)
+    nothing, everywhere = np.zeros(shape, dtype=np.bool_), np.ones(shape, dtype=np.bool_)
+    rough = scene.hu > BACKGROUND_HU + 700.0
+    doubt = np.where(ndimage.binary_dilation(cortex, iterations=2), 600.0, 0.0).astype(np.float32)
+    volumes_ml = [
+        scene.voxel_ml
+        * float(
+            measure_shares(
+                scene,
+                rough,
+                expected,
+                in_bone=everywhere,
+                excluded=nothing,
+                known=everywhere,
+                doubt_hu=doubted,
+            ).share.sum(dtype=np.float64)
+        )
+        for doubted in (np.zeros(shape, dtype=np.float32), doubt)
+    ]
+    assert volumes_ml[1] == pytest.approx(truth_ml, rel=0.02)
+    assert volumes_ml[0] > volumes_ml[1]

@@ -1,0 +1,63 @@
+"""Seeds: what is cement beyond doubt, and which vertebrae were treated."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cementct.core.arrays import BoolArray
+from cementct.core.image import Volume
+from cementct.segmentation.cement.scene import Scene, view_scene
+from cementct.segmentation.cement.seeds import Seeds, find_seeds
+from cementct.segmentation.cement.surroundings import describe_surroundings
+from cementct.testing.block_spine import BONE_HU, BlockSpine, Shape, ball, block, build_block_spine
+
+NOISE_HU = 15.0
+SPACING_MM = (1.25, 0.8, 0.8)
+
+
+def scan(spine: BlockSpine, *pieces: tuple[Shape, float]) -> Scene:
+    """Return the scene of a block spine that holds pieces of the given intensities, the last uppermost."""
+    hu = np.full(spine.spine.grid.shape, 40.0)
+    for vertebra in spine.spine.vertebrae:
+        hu[vertebra.whole.box.slices][vertebra.whole.voxels] = BONE_HU
+    for shape, opacity in pieces:
+        cement = spine.cement_of(shape)
+        here = hu[cement.box.slices]
+        here += cement.fraction * (opacity - here)
+    hu += np.random.default_rng(0).normal(0.0, NOISE_HU, hu.shape)
+    volume = Volume(np.round(hu).astype(np.int16), spine.spine.grid)
+    return view_scene(volume, volume.grid.box)
+
+
+def seeds_in(scene: Scene, spine: BlockSpine) -> Seeds:
+    nothing = np.zeros(scene.hu.shape, dtype=np.bool_)
+    return find_seeds(scene, describe_surroundings(scene, spine.spine, None), excluded=nothing)
+
+
+def inside_of(shape: Shape, scene: Scene, spine: BlockSpine) -> BoolArray:
+    """Return the voxels that a shape fills."""
+    cement = spine.cement_of(shape)
+    full = np.zeros(scene.hu.shape, dtype=np.bool_)
+    full[cement.box.slices] = cement.fraction > 0.99
+    return full
+
+
+def test_a_mass_that_is_denser_in_one_half_is_a_seed_as_a_whole() -> None:
+    spine = build_block_spine(SPACING_MM)
+    whole = ball((0.0, -2.0, 0.0), 9.5)
+    scene = scan(spine, (whole, 960.0), (ball((4.0, -2.0, 0.0), 6.0), 1180.0))
+    found = seeds_in(scene, spine)
+    assert found.treated == (spine.middle.number,)
+    assert found.mask[inside_of(whole, scene, spine)].mean() > 0.95
+
+
+def test_a_mass_thicker_than_cortex_is_cement_though_it_lies_against_the_wall() -> None:
+    spine = build_block_spine(SPACING_MM)
+    scene = scan(spine, (ball((18.0, -2.0, 0.0), 7.5), 1000.0))
+    assert seeds_in(scene, spine).treated == (spine.middle.number,)
+
+
+def test_a_thin_layer_of_dense_bone_under_the_endplate_is_none() -> None:
+    spine = build_block_spine(SPACING_MM)
+    scene = scan(spine, (block((-18.0, -12.0, 9.5), (18.0, 12.0, 13.0)), 1000.0))
+    assert seeds_in(scene, spine).treated == ()
