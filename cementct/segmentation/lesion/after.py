@@ -13,7 +13,7 @@ from scipy import ndimage
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.completion import continue_border
-from cementct.segmentation.lesion.glow import SEEN_SHARE, BesideCement, look_beside_cement
+from cementct.segmentation.lesion.glow import READ_TRUST, BesideCement, look_beside_cement
 from cementct.segmentation.lesion.lytic import (
     DEEP_MM,
     LEAST_CONTRAST_HU,
@@ -24,7 +24,7 @@ from cementct.segmentation.lesion.lytic import (
     share_of_dark,
     smooth_darkness,
 )
-from cementct.segmentation.lesion.marrow import NormalMarrow
+from cementct.segmentation.lesion.marrow import TEXTURE_SCALE_MM, NormalMarrow
 from cementct.segmentation.lesion.smoothing import depth_mm, grown, smooth_within
 from cementct.segmentation.lesion.tissue import Tissue, measure_tissue
 
@@ -32,8 +32,6 @@ CEMENT_WEIGHT = 0.5
 # Say of a voxel of cement that it lies in destroyed bone, when rest and cement are outlined as one.
 LEAST_CEMENT_SHARE = 0.05
 # A dark piece belongs to the lesion where this much of it is cement.
-TISSUE_SCALE_MM = 1.0
-# Tissue is smoothed over this standard deviation when its intensity is measured.
 CLEARANCE_MM = 2.5
 # Marrow this far from a lesion is sound.
 MARROW_SLACK_HU, TUMOUR_SLACK_HU = 15.0, 20.0
@@ -74,7 +72,7 @@ def _cement_and_rest(beside: BesideCement, normal: NormalMarrow, in_bone: Float3
     """Return cement and the dark rest around it outlined as one, with the smoothness of a lesion."""
     bone, cement = beside.bone, beside.cement
     clear = (beside.trust >= 0.6) & bone.interior
-    smooth = smooth_within(bone.hu, clear, bone.grid, TISSUE_SCALE_MM)
+    smooth = smooth_within(bone.hu, clear, bone.grid, TEXTURE_SCALE_MM)
     values = np.asarray(smooth[beside.read], dtype=np.float64)
     expected = measure_tissue(values[np.isfinite(values)], normal)
     weight = np.where(cement, np.float32(CEMENT_WEIGHT), beside.trust).astype(np.float32)
@@ -113,8 +111,20 @@ def _bordered(beside: BesideCement, united: Float32Array, in_bone: Float32Array)
     inside = continue_border(
         united, weight=weight.astype(np.float32), hidden=beside.cement, within=bone.outline, grid=bone.grid
     )
-    cemented = in_bone > SEEN_SHARE
-    return np.where(cemented, (inside > 0.5) & bone.outline, united).astype(np.float32)
+    around = _continued_from(beside.trust >= READ_TRUST, united, bone)
+    share = in_bone * (inside > 0.5) + (1 - in_bone) * around
+    return np.where(beside.hidden & bone.outline, share, united).astype(np.float32)
+
+
+def _continued_from(read: BoolArray, share: Float32Array, bone: Bone) -> Float32Array:
+    """Return shares in which tissue that is not read is what the nearest tissue that is read is."""
+    known = read & bone.outline
+    if not known.any():
+        return share
+    nearest = ndimage.distance_transform_edt(
+        ~known, sampling=bone.grid.spacing_mm, return_distances=False, return_indices=True
+    )
+    return np.asarray(share[tuple(nearest)], dtype=np.float32)
 
 
 def _with_cement(pieces: BoolArray, cement: BoolArray) -> BoolArray:

@@ -13,10 +13,12 @@ from cementct.segmentation.lesion.marrow import NormalMarrow
 OFFSETS_HU = (-40.0, 90.0)
 # Beams hardened by dense cement shift a whole vertebra by so much.
 STEP_HU = 5.0
-USUAL_OFFSET_HU, OFFSET_SPREAD_HU = 5.0, 20.0
+USUAL_OFFSET_HU, OFFSET_SPREAD_HU = 5.0, 12.0
 # What is expected of the offset before looking.
 LEAST_SPREAD_HU = 15.0
-# Marrow and noise spread no less, once smoothed over a millimetre.
+# Smoothed marrow spreads no less.
+SPREAD_BESIDE_CEMENT = 1.3
+# And by so much more than in a sound body: streaks and what is left of the cement's glow.
 INDEPENDENT_VALUES = 40
 # So many independent patches of tissue a vertebra with cement is worth.
 FIRST_SHARE = 0.3
@@ -54,7 +56,7 @@ def measure_tissue(values_hu: FloatArray, normal: NormalMarrow) -> Tissue:
     if values_hu.size < LEAST_VALUES:
         return Tissue(TUMOUR_HU, normal.mean_hu)
     values = values_hu[:: max(1, values_hu.size // MOST_VALUES)]
-    spread = max(normal.spread_hu, LEAST_SPREAD_HU)
+    spread = SPREAD_BESIDE_CEMENT * max(normal.spread_hu, LEAST_SPREAD_HU)
     offsets = np.arange(OFFSETS_HU[0], OFFSETS_HU[1] + STEP_HU / 2, STEP_HU)
     scores = [_score(values - offset, normal.mean_hu, spread, float(offset)) for offset in offsets]
     offset = float(offsets[int(np.argmax(scores))])
