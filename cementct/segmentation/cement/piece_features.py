@@ -10,6 +10,7 @@ from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
 from cementct.segmentation.cement.bone_edges import contact_of
 from cementct.segmentation.cement.candidates import Candidates
+from cementct.segmentation.cement.counterparts import UNKNOWN, Counterparts, find_counterparts
 from cementct.segmentation.cement.deposits import touches_scan_edge
 from cementct.segmentation.cement.fields import Nearness, depth_inside
 from cementct.segmentation.cement.scene import Scene
@@ -21,6 +22,8 @@ EDGE_OF_BONE_MM = 1.0
 NEXT_TO_CEMENT_MM = 2.5
 # Gaps in a piece up to this width tell the shell of a bone.
 SHELL_GAP_MM = 6.0
+# Smaller pieces are not compared with their counterparts.
+COMPARED_FROM_ML = 0.005
 # The excess of usual cement, by which masses become volumes.
 USUAL_RISE_HU = 1500.0
 
@@ -67,6 +70,11 @@ class PieceFeatures:
         Share of it where an earlier scan says what was there.
     at_scan_edge
         Whether it reaches the edge of the scan.
+    coarsest_mm
+        Distance of the scan's voxels where they lie farthest apart.
+    like_other_side, like_other_levels
+        How bright its place on the other side of the vertebra is over it, and its place in the vertebrae above
+        and below; small pieces are not compared.
     """
 
     voxels: int
@@ -97,6 +105,9 @@ class PieceFeatures:
     soft_contact: float
     share_known: float
     at_scan_edge: bool
+    coarsest_mm: float
+    like_other_side: float
+    like_other_levels: float
 
 
 @dataclass(frozen=True)
@@ -155,6 +166,9 @@ def describe_piece(
     weight = weight / max(float(weight.sum()), 1.0)
     voxels = int(np.count_nonzero(where))
     bone = around.bone_depth_mm[block][where] > 0
+    like = Counterparts(UNKNOWN, UNKNOWN)
+    if voxels * scene.voxel_ml >= COMPARED_FROM_ML:
+        like = find_counterparts(scene, around.frames, index)
     contact = contact_of(where, block, scene, around, other_bone=candidates.other)
     return PieceFeatures(
         voxels=voxels,
@@ -187,6 +201,9 @@ def describe_piece(
         soft_contact=contact.soft,
         share_known=float(around.known[block][where].mean()),
         at_scan_edge=touches_scan_edge(scene, block, where),
+        coarsest_mm=max(scene.spacing_mm),
+        like_other_side=like.other_side,
+        like_other_levels=like.other_levels,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.anatomy.model import BONE, Compartment, Spine
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.core.frame import Frame
 from cementct.core.grid import Box
 from cementct.segmentation.cement.fields import signed_depth, within
 from cementct.segmentation.cement.scene import Scene
@@ -53,6 +54,8 @@ class Surroundings:
         Standard deviation of that among places of the same depth.
     known
         Where an earlier scan says what was there.
+    frames
+        Of the vertebrae in view, from top to bottom.
     """
 
     compartment: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -62,6 +65,7 @@ class Surroundings:
     expected_hu: Float32Array
     spread_hu: Float32Array
     known: BoolArray
+    frames: tuple[Frame, ...] = ()
 
     def crop(self, box: Box) -> Surroundings:
         """Return the part in `box`, given on the scene's own grid."""
@@ -74,6 +78,7 @@ class Surroundings:
             self.expected_hu[window],
             self.spread_hu[window],
             self.known[window],
+            self.frames,
         )
 
     def is_in(self, *kinds: Compartment) -> BoolArray:
@@ -104,7 +109,8 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
     known = np.zeros(scene.box.shape, dtype=np.bool_)
     if earlier is not None:
         expected, known = _with_earlier(scene, earlier, expected)
-    return Surroundings(compartment, place, owner, depth, expected, spread, known)
+    frames = tuple(v.frame for v in spine.vertebrae)
+    return Surroundings(compartment, place, owner, depth, expected, spread, known, frames)
 
 
 def _owners(

@@ -153,7 +153,7 @@ def test_nothing_is_known_beyond_the_pre_injection_scan(build_spine):
     far = Registration(
         rotation=np.eye(3), translation_mm=np.array([0.0, 20.0, 0.0]), ok=True, residual_mm=0.1
     )
-    hu = carry_hu(made.volume, far, grid, grid.box, np.ones(grid.shape, dtype=np.bool_))
+    hu = carry_hu(made.volume, far, grid, grid.box, np.ones(grid.shape, dtype=np.bool_)).reshape(grid.shape)
     assert np.isnan(hu[:, :18]).all()
     assert np.isfinite(hu[:, 22:]).all()
 

@@ -1,0 +1,1 @@
+"""Learns which dense pieces beside treated vertebrae are cement."""

@@ -1,0 +1,92 @@
+"""What lies in the place of a piece on the other side of its vertebra, and in the vertebrae above and below.
+
+Bone repeats itself, from side to side and from level to level; a leak does not. The edge of a process that the
+labels miss has its like in both places, dilute cement that is as bright seldom in either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cementct.core.arrays import FloatArray, IntArray
+from cementct.core.frame import Frame
+from cementct.segmentation.cement.scene import Scene
+
+# A counterpart is looked for this far around its place: vertebrae are turned and grow unalike.
+WITHIN_MM, STEP_MM = 2.5, 1.25
+# So many voxels of a piece are looked at.
+MOST_VOXELS = 150
+# Soft tissue, over which brightness is compared, and the highest ratio that counts.
+SOFT_TISSUE_HU = 50.0
+HIGHEST_RATIO = 1.5
+# Where neither place is in view nothing is known.
+UNKNOWN = 0.5
+
+
+@dataclass(frozen=True)
+class Counterparts:
+    """How bright the counterparts of a piece are, over the piece itself: 0 soft tissue, 1 as bright.
+
+    Attributes
+    ----------
+    other_side
+        On the other side of the nearest vertebra.
+    other_levels
+        In the neighbours of that vertebra, the brighter of the two.
+    """
+
+    other_side: float
+    other_levels: float
+
+
+def find_counterparts(scene: Scene, frames: tuple[Frame, ...], index: IntArray) -> Counterparts:
+    """Return how bright the counterparts of a piece are.
+
+    Parameters
+    ----------
+    scene
+        The block of CT.
+    frames
+        Of the vertebrae in view, from top to bottom.
+    index
+        The piece's voxels, (z, y, x) in the scene, shape (n, 3).
+    """
+    if not frames:
+        return Counterparts(UNKNOWN, UNKNOWN)
+    some = index[:: max(1, len(index) // MOST_VOXELS)]
+    own_hu = scene.hu[tuple(some.T)].astype(np.float64)
+    points = scene.grid.to_lps(some)
+    centres = np.array([frame.centre_lps_mm for frame in frames])
+    nearest = int(np.argmin(np.linalg.norm(centres - points.mean(axis=0), axis=1)))
+    local = frames[nearest].to_local(points)
+    side = _ratio(scene, frames[nearest].to_lps(local * (-1.0, 1.0, 1.0)), own_hu)
+    levels = [
+        ratio
+        for near in (nearest - 1, nearest + 1)
+        if 0 <= near < len(frames)
+        and (ratio := _ratio(scene, frames[near].to_lps(local), own_hu)) is not None
+    ]
+    level = max(levels, default=side)
+    return Counterparts(
+        next((r for r in (side, level) if r is not None), UNKNOWN),
+        next((r for r in (level, side) if r is not None), UNKNOWN),
+    )
+
+
+def _ratio(scene: Scene, points_lps_mm: FloatArray, own_hu: FloatArray) -> float | None:
+    """Return the median brightness near points over that of the piece; None where most are out of view."""
+    steps = np.arange(-WITHIN_MM, WITHIN_MM + 1e-6, STEP_MM)
+    shifts = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    shifts = shifts[np.linalg.norm(shifts, axis=1) <= WITHIN_MM] / scene.spacing_mm
+    at = scene.grid.to_index(points_lps_mm)
+    places = np.rint(at[:, None, :] + shifts[None]).astype(np.intp)
+    seen = np.all((places >= 0) & (places < scene.hu.shape), axis=2)
+    in_view = seen.any(axis=1)
+    if np.count_nonzero(in_view) < 0.5 * len(own_hu):
+        return None
+    safe = np.clip(places, 0, np.asarray(scene.hu.shape) - 1)
+    hu = np.where(seen, scene.hu[tuple(np.moveaxis(safe, 2, 0))], -np.inf).max(axis=1)[in_view]
+    ratio = (hu - SOFT_TISSUE_HU) / np.maximum(own_hu[in_view] - SOFT_TISSUE_HU, 1.0)
+    return float(np.median(np.clip(ratio, 0.0, HIGHEST_RATIO)))
