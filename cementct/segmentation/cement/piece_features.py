@@ -73,8 +73,8 @@ class PieceFeatures:
     coarsest_mm
         Distance of the scan's voxels where they lie farthest apart.
     like_other_side, like_other_levels
-        How bright its place on the other side of the vertebra is over it, and its place in the vertebrae above
-        and below; small pieces are not compared.
+        How bright its place on the other side of the vertebra is over it, and its place in the vertebrae
+        above and below; small pieces are not compared.
     """
 
     voxels: int

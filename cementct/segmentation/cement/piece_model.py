@@ -71,7 +71,7 @@ class Trees:
     roots
         First node of each tree.
     variable, threshold
-        What a node asks (a place among `DIRECTIONS`, -1 at ends), and up to which value the left way is taken.
+        What a node asks (a place among `DIRECTIONS`, -1 at ends), and up to which value it goes left.
     left, right
         The nodes that follow.
     value
