@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 OUT ?= out
 
-.PHONY: sample test lint types layers unit accuracy anatomy lock clean
+.PHONY: sample test lint types layers unit accuracy anatomy performance lock clean
 
 # Set up and analyse the sample study; the report is out/study/report.html.
 sample: .venv/run.stamp
@@ -33,6 +33,10 @@ accuracy: .venv/dev.stamp
 # The anatomy engine against truth, on tuning and on reporting cases apart; writes docs/anatomy-accuracy.md.
 anatomy: .venv/dev.stamp
 	$(BIN)/python -m benchmarks.anatomy --jobs 2 --write
+
+# Speed beside yardsticks of the same run; writes the tables and the plot of docs/performance.md.
+performance: .venv/dev.stamp
+	$(BIN)/python -m benchmarks.speed --write
 
 .venv/run.stamp: requirements/run.txt pyproject.toml
 	$(PYTHON) -m venv .venv

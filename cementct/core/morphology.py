@@ -1,7 +1,7 @@
 """Growing and shrinking of masks by blocks and by faces, and the part of an array that a mask reaches.
 
-A mask is one byte a voxel and its shifted copies are read in order, which is many times faster than filters that
-look at every neighbourhood. What lies beyond the array counts neither way.
+A mask is one byte a voxel and its shifted copies are read in order, which is many times faster than filters
+that look at every neighbourhood. What lies beyond the array counts neither way.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def bounds_of(mask: BoolArray, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice
     if planes.size == 0:
         return None
     first, last = int(planes[0]), int(planes[-1]) + 1
-    shadow = mask[first:last].any(axis=0)
+    shadow: BoolArray = np.asarray(mask[first:last].any(axis=0))
     hits = [planes, np.flatnonzero(shadow.any(axis=1)), np.flatnonzero(shadow.any(axis=0))]
     z, y, x = (
         slice(max(int(hit[0]) - pad, 0), min(int(hit[-1]) + 1 + pad, length))
@@ -99,7 +99,7 @@ def _along(mask: BoolArray, axis: int, reach: int, join: np.ufunc) -> BoolArray:
         before, after = np.moveaxis(mask, axis, 0), np.moveaxis(joined, axis, 0)
         join(after[step:], before[:-step], out=after[step:])
         join(after[:-step], before[step:], out=after[:-step])
-        # Nearer to an end than the step, the windows of the outermost voxels reach as far as there is anything.
+        # Nearer to an end than the step, the windows of the outermost voxels do.
         join(after[:step], before[:1], out=after[:step])
         join(after[-step:], before[-1:], out=after[-step:])
         mask = joined

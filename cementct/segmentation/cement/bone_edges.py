@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray
+from cementct.core.morphology import dilate_faces
 from cementct.segmentation.cement.fields import within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -80,14 +81,12 @@ def contact_of(
     other_bone
         Bone that the labels miss, shape of the scene.
     """
-    from scipy import ndimage
-
     bounds = tuple(
         slice(max(s.start - 1, 0), min(s.stop + 1, n)) for s, n in zip(block, scene.hu.shape, strict=True)
     )
     pad = [(s.start - b.start, b.stop - s.stop) for s, b in zip(block, bounds, strict=True)]
     piece = np.pad(where, pad)
-    shell = ndimage.binary_dilation(piece) & ~piece
+    shell = dilate_faces(piece) & ~piece
     if not shell.any():
         return Contact(0.0, 0.0)
     bone = (around.bone_depth_mm[bounds][shell] > 0) | other_bone[bounds][shell]

@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.morphology import bounds_of, dilate_box
 from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
 from cementct.segmentation.cement.explained import explained_level
 from cementct.segmentation.cement.fields import within
@@ -84,28 +85,14 @@ def find_candidates(
     bright_hu
         Level over which nothing is bone.
     """
-    from scipy import ndimage
-
-    excess = (scene.hu - around.expected_hu).astype(np.float32)
-    depth = around.bone_depth_mm
+    excess = scene.hu - around.expected_hu
     other = find_other_bone(scene, around, seeds=seeds, excluded=excluded, bright_hu=bright_hu)
-    unlabelled = other.where & ~around.known & ~other.brighter
-    soft = max(IN_SOFT_TISSUE_HU, SOFT_TISSUE_SIGMAS * scene.noise_hu)
-    level = np.full(scene.hu.shape, soft, dtype=np.float32)
-    fringe = depth > -POOR_LABELS_MM
-    level[fringe] = np.maximum(soft, AT_SURFACE_SPREADS * around.spread_hu[fringe])
-    surface = depth > -SURFACE_MM
-    level[surface] = np.maximum(AT_SURFACE_HU, AT_SURFACE_SPREADS * around.spread_hu[surface])
-    bone = depth > 0.0
-    level[bone] = np.maximum(IN_BONE_HU, IN_BONE_SPREADS * around.spread_hu[bone])
-    level = np.where(around.known, np.minimum(level, max(KNOWN_HU, soft)), level)
-    level = np.maximum(level, np.where(unlabelled, np.inf, level))
-    explained = explained_level(scene, around, seeds=seeds, excluded=excluded)
-    level = np.maximum(level, explained - around.expected_hu)
-    size = [2 * max(1, round(NEIGHBOUR_REACH_MM / s)) + 1 for s in scene.spacing_mm]
-    brightest = ndimage.maximum_filter(np.where(seeds, excess, 0.0).astype(np.float32), size=size)
-    relative = np.where(bone, SHARE_OF_NEIGHBOUR_IN_BONE, SHARE_OF_NEIGHBOUR_OUTSIDE) * brightest
-    stands_out = ((excess > np.maximum(level, relative)) | seeds) & ~excluded & scene.measured
+    level = _level(scene, around, unlabelled=other.where & ~around.known & ~other.brighter)
+    if around.known.any():
+        explained = explained_level(scene, around, seeds=seeds, excluded=excluded)
+        level = np.maximum(level, explained - around.expected_hu)
+    _raise_beside(level, scene, around, np.where(seeds, excess, np.float32(0)))
+    stands_out = ((excess > level) | seeds) & ~excluded & scene.measured
     cortex_hu = brightest_cortex_hu(scene, around, dense=seeds | excluded, bright_hu=bright_hu)
     strong = seeds | (scene.hu > cortex_hu) | around.known
     fingers = around.is_in(Compartment.BODY)
@@ -113,17 +100,51 @@ def find_candidates(
     return Candidates(labels, count, excess, other.where & ~around.known, cortex_hu)
 
 
+def _level(scene: Scene, around: Surroundings, *, unlabelled: BoolArray) -> Float32Array:
+    """Return the excess from which a voxel stands out: anywhere, near bone, at its surface, and in it."""
+    depth, spread = around.bone_depth_mm, around.spread_hu
+    soft = max(IN_SOFT_TISSUE_HU, SOFT_TISSUE_SIGMAS * scene.noise_hu)
+    level = np.full(scene.hu.shape, soft, dtype=np.float32)
+    fringe = np.flatnonzero(depth > -POOR_LABELS_MM)
+    depths, spreads = depth.ravel()[fringe], spread.ravel()[fringe]
+    found = np.maximum(np.float32(soft), AT_SURFACE_SPREADS * spreads)
+    surface = np.maximum(np.float32(AT_SURFACE_HU), AT_SURFACE_SPREADS * spreads)
+    found = np.where(depths > -SURFACE_MM, surface, found)
+    bone = np.maximum(np.float32(IN_BONE_HU), IN_BONE_SPREADS * spreads)
+    level.ravel()[fringe] = np.where(depths > 0.0, bone, found)
+    if around.known.any():
+        level = np.where(around.known, np.minimum(level, np.float32(max(KNOWN_HU, soft))), level)
+    level[unlabelled] = np.inf
+    return level
+
+
+def _raise_beside(level: Float32Array, scene: Scene, around: Surroundings, bright: Float32Array) -> None:
+    """Raise the level beside bright cement to the share of it that its blur and its streaks reach."""
+    from scipy import ndimage
+
+    size = [2 * max(1, round(NEIGHBOUR_REACH_MM / s)) + 1 for s in scene.spacing_mm]
+    window = bounds_of(bright != 0, size)
+    if window is None:
+        return
+    brightest = ndimage.maximum_filter(bright[window], size=size)
+    bone = around.bone_depth_mm[window] > 0.0
+    relative = np.where(bone, SHARE_OF_NEIGHBOUR_IN_BONE, SHARE_OF_NEIGHBOUR_OUTSIDE) * brightest
+    level[window] = np.maximum(level[window], relative)
+
+
 def _pieces(
     scene: Scene, stands_out: BoolArray, *, strong: BoolArray, fingers: BoolArray
 ) -> tuple[PieceNumbers, int]:
     """Return the numbers of connected pieces, and how many; faint parts are pieces apart but in `fingers`."""
     import cc3d
-    from scipy import ndimage
 
     strong = stands_out & strong
     near = within(strong, BLUR_OF_BRIGHT_MM, scene.spacing_mm) | fingers
-    near |= ndimage.maximum_filter(strong, size=3)
-    labels, count = cc3d.connected_components(stands_out & near, connectivity=18, return_N=True)
+    near |= dilate_box(strong, (3, 3, 3))
+    labels, count = cc3d.connected_components(
+        stands_out & near, connectivity=18, return_N=True, out_dtype=np.uint32
+    )
     faint, more = cc3d.connected_components(stands_out & ~near, connectivity=18, return_N=True)
-    labels = labels.astype(np.uint32) + np.where(faint > 0, faint + np.uint32(count), 0).astype(np.uint32)
+    apart = faint > 0
+    labels[apart] = faint[apart] + np.uint32(count)
     return labels, int(count) + int(more)

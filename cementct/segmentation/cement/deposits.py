@@ -9,6 +9,7 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Box
+from cementct.core.morphology import dilate_faces
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.measure import Piece
 from cementct.segmentation.cement.scene import Scene
@@ -180,12 +181,9 @@ def _is_calcification(
 
 def touches_scan_edge(scene: Scene, block: tuple[slice, ...], where: BoolArray) -> bool:
     """Tell whether a piece reaches the volume's first or last voxels or unmeasured ones."""
-    from scipy import ndimage
-
     for axis, cut in enumerate(block):
         lines: BoolArray = np.asarray(where.any(axis=tuple(a for a in range(3) if a != axis)), dtype=np.bool_)
         first, last = cut.start + scene.box.start[axis], cut.stop + scene.box.start[axis]
         if (first == 0 and lines[0]) or (last == scene.scanned[axis] and lines[-1]):
             return True
-    beside: BoolArray = np.asarray(ndimage.binary_dilation(where), dtype=np.bool_)
-    return bool((beside & ~scene.measured[block]).any())
+    return bool((dilate_faces(where) & ~scene.measured[block]).any())

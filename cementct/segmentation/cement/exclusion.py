@@ -8,8 +8,17 @@ from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
 from cementct.segmentation.cement.candidates import Candidates
 from cementct.segmentation.cement.fields import Nearness
-from cementct.segmentation.cement.piece_features import Compared, describe_piece
-from cementct.segmentation.cement.piece_rules import FAINT_GAP_MM, FEWEST_VOXELS, is_bright, is_cement
+from cementct.segmentation.cement.piece_features import NEURAL, USUAL_RISE_HU, Compared, describe_piece
+from cementct.segmentation.cement.piece_rules import (
+    CANAL_REACH_MM,
+    FAINT_GAP_MM,
+    FEWEST_VOXELS,
+    LARGEST_LOOSE_ML,
+    LEAK_REACH_MM,
+    SMALLEST_MASS_ML,
+    is_bright,
+    is_cement,
+)
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -65,6 +74,8 @@ def choose_cement(
                 continue
             block = blocks[number - 1]
             where = candidates.labels[block] == number
+            if _is_out_of_question(scene, around, candidates, where, block, compared=compared):
+                continue
             features = describe_piece(scene, around, candidates, where, block, compared=compared)
             chosen[number] = is_cement(features)
             near = features.gap_to_seeds_mm <= FAINT_GAP_MM or is_bright(features)
@@ -72,3 +83,23 @@ def choose_cement(
         if int(anchors.sum()) == before:
             break
     return np.asarray(chosen[candidates.labels])
+
+
+def _is_out_of_question(
+    scene: Scene,
+    around: Surroundings,
+    candidates: Candidates,
+    where: BoolArray,
+    block: tuple[slice, ...],
+    *,
+    compared: Compared,
+) -> bool:
+    """Tell whether what is quickly known of a piece forbids cement: most pieces need no closer look."""
+    excess = candidates.excess_hu[block][where]
+    mass_ml = float(excess.sum()) / USUAL_RISE_HU * scene.voxel_ml
+    if mass_ml < SMALLEST_MASS_ML or excess.size * scene.voxel_ml > LARGEST_LOOSE_ML:
+        return True
+    neural = np.isin(around.compartment[block][where], NEURAL).any()
+    reach = CANAL_REACH_MM if neural else LEAK_REACH_MM
+    index = np.argwhere(where) + np.array([s.start for s in block])
+    return min(compared.treated_bone.gap_mm(index), compared.cement.gap_mm(index)) > reach

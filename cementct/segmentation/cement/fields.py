@@ -113,7 +113,7 @@ def _outermost(index_zyx: IntArray) -> IntArray:
     first = index_zyx.min(axis=0)
     filled = np.zeros(index_zyx.max(axis=0) - first + 1, dtype=np.bool_)
     filled[tuple((index_zyx - first).T)] = True
-    return np.argwhere(_surface(filled)) + first
+    return np.asarray(np.argwhere(_surface(filled)) + first, dtype=np.intp)
 
 
 def mean_over(

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.arrays import BoolArray, Float32Array, IntArray
+from cementct.core.morphology import dilate_box, erode_box, erode_lines
 from cementct.segmentation.cement.fields import within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -110,22 +111,25 @@ def find_other_bone(
     found = _at_least(_thick(scene, dense), SMALLEST_ML, scene.voxel_ml)
     found |= _at_least(apart, LARGE_ML, scene.voxel_ml)
     size = [2 * max(1, round(RIM_MM / s)) + 1 for s in scene.spacing_mm]
-    found = np.asarray(ndimage.maximum_filter(found, size=size))
+    found = dilate_box(found, size)
     return OtherBone(found & outside & ~solid, brighter)
 
 
 def _solid(scene: Scene, smooth: Float32Array) -> BoolArray:
     """Return what is dense and even over the width of a deposit, along each axis."""
-    from scipy import ndimage
-
     size = [max(1, round(EVEN_OVER_MM / s)) for s in scene.spacing_mm]
     size = [n + 1 - n % 2 for n in size]
-    low, high = smooth, smooth
+    core = erode_lines(smooth > EVEN_FROM_HU, size)
+    index = np.argwhere(core)
+    low = high = smooth[core]
     for axis, length in enumerate(size):
-        low = np.minimum(low, ndimage.minimum_filter1d(smooth, length, axis=axis))
-        high = np.maximum(high, ndimage.maximum_filter1d(smooth, length, axis=axis))
-    core = (low > EVEN_FROM_HU) & (low > EVEN_SHARE * high)
-    return np.asarray(ndimage.maximum_filter(core, size=size))
+        line = np.arange(-(length // 2), length // 2 + 1)
+        places: list[IntArray] = [index[:, a, None] for a in range(3)]
+        places[axis] = np.clip(places[axis] + line, 0, smooth.shape[axis] - 1)
+        around = smooth[tuple(places)]
+        low, high = np.minimum(low, around.min(axis=1)), np.maximum(high, around.max(axis=1))
+    core[core] = low > EVEN_SHARE * high
+    return dilate_box(core, size)
 
 
 def _at_least(where: BoolArray, volume_ml: float, voxel_ml: float) -> BoolArray:
@@ -140,11 +144,9 @@ def _at_least(where: BoolArray, volume_ml: float, voxel_ml: float) -> BoolArray:
 
 def _thick(scene: Scene, dense: BoolArray) -> BoolArray:
     """Return what of a mask is at least `THICK_MM` wide along every axis."""
-    from scipy import ndimage
-
     size = [max(1, round(THICK_MM / s)) for s in scene.spacing_mm]
     size = [n + 1 - n % 2 for n in size]
-    return np.asarray(ndimage.maximum_filter(ndimage.minimum_filter(dense, size=size), size=size))
+    return dilate_box(erode_box(dense, size), size)
 
 
 def _marrow(scene: Scene, smooth: Float32Array, bone: BoolArray) -> BoolArray:

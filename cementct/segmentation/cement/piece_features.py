@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
+from cementct.core.morphology import dilate_box, erode_box
 from cementct.segmentation.cement.bone_edges import contact_of
 from cementct.segmentation.cement.candidates import Candidates
 from cementct.segmentation.cement.counterparts import UNKNOWN, Counterparts, find_counterparts
@@ -27,7 +28,7 @@ COMPARED_FROM_ML = 0.005
 # The excess of usual cement, by which masses become volumes.
 USUAL_RISE_HU = 1500.0
 
-_NEURAL = [int(Compartment.CANAL), int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)]
+NEURAL = [int(Compartment.CANAL), int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)]
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def describe_piece(
         mass_ml=float(excess[block][where].sum()) / USUAL_RISE_HU * scene.voxel_ml,
         peak_excess_hu=float(np.percentile(excess[block][where], 95)),
         share_canal=float(weight[compartment == int(Compartment.CANAL)].sum()),
-        share_neural=float(weight[np.isin(compartment, _NEURAL)].sum()),
+        share_neural=float(weight[np.isin(compartment, NEURAL)].sum()),
         share_disc=float(weight[compartment == int(Compartment.DISC)].sum()),
         share_bone=float(weight[bone].sum()),
         share_treated_bone=float(weight[np.isin(owner, treated)].sum()),
@@ -209,10 +210,8 @@ def describe_piece(
 
 def _hollow_share(scene: Scene, where: BoolArray) -> float:
     """Return the share of gaps in a piece once gaps up to `SHELL_GAP_MM` within its slices are closed."""
-    from scipy import ndimage
-
     size = [1, *(max(1, round(SHELL_GAP_MM / s)) for s in scene.spacing_mm[1:])]
     size = [n + 1 - n % 2 for n in size]
     padded = np.pad(where, [(n, n) for n in size])
-    closed = ndimage.minimum_filter(ndimage.maximum_filter(padded, size=size), size=size)
+    closed = erode_box(dilate_box(padded, size), size)
     return 1.0 - float(np.count_nonzero(where)) / max(float(np.count_nonzero(closed)), 1.0)

@@ -45,12 +45,12 @@ def find_remote_pieces(volume: Volume, cement: Cement) -> tuple[RemotePiece, ...
     import cc3d
 
     labels = cc3d.connected_components(volume.hu >= HANGS_TOGETHER_HU, connectivity=26)
-    sizes = np.bincount(labels.ravel()) * volume.grid.voxel_ml
+    statistics = cc3d.statistics(labels)
+    sizes, blocks = statistics["voxel_counts"] * volume.grid.voxel_ml, statistics["bounding_boxes"]
     bright = np.unique(labels[volume.hu >= bright_hu])
     small = [int(n) for n in bright if n and LEAST_ML <= sizes[n] <= MOST_ML]
-    pieces = [
-        piece for n in small if (piece := _describe(volume, cement, np.argwhere(labels == n))) is not None
-    ]
+    places = [np.argwhere(labels[blocks[n]] == n) + [cut.start for cut in blocks[n]] for n in small]
+    pieces = [piece for index in places if (piece := _describe(volume, cement, index)) is not None]
     if len(pieces) > MOST_PIECES:
         return ()
     return tuple(sorted(pieces, key=lambda piece: (-piece.volume_ml, piece.centroid_lps_mm)))

@@ -205,7 +205,7 @@ def _whole_mass(
     """
     import cc3d
 
-    owned = around.owner[window] == number
+    owned: BoolArray = np.asarray(around.owner[window] == number)
     own = seeds & owned
     if not own.any():
         return own

@@ -10,6 +10,7 @@ from cementct.anatomy.model import Spine
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Box
 from cementct.core.image import Volume
+from cementct.core.morphology import bounds_of
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.beside_metal import blurred_metal, carry_to_metal, metal_voxels
 from cementct.segmentation.cement.candidates import find_candidates
@@ -55,7 +56,7 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
     Returns
     -------
     Cement
-        Arrays cover a block around the treated vertebrae; with no cement they are empty of it.
+        Arrays cover the smallest block with all cement and streaks; with no cement they are empty of it.
     """
     suspicious = suspicious_vertebrae(volume, spine)
     if not suspicious:
@@ -71,7 +72,7 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
     around = learn_bone(scene, around, dense=seeds.mask | metal)
     cement = _measure_all(scene, spine, around, seeds, foreign=foreign, metal=metal)
     faint = () if earlier is not None else tuple(n for n in seeds.faint if (cement.owner == n).any())
-    return replace(cement, flags=with_faint_cement(with_old_cement(cement.flags, old), faint))
+    return _trimmed(replace(cement, flags=with_faint_cement(with_old_cement(cement.flags, old), faint)))
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,24 @@ def _extended(
     nearest = np.asarray(first.treated, dtype=np.uint16)[np.argmin(gaps, axis=0)]
     found[window] = np.where(share[window] > 0, nearest, 0)
     return found
+
+
+def _trimmed(cement: Cement) -> Cement:
+    """Return the same cement in the smallest block that holds all of it and its streaks."""
+    window = bounds_of((cement.fraction > 0) | cement.region | (cement.owner > 0) | cement.streaks)
+    if window is None:
+        return cement
+    start = tuple(a + cut.start for a, cut in zip(cement.box.start, window, strict=True))
+    stop = tuple(a + cut.stop for a, cut in zip(cement.box.start, window, strict=True))
+    return replace(
+        cement,
+        box=Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])),
+        fraction=cement.fraction[window].copy(),
+        region=cement.region[window].copy(),
+        deposits=cement.deposits[window].copy(),
+        owner=cement.owner[window].copy(),
+        streaks=cement.streaks[window].copy(),
+    )
 
 
 def _metal_before(scene: Scene, around: Surroundings) -> BoolArray:

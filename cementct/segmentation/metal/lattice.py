@@ -6,6 +6,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, HuArray
 from cementct.core.grid import Box, Grid
+from cementct.core.morphology import bounds_of, dilate_box, erode_box
 
 # Struts are over this level, and where they are thickest so bright as no cement of that thickness is.
 STRUT_ABOVE_HU = 1300.0
@@ -62,12 +63,13 @@ def find_lattices(hu: HuArray, grid: Grid, *, taken: BoolArray) -> BoolArray:
 
 def _thin(bright: BoolArray, grid: Grid) -> BoolArray:
     """Return what of a mask is thinner than `STRUT_MM`."""
-    from scipy import ndimage
-
     size = [max(1, round(STRUT_MM / s)) for s in grid.spacing_mm]
     size = [n + 1 - n % 2 for n in size]
-    solid = ndimage.maximum_filter(ndimage.minimum_filter(bright, size=size), size=[n + 2 for n in size])
-    return np.asarray(bright & ~solid)
+    window = bounds_of(bright)
+    thin = bright.copy()
+    if window is not None:
+        thin[window] &= ~dilate_box(erode_box(bright[window], size), [n + 2 for n in size])
+    return thin
 
 
 def _wall(struts: BoolArray, grid: Grid) -> BoolArray:

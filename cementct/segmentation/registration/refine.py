@@ -178,7 +178,7 @@ def _gain_and_offset(before: FloatArray, after: FloatArray, weight: FloatArray) 
 
 
 def _median(values: FloatArray) -> float:
-    """Return the median; numpy's own also looks for what is not a number, which takes longer than the rest."""
+    """Return the median; numpy's own also looks for what is not a number, and takes longer."""
     middle = values.size // 2
     parted = np.partition(values, middle)
     if values.size % 2:

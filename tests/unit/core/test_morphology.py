@@ -40,7 +40,9 @@ def test_lines_through_a_voxel_lie_in_a_mask_where_the_lowest_value_along_each_a
     shape: tuple[int, ...], size: tuple[int, ...], seed: int
 ) -> None:
     mask = random_mask(shape, seed, 0.8)
-    lines = [ndimage.minimum_filter1d(mask.view(np.uint8), n, axis=a, mode="nearest") for a, n in enumerate(size)]
+    lines = [
+        ndimage.minimum_filter1d(mask.view(np.uint8), n, axis=a, mode="nearest") for a, n in enumerate(size)
+    ]
     assert np.array_equal(erode_lines(mask, size), np.all(lines, axis=0))
 
 

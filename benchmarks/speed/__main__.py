@@ -1,0 +1,105 @@
+"""Every line of the speed table measured, each beside yardsticks of the same run, and how cost grows.
+
+Usage: ``python -m benchmarks.speed [--write]``. The phantoms are made once, in ``.cache/speed``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import partial
+from pathlib import Path
+
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+import pydicom
+
+from benchmarks.reading import median_s, patient, writer
+from benchmarks.speed.cases import LENGTHS, many, nine_bodies, one_vertebra, treated
+from benchmarks.speed.runs import run_cold, run_warm
+from benchmarks.speed.tables import Growth, Row, Yardsticks, text_of, write
+from cementct.io.dicom import read_series, scan_folder
+
+DATA_ONLY = ("--format", "json")
+WITH_PICTURES = ("--format", "json,html")
+MOST_GB = 1.5
+STUDIES = (1, 2, 4)
+
+
+def main() -> None:
+    """Measure, print, and with ``--write`` write docs/performance.md."""
+    parser = argparse.ArgumentParser(description="Measures the speed of reading and of whole runs.")
+    parser.add_argument("--write", action="store_true", help="write the tables and the plot into docs")
+    wanted = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        yardsticks, rows = measure_reading(Path(temporary))
+    whole, growths = measure_runs()
+    text = text_of([*rows, *whole], yardsticks, growths)
+    print(text)
+    if wanted.write:
+        write(text, growths)
+
+
+def measure_reading(folder: Path) -> tuple[Yardsticks, list[Row]]:
+    """Return the yardsticks, and the lines about reading."""
+    ct, hu = writer(), patient(300, 512)
+    ct.write_ct(folder / "series", hu)
+    ct.write_ct(folder / "headers", patient(5000, 8))
+    series = scan_folder(folder / "series").series[0]
+    files = sorted((folder / "series").iterdir())
+    by_pydicom = median_s(lambda: [pydicom.dcmread(path).pixel_array for path in files])
+    yardsticks = Yardsticks(median_s(hu.copy), by_pydicom, _dcm2niix_s(folder / "series", folder))
+    reading = median_s(lambda: read_series(series))
+    share = f"{reading / by_pydicom:.2f} × pydicom, to reach 0.35"
+    headers = median_s(lambda: scan_folder(folder / "headers"))
+    return yardsticks, [
+        Row("read 300 uncompressed slices of 512 × 512 to HU", reading, 0.10, share),
+        Row("scan 5000 headers and group the series", headers, 0.6),
+    ]
+
+
+def measure_runs() -> tuple[list[Row], list[Growth]]:
+    """Return the lines about whole runs, and how their cost grows."""
+    by_treated = {n: run_cold(treated(n), *DATA_ONLY) for n in (1, 2, 3)}
+    pictures = run_cold(treated(1), *WITH_PICTURES)
+    by_length = {n: run_cold(nine_bodies(n), *DATA_ONLY) for n in LENGTHS}
+    cold = run_cold(one_vertebra(), *DATA_ONLY, repeats=3)
+    by_studies = {n: _seconds_of_many(n) for n in STUDIES}
+    peak_gb = max(run.peak_gb for run in (*by_treated.values(), *by_length.values()))
+    memory = f"peak memory {peak_gb:.2f} GB, to stay under {MOST_GB:g} GB"
+    long = by_length[max(LENGTHS)]
+    rows = [
+        Row("whole run, 300 slices, 1 treated, JSON and label maps, cold", by_treated[1].wall_s, 3.0),
+        Row("the same, 3 treated vertebrae", by_treated[3].wall_s, 3.0, memory),
+        Row("the same, about 9 vertebrae in view, 3 treated", long.wall_s, 5.0),
+        Row("one vertebra, 40 slices, cold", cold.wall_s, 1.2),
+        Row("one vertebra, 40 slices, warm", run_warm(one_vertebra(), repeats=3), 0.6),
+        Row("HTML with pictures on top", max(pictures.wall_s - by_treated[1].wall_s, 0.0), 1.5),
+    ]
+    growths = [
+        Growth("slices of 1 mm", {n: run.wall_s for n, run in by_length.items()}),
+        Growth("treated vertebrae", {n: run.wall_s for n, run in by_treated.items()}),
+        Growth("studies of one vertebra", by_studies),
+    ]
+    return rows, growths
+
+
+def _seconds_of_many(count: int) -> float:
+    with tempfile.TemporaryDirectory() as temporary:
+        return run_cold(many(count, Path(temporary) / "studies"), *DATA_ONLY).wall_s
+
+
+def _dcm2niix_s(series: Path, out: Path) -> float | None:
+    program = shutil.which("dcm2niix")
+    if program is None:
+        return None
+    command = [program, "-z", "n", "-f", "converted", "-w", "1", "-o", str(out), str(series)]
+    return median_s(partial(subprocess.run, command, check=True, stdout=subprocess.DEVNULL))
+
+
+if __name__ == "__main__":
+    main()

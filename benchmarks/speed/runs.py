@@ -1,0 +1,56 @@
+"""Whole runs of the command, cold, each as a process of its own; and warm ones in this process."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run took: seconds by the clock and of the processor, and the largest memory in GB."""
+
+    wall_s: float
+    processor_s: float
+    peak_gb: float
+
+
+def run_cold(study: Path, *options: str, repeats: int = 1) -> Run:
+    """Return the medians of some runs of ``cementct run`` from the start of the process to its end."""
+    runs = [_run_once(study, options) for _ in range(repeats)]
+    return Run(
+        statistics.median(run.wall_s for run in runs),
+        statistics.median(run.processor_s for run in runs),
+        max(run.peak_gb for run in runs),
+    )
+
+
+def run_warm(study: Path, *, repeats: int) -> float:
+    """Return the median seconds of an analysis in a process that has done one before."""
+    from cementct.pipeline.analyze import analyze
+
+    times = []
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        analyze(study)
+        times.append(time.perf_counter() - started)
+    return statistics.median(times[1:])
+
+
+def _run_once(study: Path, options: tuple[str, ...]) -> Run:
+    with tempfile.TemporaryDirectory() as out:
+        command = [sys.executable, "-m", "cementct.cli", "run", str(study), "--out", out, "--quiet", *options]
+        started = time.perf_counter()
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        _, status, used = os.wait4(child.pid, 0)
+        wall_s = time.perf_counter() - started
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode != 0:
+        raise RuntimeError(f"{study.name}: the command ended with status {child.returncode}")
+    return Run(wall_s, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e9)
