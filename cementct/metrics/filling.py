@@ -40,8 +40,8 @@ POST_ONLY_SD = 0.12
 # cement lies in sound marrow cannot be seen (15 vertebrae of phantoms and implants: 11 points).
 PROBE_MM = 0.3
 # Borders are moved by this much to see how the rate follows.
-INTERVAL_Z = 1.6449
-# Standard deviations from the middle to either end of a 90 % interval.
+INTERVAL_SHARE = 0.9
+# Of all outcomes that an interval is to hold.
 LEAST_SD = 0.004
 # No rate is known better than this.
 
@@ -113,7 +113,7 @@ def filling_of_rate(rate: float, sd: float) -> Filling:
     }
     return Filling(
         rate=rate,
-        ci90=(_held_quantile(rate, sd, 0.05), _held_quantile(rate, sd, 0.95)),
+        ci90=_most_probable_interval(rate, sd),
         sd=sd,
         category=category_of(rate),
         probability={category: share for category, share in probability.items() if share >= 0.01},
@@ -213,15 +213,19 @@ def _normal_cdf(z: float) -> float:
     return 0.5 * (1.0 + erf(z / sqrt(2.0)))
 
 
-def _held_quantile(rate: float, sd: float, share: float) -> float:
-    """Return a quantile of a normal distribution held within 0 and 1, by bisection."""
-    below, above = _normal_cdf((0.0 - rate) / sd), _normal_cdf((1.0 - rate) / sd)
-    wanted = below + share * (above - below)
+def _most_probable_interval(rate: float, sd: float) -> Interval:
+    """Return the shortest interval that holds 90 % of a normal distribution held within 0 and 1.
+
+    It lies around the rate and ends where rates end: a lesion that reads nearly full may well be full.
+    """
+    held = _normal_cdf((1.0 - rate) / sd) - _normal_cdf((0.0 - rate) / sd)
     low, high = 0.0, 1.0
     for _ in range(50):
-        middle = (low + high) / 2
-        if _normal_cdf((middle - rate) / sd) < wanted:
-            low = middle
+        reach = (low + high) / 2
+        ends = max(0.0, rate - reach), min(1.0, rate + reach)
+        inside = _normal_cdf((ends[1] - rate) / sd) - _normal_cdf((ends[0] - rate) / sd)
+        if inside < INTERVAL_SHARE * held:
+            low = reach
         else:
-            high = middle
-    return (low + high) / 2
+            high = reach
+    return max(0.0, rate - high), min(1.0, rate + high)

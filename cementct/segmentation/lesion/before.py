@@ -22,6 +22,8 @@ from cementct.segmentation.lesion.wall import involves_posterior_wall
 BORDER_SD_MM = 0.45
 # Standard deviation of a lesion's border as a whole: on phantoms of 1.25 to 3 mm slices its volume is
 # off by 13 % on average, 0.4 mm of border.
+TOLD_SPREADS = 1.2
+# A bone is called sound where a lesion would differ from its marrow by so many of the marrow's own spreads.
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,9 @@ def segment_before(bone: Bone, normal: NormalMarrow) -> LesionBefore:
     share = _joined(bone, lytic, sclerotic)
     volume_ml = float(share.sum()) * bone.grid.voxel_ml
     if volume_ml <= 0:
-        return _sound(bone, told=marrow_hu - TUMOUR_HU >= LEAST_CONTRAST_HU)
+        contrast_hu = min(marrow_hu, normal.mean_hu) - TUMOUR_HU
+        least_hu = max(LEAST_CONTRAST_HU, TOLD_SPREADS * normal.spread_hu)
+        return _sound(bone, told=contrast_hu >= least_hu)
     sclerotic_ml = float(np.minimum(sclerotic, share).sum()) * bone.grid.voxel_ml
     return LesionBefore(
         share=share,

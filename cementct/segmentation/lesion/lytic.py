@@ -24,7 +24,8 @@ STRENGTH_MM = 0.3
 STRENGTH_PER_VOXEL = 0.15
 # At the least this share of a voxel's width, or single coarse voxels would pass.
 STRENGTH_PER_SPREAD, MOST_STRENGTH_MM = 0.6, 0.45
-# And this share of a voxel's width times the spread of neighbouring voxels, in units of the contrast.
+# And this share of a voxel's width times the spread of neighbouring voxels, in units of the contrast; at
+# most the second, more only where noise exceeds the contrast.
 SPREAD_LAG_MM = 1.6
 # Neighbours this far apart; a soft kernel's noise is alike in nearer ones.
 DENSE_RIM_MM = 0.8
@@ -163,12 +164,13 @@ def smooth_darkness(
     weight = np.where(believed, weight, np.float32(DARK_RIM_WEIGHT) * weight)
     width_mm = float(np.cbrt(bone.grid.voxel_mm3))
     least = max(STRENGTH_MM, STRENGTH_PER_VOXEL * width_mm)
+    most = MOST_STRENGTH_MM * max(1.0, spread)
     return smooth_by_total_variation(
         np.where(destroyed, np.float32(1), dark).astype(np.float32),
         weight=weight.astype(np.float32),
         domain=bone.outline,
         grid=bone.grid,
-        strength_mm=float(np.clip(STRENGTH_PER_SPREAD * spread * width_mm, least, MOST_STRENGTH_MM)),
+        strength_mm=float(np.clip(STRENGTH_PER_SPREAD * spread * width_mm, least, most)),
     )
 
 

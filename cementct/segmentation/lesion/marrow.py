@@ -28,6 +28,23 @@ OWN_RANGE = 0.35
 OWN_RANGE_LEAST_HU = 30.0
 # And by no more than this at the least.
 
+LYTIC_HU = 50.0
+# Usual intensity of a lytic metastasis: soft tissue, 30 to 70 HU.
+LEVEL_STEP_HU = 2.0
+# Fineness of the search for the level of a vertebra's own marrow.
+LEAST_SPREAD_HU = 10.0
+# Marrow and what is left of noise spread no less, once smoothed.
+INDEPENDENT_VALUES = 40
+# So many independent patches of tissue a vertebra is worth.
+FIRST_SHARE = 0.3
+# Share of tumour with which the search for it begins.
+OUTLIERS = 2e-4
+# Likelihood of a value that is neither tumour nor marrow: cortex, sclerosis, gas.
+ROUNDS = 6
+# After so many the share of tumour has settled.
+MOST_VALUES = 4000
+# More values tell no more.
+
 
 @dataclass(frozen=True)
 class NormalMarrow:
@@ -89,6 +106,9 @@ def marrow_values(volume: Volume, vertebra: Vertebra) -> FloatArray:
 def own_marrow_hu(bone: Bone, normal: NormalMarrow, *, without: BoolArray | None = None) -> float:
     """Return the sound marrow of a vertebra that holds a lesion, from its own sound part where it has one.
 
+    What is as dark as a lytic lesion is not counted, so that a large lesion in thin marrow does not pass
+    for that marrow.
+
     Parameters
     ----------
     bone
@@ -102,14 +122,44 @@ def own_marrow_hu(bone: Bone, normal: NormalMarrow, *, without: BoolArray | None
     smooth = smooth_within(bone.hu, inside, bone.grid, TEXTURE_SCALE_MM)
     sound = inside if without is None else inside & ~without
     values = np.asarray(smooth[sound], dtype=np.float64)
-    least = OWN_SOUND_SHARE * np.count_nonzero(inside)
     reach = max(OWN_RANGE_LEAST_HU, OWN_RANGE * normal.mean_hu)
-    centre = normal.mean_hu
-    for _ in range(5):
-        near = values[np.abs(values - centre) < reach]
-        if near.size < max(least, 1):
-            return normal.mean_hu
-        centre = float(np.median(near))
-        if abs(centre - normal.mean_hu) > reach:
-            return normal.mean_hu
-    return centre
+    near = values[np.abs(values - normal.mean_hu) < 2 * reach]
+    least = max(OWN_SOUND_SHARE * np.count_nonzero(inside), 1)
+    if near.size < least:
+        return normal.mean_hu
+    levels = np.arange(normal.mean_hu - reach, normal.mean_hu + reach + 0.5, LEVEL_STEP_HU)
+    spread = max(normal.spread_hu, LEAST_SPREAD_HU)
+    sampled = near[:: max(1, near.size // MOST_VALUES)]
+    fits = [mixture_likelihood(sampled, (LYTIC_HU, float(level)), spread) for level in levels]
+    shares = [share for _, share in fits]
+    expected = -0.5 * ((levels - normal.mean_hu) / (0.5 * reach)) ** 2
+    best = int(np.argmax(INDEPENDENT_VALUES * np.asarray([fit for fit, _ in fits]) + expected))
+    return float(levels[best]) if (1 - shares[best]) * near.size >= least else normal.mean_hu
+
+
+def mixture_likelihood(
+    values_hu: FloatArray, levels_hu: tuple[float, float], spread_hu: float
+) -> tuple[float, float]:
+    """Return how well two tissues explain intensities, and the share of the first.
+
+    Parameters
+    ----------
+    values_hu
+        Smoothed intensities.
+    levels_hu
+        Of both tissues.
+    spread_hu
+        Standard deviation within each.
+
+    Returns
+    -------
+    tuple
+        Mean logarithm of the likelihood at the best share, and that share.
+    """
+    first, second = (np.exp(-0.5 * ((values_hu - level) / spread_hu) ** 2) / spread_hu for level in levels_hu)
+    share = FIRST_SHARE
+    both = (1 - share) * second + share * first + OUTLIERS
+    for _ in range(ROUNDS):
+        share = float(np.clip(np.mean(share * first / both), 0.02, 0.98))
+        both = (1 - share) * second + share * first + OUTLIERS
+    return float(np.mean(np.log(both))), share

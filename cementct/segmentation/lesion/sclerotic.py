@@ -8,7 +8,7 @@ from scipy import ndimage
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.marrow import NormalMarrow
-from cementct.segmentation.lesion.smoothing import depth_mm, grown, opened, share_below, smooth_within
+from cementct.segmentation.lesion.smoothing import depth_mm, grown, opened, smooth_within
 
 SCALE_MM = 0.7
 # Sclerotic shells can be under 2 mm thick, so they are smoothed little; their contrast is ten times the
@@ -17,9 +17,12 @@ SCLEROSIS_HU = 620.0
 # First guess of their intensity: sclerotic metastases 654 ± 176 HU (AJR 2016).
 LEAST_EXCESS_HU = 170.0
 # Over the marrow; impacted trabeculae of a fresh fracture stay below.
-RIM_HEIGHT = 0.45
-# Share of the way from marrow to the sclerotic plateau at which the border lies; a thin shell, whose
-# blurred peak is lower than its true height, is followed a little below half of it.
+PLATEAU_PERCENT = 97.0
+# Percentile of the dense voxels that is the intensity of solid sclerosis; a shell's blurred peaks lie lower.
+RIM_HEIGHT = 0.4
+# Share of the way from marrow to that plateau down to which a shell is followed.
+INSIDE_MM = 1.5
+# Deeper than this in what is followed, sclerosis fills its voxels, whatever its pattern.
 SHELL_REACH_MM = 4.0
 # From the lytic part a sclerotic shell is followed this far outwards.
 BESIDE_LYTIC_MM = 2.5
@@ -92,7 +95,7 @@ def segment_sclerotic(
     bone
         The vertebra.
     smooth
-        Lightly smoothed intensities, from `find_dense`.
+        Lightly smoothed intensities, from `find_dense`; they continue the interior into the rim.
     sclerotic
         From `find_sclerosis`.
     lytic
@@ -103,10 +106,12 @@ def segment_sclerotic(
     keep = sclerotic
     if not keep.any():
         return np.zeros(bone.hu.shape, dtype=np.float32)
-    plateau = float(np.percentile(smooth[keep], 80))
-    threshold = marrow_hu + RIM_HEIGHT * (plateau - marrow_hu)
-    share = share_below(-smooth, -threshold, bone.grid)
-    followed = bone.outline & bone.body & grown(lytic, SHELL_REACH_MM, bone.grid) & (share >= 0.5)
+    plateau = float(np.percentile(bone.hu[keep], PLATEAU_PERCENT))
+    # A shell thinner than the picture is sharp looks wider than it is; the sum of its excess stays.
+    seen = np.where(bone.interior, bone.hu, np.nan_to_num(smooth, nan=marrow_hu))
+    share = np.clip((seen - marrow_hu) / max(plateau - marrow_hu, 1.0), 0.0, 1.0)
+    share = np.where(depth_mm(share >= RIM_HEIGHT, bone.grid) > INSIDE_MM, np.float32(1), share)
+    followed = bone.outline & bone.body & grown(lytic, SHELL_REACH_MM, bone.grid) & (share >= RIM_HEIGHT)
     support = ndimage.binary_propagation(keep, mask=followed | keep)
     support = ndimage.binary_dilation(support, structure=np.ones((3, 3, 3), dtype=np.bool_)) & bone.outline
     return np.where(support, share, np.float32(0)).astype(np.float32)

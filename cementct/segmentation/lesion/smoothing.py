@@ -1,4 +1,4 @@
-"""Smoothing that looks only at chosen voxels, and shares of voxels from a smooth level."""
+"""Smoothing that looks only at chosen voxels, and what can be done with masks in millimetres."""
 
 from __future__ import annotations
 
@@ -25,30 +25,6 @@ def smooth_within(hu: Float32Array, chosen: BoolArray, grid: Grid, sigma_mm: flo
     weights = ndimage.gaussian_filter(weight, sigma, truncate=3.0)
     known = weights > LEAST_WEIGHT
     return np.where(known, summed / np.where(known, weights, 1), np.float32(np.nan)).astype(np.float32)
-
-
-def share_below(
-    level_hu: Float32Array, threshold_hu: float, grid: Grid, outward_mm: float = 0.0
-) -> Float32Array:
-    """Return the share of each voxel in which a smooth intensity is below a threshold.
-
-    Parameters
-    ----------
-    level_hu
-        Smooth intensities; NaN counts as above.
-    threshold_hu
-        Intensity on the border.
-    grid
-        Where the voxels lie.
-    outward_mm
-        The border is moved outwards by this much.
-    """
-    filled = np.where(np.isnan(level_hu), np.float32(threshold_hu + 100), level_hu)
-    slopes = np.gradient(filled, *grid.spacing_mm)
-    steepness = np.sqrt(sum(slope**2 for slope in slopes))
-    inward = (threshold_hu - filled) / np.maximum(steepness, 1.0)
-    width = float(np.cbrt(grid.voxel_mm3))
-    return np.asarray(np.clip(0.5 + (inward + outward_mm) / width, 0.0, 1.0), dtype=np.float32)
 
 
 def opened(mask: BoolArray, radius_mm: float, grid: Grid) -> BoolArray:

@@ -8,7 +8,12 @@ import numpy as np
 
 from cementct.core.arrays import FloatArray
 from cementct.segmentation.lesion.lytic import TUMOUR_HU
-from cementct.segmentation.lesion.marrow import NormalMarrow
+from cementct.segmentation.lesion.marrow import (
+    INDEPENDENT_VALUES,
+    MOST_VALUES,
+    NormalMarrow,
+    mixture_likelihood,
+)
 
 OFFSETS_HU = (-40.0, 90.0)
 # Beams hardened by dense cement shift a whole vertebra by so much.
@@ -19,18 +24,8 @@ LEAST_SPREAD_HU = 15.0
 # Smoothed marrow spreads no less.
 SPREAD_BESIDE_CEMENT = 1.3
 # And by so much more than in a sound body: streaks and what is left of the cement's glow.
-INDEPENDENT_VALUES = 40
-# So many independent patches of tissue a vertebra with cement is worth.
-FIRST_SHARE = 0.3
-# Of what is left to be seen, tumour is about so much.
-OUTLIERS = 2e-4
-# Likelihood of a value that is neither: cortex, gas.
-MOST_VALUES = 4000
-# More values tell no more.
 LEAST_VALUES = 100
 # Fewer tell nothing.
-ROUNDS = 6
-# After so many the share of tumour has settled.
 
 
 @dataclass(frozen=True)
@@ -65,13 +60,8 @@ def measure_tissue(values_hu: FloatArray, normal: NormalMarrow) -> Tissue:
 
 def _score(values: FloatArray, marrow_hu: float, spread: float, offset: float) -> float:
     """Return the logarithm of an offset's posterior probability, but for a constant."""
-    marrow = np.exp(-0.5 * ((values - marrow_hu) / spread) ** 2) / spread
-    tumour = np.exp(-0.5 * ((values - TUMOUR_HU) / spread) ** 2) / spread
-    share = FIRST_SHARE
-    for _ in range(ROUNDS):
-        both = (1 - share) * marrow + share * tumour + OUTLIERS
-        share = float(np.clip(np.mean(share * tumour / both), 0.02, 0.98))
-    likelihood = INDEPENDENT_VALUES * float(np.mean(np.log(both)))
+    likelihood, share = mixture_likelihood(values, (TUMOUR_HU, marrow_hu), spread)
     expected = -0.5 * ((offset - USUAL_OFFSET_HU) / OFFSET_SPREAD_HU) ** 2
     # Mostly marrow is left: a beta distribution of the tumour's share with its mean at 0.33.
-    return likelihood + expected + 0.5 * float(np.log(share)) + 2.0 * float(np.log(1 - share))
+    prior = 0.5 * float(np.log(share)) + 2.0 * float(np.log(1 - share))
+    return INDEPENDENT_VALUES * likelihood + expected + prior

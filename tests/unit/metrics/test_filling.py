@@ -158,3 +158,14 @@ def test_an_interval_stays_within_nothing_and_all():
     filling = filling_of_rate(0.99, 0.05)
     assert 0.85 < filling.ci90[0] < 0.99
     assert filling.ci90[1] <= 1.0
+
+
+def test_a_lesion_that_reads_nearly_full_may_be_full():
+    assert filling_of_rate(0.95, 0.06).ci90[1] == 1.0
+    assert filling_of_rate(0.04, 0.06).ci90[0] == 0.0
+
+
+def test_an_interval_far_from_both_ends_reaches_as_far_up_as_down():
+    low, high = filling_of_rate(0.6, 0.05).ci90
+    assert high - 0.6 == pytest.approx(0.6 - low)
+    assert high - low == pytest.approx(2 * 1.6449 * 0.05, rel=1e-3)

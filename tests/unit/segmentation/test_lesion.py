@@ -18,7 +18,9 @@ from cementct.segmentation.lesion import (
     outlined_after,
     segment_lesion,
 )
+from cementct.segmentation.lesion.bone import prepare_bone
 from cementct.segmentation.lesion.kind import name_destruction
+from cementct.segmentation.lesion.marrow import measure_normal_marrow, own_marrow_hu
 from cementct.segmentation.model import Cement, Registration
 
 STILL = Registration(rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101)
@@ -87,6 +89,25 @@ def test_osteoporotic_marrow_is_no_lesion_and_says_that_it_cannot_tell(build_spi
     lesion = lesion_from_before(before_of(made), made.volume.grid)
     assert lesion.source is LesionSource.NONE
     assert lesion.destruction is None
+
+
+def test_a_large_lesion_in_thin_marrow_does_not_pass_for_that_marrow(build_spine):
+    shape = ball((-7.0, 0.0, 0.0), 10.5)
+    made = build_spine(marrow_hu=90.0, lesion=shape, noise_hu=8.0)
+    bone = prepare_bone(made.volume, made.spine.vertebrae[0])
+    normal = measure_normal_marrow(made.volume, made.spine, made.spine.vertebrae[0])
+    assert own_marrow_hu(bone, normal) == pytest.approx(normal.mean_hu, abs=10)
+    assert dice_with(lesion_from_before(before_of(made), made.volume.grid), made, shape) > 0.8
+
+
+def test_a_thin_sclerotic_shell_is_no_wider_than_it_is(build_spine):
+    outer, inner = ball((0.0, -1.0, 0.0), 8.5), ball((0.0, -1.0, 0.0), 7.0)
+    made = build_spine(lesion=lambda x, y, z: outer(x, y, z) & ~inner(x, y, z), lesion_hu=650.0)
+    hu = np.where(inner(*made.local), 50, made.volume.hu).astype(np.int16)
+    mixed = replace(made, volume=replace(made.volume, hu=hu))
+    lesion = lesion_from_before(before_of(mixed), made.volume.grid)
+    assert lesion.destruction is Destruction.MIXED
+    assert lesion.volume_ml == pytest.approx(4 / 3 * np.pi * 8.5**3 / 1000, rel=0.08)
 
 
 def test_the_basivertebral_vein_is_no_lesion(build_spine):
