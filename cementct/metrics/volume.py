@@ -8,10 +8,9 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment, Spine, Vertebra
 from cementct.core.arrays import BoolArray
+from cementct.metrics.volume_interval import interval_90_ml, unseen_in
 from cementct.segmentation.model import Cement
 
-# Half width of a 90 % interval of a normal distribution, in standard deviations.
-HALF_WIDTH_90 = 1.645
 # Deposits of one vertebra share their plateau and sharpness, so their errors add rather than cancel: the
 # correlation assumed between any two.
 CORRELATION_OF_ERRORS = 0.5
@@ -26,7 +25,7 @@ class CementVolumes:
     volume_ml, ci90_ml
         All of it, leaked or not, and its 90 % interval.
     sd_ml
-        Standard deviation of that estimate.
+        Standard deviation of measuring it.
     in_body_ml, in_pedicle_ml
         What lies in its own body and pedicles.
     body_volume_ml
@@ -70,7 +69,7 @@ def measure_cement(cement: Cement, spine: Spine) -> dict[int, CementVolumes]:
         body_ml = vertebra.body.count * voxel_ml if vertebra.complete else None
         found[number] = CementVolumes(
             volume_ml=volume_ml,
-            ci90_ml=(max(0.0, volume_ml - HALF_WIDTH_90 * sd_ml), volume_ml + HALF_WIDTH_90 * sd_ml),
+            ci90_ml=interval_90_ml(volume_ml, sd_ml, unseen_in(cement, vertebra, volume_ml)),
             sd_ml=sd_ml,
             in_body_ml=in_body_ml,
             in_pedicle_ml=float(cement.fraction[own & pedicles].sum(dtype=np.float64)) * voxel_ml,

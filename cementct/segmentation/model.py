@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -140,6 +141,10 @@ class Cement:
         Doubts, by number of the vertebra; 0 for the whole study.
     remote
         What looks like cement away from the spine.
+    known_share
+        By number of the vertebra: how much of its cement lies where an earlier scan shows what was there.
+    drawn
+        Whether it was drawn by the user, not found.
     """
 
     box: Box
@@ -153,6 +158,8 @@ class Cement:
     noise_hu: float
     flags: dict[int, tuple[QualityFlag, ...]] = field(default_factory=dict)
     remote: tuple[RemotePiece, ...] = ()
+    known_share: Mapping[int, float] = field(default_factory=dict)
+    drawn: bool = False
 
     def __post_init__(self) -> None:
         for name in ("fraction", "region", "deposits", "owner", "streaks"):

@@ -82,6 +82,7 @@ def cement_from_mask(volume: Volume, spine: Spine, drawn: LabelMap) -> Cement:
         streaks=find_streaks(scene, around, cement=inside, metal=nothing),
         noise_hu=scene.noise_hu,
         flags=raise_doubts(spine, properties, foreign=(), attribution=sources),
+        drawn=True,
     )
 
 

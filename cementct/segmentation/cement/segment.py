@@ -119,6 +119,9 @@ def _measure_all(
         streaks=streaks,
         noise_hu=scene.noise_hu,
         flags=flags,
+        known_share={
+            n: float(np.mean(around.known[source == n])) for n in first.treated if (source == n).any()
+        },
     )
 
 
