@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Grid
@@ -12,6 +15,7 @@ from cementct.core.image import Volume
 from cementct.segmentation.cement.bone_edges import contact_of
 from cementct.segmentation.cement.other_bone import find_other_bone
 from cementct.segmentation.cement.piece_features import PieceFeatures
+from cementct.segmentation.cement.piece_model import probability_of_cement
 from cementct.segmentation.cement.piece_rules import is_cement
 from cementct.segmentation.cement.scene import Scene, view_scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -50,6 +54,9 @@ CORD = PieceFeatures(
     soft_contact=0.8,
     share_known=0.0,
     at_scan_edge=False,
+    coarsest_mm=1.0,
+    like_other_side=0.05,
+    like_other_levels=0.05,
 )
 
 
@@ -57,49 +64,75 @@ def test_a_dilute_cord_near_cement_is_cement() -> None:
     assert is_cement(CORD)
 
 
-def test_a_piece_against_bone_and_no_brighter_than_cortex_is_the_edge_of_bone() -> None:
-    edge = replace(CORD, bone_contact=0.35, soft_contact=0.3)
+def test_a_piece_against_bone_that_repeats_itself_is_the_edge_of_bone() -> None:
+    edge = replace(
+        CORD,
+        bone_contact=0.5,
+        soft_contact=0.2,
+        share_free=0.3,
+        reach_away_mm=1.5,
+        mean_bone_depth_mm=-1.0,
+        peak_excess_hu=450.0,
+        share_of_source=0.25,
+        share_of_cortex=0.6,
+        gap_to_seeds_mm=12.0,
+        like_other_side=1.0,
+        like_other_levels=1.0,
+    )
 
     assert not is_cement(edge)
-    assert is_cement(replace(edge, share_of_cortex=1.3))
 
 
-def test_where_an_earlier_scan_shows_what_was_there_bone_needs_no_guess() -> None:
-    assert is_cement(replace(CORD, bone_contact=0.35, soft_contact=0.3, share_known=1.0))
+@pytest.mark.parametrize(
+    ("change", "more"),
+    [
+        ("bone_contact", 0.6),
+        ("gap_to_seeds_mm", 30.0),
+        ("like_other_side", 1.2),
+        ("like_other_levels", 1.2),
+        ("at_scan_edge", True),
+        ("hollow_share", 0.5),
+    ],
+)
+def test_what_speaks_for_bone_never_makes_cement_likelier(change: str, more: float) -> None:
+    assert probability_of_cement(replace(CORD, **{change: more})) <= probability_of_cement(CORD)
 
 
-def test_next_to_cement_a_piece_as_bright_as_its_source_may_lie_against_bone() -> None:
-    flush = replace(CORD, bone_contact=0.4, soft_contact=0.3, gap_to_seeds_mm=1.0, is_next_to_cement=True)
+@given(
+    peak=st.floats(150, 2500),
+    brighter=st.floats(1.0, 2.0),
+    contact=st.floats(0, 1),
+    gap=st.floats(0.3, 50),
+    like=st.floats(0, 1.5),
+)
+def test_a_brighter_piece_is_never_less_likely_cement(
+    peak: float, brighter: float, contact: float, gap: float, like: float
+) -> None:
+    piece = replace(
+        CORD,
+        peak_excess_hu=peak,
+        share_of_source=peak / 2000,
+        share_of_cortex=peak / 1000,
+        bone_contact=contact,
+        soft_contact=1 - contact,
+        gap_to_seeds_mm=gap,
+        like_other_side=like,
+        like_other_levels=like,
+    )
+    other = replace(
+        piece,
+        peak_excess_hu=peak * brighter,
+        share_of_source=peak * brighter / 2000,
+        share_of_cortex=peak * brighter / 1000,
+    )
 
-    assert is_cement(replace(flush, share_of_source=0.9))
-    assert not is_cement(flush)
-
-
-def test_next_to_cement_a_cord_along_the_wall_need_not_leave_the_blur_of_bone() -> None:
-    along = replace(CORD, share_free=0.1, bone_contact=0.2, soft_contact=0.55, is_next_to_cement=True)
-
-    assert is_cement(along)
-    assert not is_cement(replace(along, soft_contact=0.2))
-
-
-def test_far_from_cement_the_tip_of_a_process_is_bone_and_a_cord_in_fat_is_not() -> None:
-    far = replace(CORD, gap_to_seeds_mm=12.0, bone_contact=0.12)
-
-    assert is_cement(far)
-    assert not is_cement(replace(far, soft_contact=0.45))
+    assert probability_of_cement(other) >= probability_of_cement(piece) - 1e-12
 
 
 def test_a_film_as_faint_as_a_streak_is_no_cement() -> None:
     film = replace(CORD, share_canal=1.0, share_neural=1.0, peak_excess_hu=200.0, share_of_source=0.08)
 
     assert not is_cement(film)
-
-
-def test_at_the_edge_of_the_scan_only_what_stands_in_soft_tissue_is_cement() -> None:
-    cut = replace(CORD, gap_to_seeds_mm=12.0, at_scan_edge=True)
-
-    assert is_cement(cut)
-    assert not is_cement(replace(cut, soft_contact=0.4))
 
 
 def test_one_large_voxel_brighter_than_bone_is_cement_and_one_small_one_is_noise() -> None:
