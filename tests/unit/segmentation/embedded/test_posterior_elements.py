@@ -11,6 +11,7 @@ from cementct.segmentation.vertebrae.embedded.posterior_elements import (
     CEMENT_HU,
     _core,
     _near_cement,
+    _smoothed,
     share_out_bone,
 )
 
@@ -26,7 +27,8 @@ def region(hu: np.ndarray, canal: np.ndarray = NOWHERE, coarsest_mm: float = 1.5
 
 
 def near_cement(hu: np.ndarray) -> np.ndarray:
-    return np.asarray(_near_cement(region(hu), np.full(SHAPE, CEMENT_HU)))
+    coarse = region(hu)
+    return np.asarray(_near_cement(coarse, _smoothed(coarse) > CEMENT_HU))
 
 
 def test_a_ball_of_cement_and_its_blur_are_no_cortex() -> None:
