@@ -1,7 +1,7 @@
 """What lies in a piece's place on the other side of its vertebra, and at the levels above and below.
 
-Bone repeats itself, from side to side and from level to level; a leak does not. The edge of a process that the
-labels miss has its like in both places, dilute cement that is as bright seldom in either.
+Bone repeats itself, from side to side and from level to level; a leak does not. The edge of a process that
+the labels miss has its like in both places, dilute cement that is as bright seldom in either.
 """
 
 from __future__ import annotations

@@ -6,12 +6,10 @@ import numpy as np
 
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Volume
+from cementct.segmentation.vertebrae.embedded import leaks_apart
 from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion, coarsen, repeated
 from cementct.segmentation.vertebrae.embedded.posterior_elements import (
-    CEMENT_HU,
     _core,
-    _near_cement,
-    _smoothed,
     share_out_bone,
 )
 
@@ -28,7 +26,9 @@ def region(hu: np.ndarray, canal: np.ndarray = NOWHERE, coarsest_mm: float = 1.5
 
 def near_cement(hu: np.ndarray) -> np.ndarray:
     coarse = region(hu)
-    return np.asarray(_near_cement(coarse, _smoothed(coarse) > CEMENT_HU))
+    return np.asarray(
+        leaks_apart.near_cement(coarse, leaks_apart.average_over_cortex(coarse) > leaks_apart.CEMENT_HU)
+    )
 
 
 def test_a_ball_of_cement_and_its_blur_are_no_cortex() -> None:
