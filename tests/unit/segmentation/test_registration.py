@@ -21,6 +21,7 @@ from cementct.segmentation.registration import (
     register_spines,
 )
 from cementct.segmentation.registration.carry import inverse
+from cementct.segmentation.registration.matching import clearly_nearest
 from cementct.segmentation.registration.movement import Movement, angle_deg, rotation_of
 
 TURN = rotation_of(np.radians([4.0, -3.0, 6.0]))
@@ -170,3 +171,10 @@ def test_the_earlier_scan_is_known_around_registered_vertebrae_only(build_spine)
     assert np.allclose(shown, made.volume.hu[earlier.box.slices][upper.body.in_box(earlier.box)])
     assert np.isnan(earlier.hu[lower.body.in_box(earlier.box)]).all()
     assert carry_earlier_scan(made.volume, {}, made.volume, made.spine) is None
+
+
+def test_levels_are_told_by_surfaces_only_where_one_pairing_lies_clearly_nearer() -> None:
+    assert clearly_nearest([0.38, 0.09, 0.33]) == 1
+    assert clearly_nearest([0.12]) == 0
+    assert clearly_nearest([0.30, 0.36]) is None
+    assert clearly_nearest([0.50, float("inf")]) is None
