@@ -41,8 +41,8 @@ LEAST_MARGIN, UNLIKE_RATIO = 0.015, 2.0
 NAMED_MARGIN = 0.04
 # Correlation that agreement of level names is worth.
 SURFACE_RATIO, FARTHEST_SURFACES_MM = 0.6, 0.35
-# Where pictures leave it open, surfaces decide: a vertebra's own lie 0.05 to 0.15 mm apart, its neighbour's 0.3
-# to 0.4 mm. The best way's have to lie so near, and nearer than this share of the next one's.
+# Where pictures leave it open, surfaces decide: a vertebra's own lie 0.05 to 0.15 mm apart, its neighbour's
+# 0.3 to 0.4 mm. The best way's have to lie so near, and nearer than this share of the next one's.
 LEAST_SIMILARITY = 0.6
 # No pairing is believed below this correlation at 3.2 mm; a vertebra over itself has 0.8–0.97.
 LEAST_FOLLOWED_SIMILARITY = 0.4
