@@ -65,6 +65,11 @@ def draw_rgb(picture: Picture, window: Window, *, outlined: bool = True, scale: 
     return np.asarray(canvas, dtype=np.uint8)
 
 
+def drawable(text: str) -> str:
+    """Return a text in the letters that the font of the pictures has, which are few beyond ASCII."""
+    return text.translate(_LETTERS_INSTEAD)
+
+
 def with_lines(pixels: GreyArray, lines: tuple[str, ...], *, letter_px: int = 26) -> GreyArray:
     """Return a drawing with lines of words under it, the longest shortened to its width.
 
@@ -84,13 +89,16 @@ def with_lines(pixels: GreyArray, lines: tuple[str, ...], *, letter_px: int = 26
     canvas = Image.new("RGB", (columns, rows + step * len(lines) + step // 3), (0, 0, 0))
     canvas.paste(Image.fromarray(pixels), (0, 0))
     draw = ImageDraw.Draw(canvas)
-    for number, line in enumerate(lines):
+    for number, line in enumerate(map(drawable, lines)):
         size = float(letter_px)
         room = columns - letter_px
         length = draw.textlength(line, font=ImageFont.load_default(size))
         font = ImageFont.load_default(size * min(1.0, room / max(length, 1.0)))
         draw.text((letter_px // 2, rows + step * number), line, fill=_AMBER, font=font)
     return np.asarray(canvas, dtype=np.uint8)
+
+
+_LETTERS_INSTEAD = str.maketrans({"−": "-", "–": "-", "×": "x", "≤": "<=", "≥": ">=", "µ": "u"})
 
 
 @dataclass(frozen=True)
@@ -112,7 +120,9 @@ class _Pen:
 
         font = ImageFont.load_default(_LETTER * self.unit * size)
         rim = max(1, round(self.unit))
-        self.draw.text(place, text, fill=colour, font=font, anchor=anchor, stroke_width=rim, stroke_fill=_RIM)
+        self.draw.text(
+            place, drawable(text), fill=colour, font=font, anchor=anchor, stroke_width=rim, stroke_fill=_RIM
+        )
 
 
 def _draw_outlines(canvas: Image, picture: Picture, scale: int) -> None:

@@ -121,7 +121,7 @@ def _surfaces_apart_mm(scans: PreparedScans, pairs: list[MatchedPair]) -> float:
 
 
 def clearly_nearest(apart_mm: Sequence[float]) -> int | None:
-    """Return the place of the distance that is small, and clearly smaller than all others; None if none is."""
+    """Return the place of the distance that is small, and clearly smaller than all others; None for none."""
     order = np.argsort(apart_mm)
     best = float(apart_mm[order[0]])
     rival = float(apart_mm[order[1]]) if len(order) > 1 else float("inf")

@@ -13,7 +13,7 @@ from cementct.report.material import ReportMaterial
 from cementct.report.pictures.palette import LEAK_DRAWN, STROKES, Drawn
 from cementct.report.pictures.picture import Window
 from cementct.report.pictures.planes import Plane, View
-from cementct.report.pictures.raster import draw_rgb
+from cementct.report.pictures.raster import draw_rgb, drawable
 from cementct.report.pictures.sampling import Sampler, trace_outlines
 from cementct.report.pictures.section import describe_place, section_post
 from cementct.report.pictures.vertebra import PIXEL_MM, canal_planes, draw_vertebra
@@ -187,3 +187,18 @@ def test_burnt_in_pixels_are_the_same_every_time_and_bare_ones_have_no_colour_bu
     blue = np.array(STROKES[Drawn.CEMENT].rgb)
     assert (outlined == blue).all(axis=-1).sum() > 100
     assert not (bare == blue).all(axis=-1).any()
+
+
+@pytest.mark.parametrize(
+    "text", ["sagittal · z −43.1 mm", "L2 · Diskal leak L1–L2, right", "…02632834", "≤ 3 µl × 2"]
+)
+def test_pictures_are_lettered_in_signs_that_their_font_has(text: str) -> None:
+    from PIL import ImageFont
+
+    font = ImageFont.load_default(20)
+
+    def looks(letter: str) -> bytes:
+        return bytes(font.getmask(letter))
+
+    missing = looks("\uffff")
+    assert all(looks(letter) != missing for letter in drawable(text) if letter != " ")
