@@ -20,8 +20,9 @@ RESIDUAL_PER_SLICE_MM = 0.15
 LEAST_SIMILARITY = 0.65
 # Correlation at 1.6 mm; 0.77 to 0.99 on phantoms and moved real CT. It does not tell neighbours apart
 # (they reach 0.54 to 0.94 at 3.2 mm): that is the matching's task. Chosen, not fitted.
-CLOSE_RESIDUAL_MM, CLOSE_SIMILARITY = 0.2, 0.4
-# Where surfaces lie this close, dilute cement may leave less that is alike; a neighbour's lie 0.35 mm apart.
+CLOSE_RESIDUAL_MM, CLOSE_SIMILARITY, CLOSE_SHARE = 0.2, 0.1, 0.6
+# Where surfaces lie this close over this share of them, much cement may leave little that is alike; a
+# neighbour's lie 0.35 mm apart.
 LEAST_MATCHING_SHARE = 0.4
 # Share of readable surface points found again; a raised body and a new fracture take up to half of them away.
 LEAST_READABLE = 100
@@ -80,10 +81,13 @@ def register_spines(
 
 def _passes(fit: VertebraFit, slices_mm: float) -> bool:
     residual = fit.surfaces.residual_mm
+    close = (
+        residual is not None and residual <= CLOSE_RESIDUAL_MM and fit.surfaces.matching_share >= CLOSE_SHARE
+    )
     return (
         residual is not None
         and residual <= MAX_RESIDUAL_MM + RESIDUAL_PER_SLICE_MM * slices_mm
-        and fit.similarity >= (CLOSE_SIMILARITY if residual <= CLOSE_RESIDUAL_MM else LEAST_SIMILARITY)
+        and fit.similarity >= (CLOSE_SIMILARITY if close else LEAST_SIMILARITY)
         and fit.surfaces.matching_share >= LEAST_MATCHING_SHARE
         and fit.surfaces.readable >= LEAST_READABLE
     )
