@@ -12,6 +12,7 @@ from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.findings import Certainty, ForamenDistance, LeakType
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Grid
+from cementct.core.morphology import bounds_of
 from cementct.metrics.leaks import LeakFindings
 from cementct.metrics.surroundings import Surroundings, compartments_in, surroundings_of
 from cementct.segmentation.model import Cement
@@ -200,6 +201,9 @@ def _distance_to_foramina_mm(
     common = around.box.within(box)
     if np.any(around.fraction[foramina[common]] > HALF_HEIGHT):
         return 0.0
-    vertices = marching_cubes(np.pad(foramina, 1).astype(np.float32), 0.5)[0]
-    points_lps_mm = spine.grid.crop(box).to_lps(vertices - 1)
+    window = bounds_of(foramina)
+    if window is None:
+        return None
+    vertices = marching_cubes(np.pad(foramina[window], 1).astype(np.float32), 0.5)[0]
+    points_lps_mm = spine.grid.crop(box).to_lps(vertices - 1 + [cut.start for cut in window])
     return float(np.min(cKDTree(points_lps_mm).query(outline_lps_mm)[0]))

@@ -9,6 +9,7 @@ import numpy as np
 from cementct.core.arrays import BoolArray, Float32Array, HuArray
 from cementct.core.grid import Box, Grid, Triple
 from cementct.core.image import Volume
+from cementct.core.morphology import bounds_of
 from cementct.segmentation.cement.fields import depth_inside
 from cementct.segmentation.metal import find_metal
 from cementct.segmentation.model import ForeignBody, ForeignKind
@@ -105,7 +106,7 @@ def shows_cement(volume: Volume) -> CementEvidence:
         Any CT volume in canonical order.
     """
     steps = [max(1, int(GLANCE_MM / s + 0.3)) for s in volume.grid.spacing_mm]
-    glance = volume.hu[:: steps[0], :: steps[1], :: steps[2]]
+    glance = volume.hu[:: steps[0], :: steps[1], :: steps[2]].copy()
     if not (glance > LEVELS_HU[-1]).any():
         return CementEvidence(cement=False, needle=False, volume_ml=0.0, z_range_mm=None)
     z, y, x = (s * n for s, n in zip(volume.grid.spacing_mm, steps, strict=True))
@@ -142,9 +143,12 @@ def _solid_masses(
     """Return connected masses over a level that are large and thick enough, each in its own block."""
     import cc3d
 
-    labels, count = cc3d.connected_components(np.asarray(hu > level), connectivity=6, return_N=True)
-    if count == 0:
+    dense = np.asarray(hu > level)
+    window = bounds_of(dense)
+    if window is None:
         return []
+    labels = cc3d.connected_components(dense[window], connectivity=6)
+    hu, (z, y, x) = hu[window], (cut.start for cut in window)
     statistics = cc3d.statistics(labels)
     found = []
     for number in np.flatnonzero(statistics["voxel_counts"] * grid.voxel_ml >= least_ml):
@@ -152,12 +156,13 @@ def _solid_masses(
             continue
         block = statistics["bounding_boxes"][number]
         box = Box(
-            (block[0].start, block[1].start, block[2].start), (block[0].stop, block[1].stop, block[2].stop)
+            (block[0].start + z, block[1].start + y, block[2].start + x),
+            (block[0].stop + z, block[1].stop + y, block[2].stop + x),
         )
         where = np.asarray(labels[block] == number)
         depth = depth_inside(where, grid.spacing_mm)
         deepest = float(depth.max())
-        middle = hu[box.slices][depth >= MIDDLE_DEPTH * deepest]
+        middle = hu[block][depth >= MIDDLE_DEPTH * deepest]
         if deepest >= depth_mm and float(middle.mean()) >= FAINTEST_CEMENT_HU:
             found.append((box, where))
     return found

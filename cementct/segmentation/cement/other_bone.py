@@ -136,8 +136,8 @@ def _at_least(where: BoolArray, volume_ml: float, voxel_ml: float) -> BoolArray:
     """Return the connected components of at least so large a volume."""
     import cc3d
 
-    labels, count = cc3d.connected_components(where, connectivity=6, return_N=True)
-    keep = np.bincount(labels.ravel(), minlength=count + 1) * voxel_ml >= volume_ml
+    labels = cc3d.connected_components(where, connectivity=6)
+    keep = cc3d.statistics(labels)["voxel_counts"] * voxel_ml >= volume_ml
     keep[0] = False
     return np.asarray(keep[labels])
 

@@ -83,7 +83,9 @@ class Surroundings:
 
     def is_in(self, *kinds: Compartment) -> BoolArray:
         """Return where one of the given compartments lies."""
-        return np.isin(self.compartment, [int(k) for k in kinds])
+        wanted = np.zeros(256, dtype=np.bool_)
+        wanted[[int(k) for k in kinds]] = True
+        return np.asarray(wanted[self.compartment])
 
 
 def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | None) -> Surroundings:

@@ -76,19 +76,31 @@ def _solve(
     pull, held = primal * weight * picture, 1 + primal * weight
     value, ahead = picture.copy(), picture.copy()
     flows = [np.zeros(picture.shape, dtype=np.float32) for _ in links]
+    # The same arrays are filled in every step: making new ones would take longer than the sums.
+    excess, inflow, square = (np.empty_like(picture) for _ in range(3))
+    slopes = [np.empty_like(link) for link, _, _ in links]
     for _ in range(STEPS):
-        length = np.zeros_like(picture)
-        for flow, (link, lower, upper) in zip(flows, links, strict=True):
-            flow[lower] += dual * (ahead[upper] - ahead[lower]) * link
-            length += flow**2
-        excess = np.maximum(np.sqrt(length) / np.float32(strength_mm), 1)
-        inflow = np.zeros_like(picture)
-        for flow, (link, lower, upper) in zip(flows, links, strict=True):
+        excess.fill(0)
+        for flow, slope, (link, lower, upper) in zip(flows, slopes, links, strict=True):
+            np.subtract(ahead[upper], ahead[lower], out=slope)
+            np.multiply(slope, dual, out=slope)
+            np.multiply(slope, link, out=slope)
+            flow[lower] += slope
+            excess += np.multiply(flow, flow, out=square)
+        np.sqrt(excess, out=excess)
+        excess /= np.float32(strength_mm)
+        np.maximum(excess, 1, out=excess)
+        inflow.fill(0)
+        for flow, moved, (link, lower, upper) in zip(flows, slopes, links, strict=True):
             np.divide(flow, excess, out=flow)
-            moved = flow[lower] * link
+            np.multiply(flow[lower], link, out=moved)
             inflow[lower] += moved
             inflow[upper] -= moved
-        new = (value + primal * inflow + pull) / held
-        ahead = 2 * new - value
-        value = new
+        inflow *= primal
+        inflow += value
+        inflow += pull
+        inflow /= held
+        np.multiply(inflow, 2, out=ahead)
+        ahead -= value
+        value, inflow = inflow, value
     return np.asarray(value, dtype=np.float32)
