@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array, as_floats
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray, as_floats
 from cementct.segmentation.vertebrae.embedded.arch_atlas import arches_of
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
 from cementct.segmentation.vertebrae.embedded.bone_shares import SURE_SHARE, BoneShares, LabelBytes
@@ -23,8 +23,11 @@ SELDOM_BONE = ((24, 90.0), (8, 50.0))
 # smoothing than this percentile of places that nearly always are bone. Leaks of dilute cement are no denser
 # than bone, but seldom lie where bone is likely.
 MIRROR_WITHIN_MM, MIRROR_SHARE, MIRROR_PERCENTILE = 3.0, 0.5, 50.0
-# Arches are alike on both sides: what is denser than this percentile of sure bone, where nothing within so
-# many millimetres of its place on the other side reaches this share of it, is a leak.
+# Arches are alike on both sides: what is denser than this percentile of sure bone is a leak where nothing
+# within so many millimetres of its place on the other side reaches this share of that.
+LIKE_WITHIN_MM, LIKELY_SHARE = 1.5, 24
+# Dense cement so near to where bone lies on the other side and at the next level as well, and where so many
+# of 255 vertebrae have bone, is cement in a pedicle or an arch, and no leak.
 FEWEST_VOXELS = 50
 # Of sure bone; fewer do not tell how dense it is.
 
@@ -74,25 +77,84 @@ def find_leaks_on_one_side(
     smooth_hu: Float32Array,
 ) -> BoolArray:
     """Return what is as dense as bone on one side of its vertebra and has no counterpart on the other."""
-    from scipy import ndimage
-
-    alone = np.zeros(coarse.hu.shape, dtype=np.bool_)
+    bone_hu = _sure_bone_hu(shares, smooth_hu)
     unsure = shares.best < SURE_SHARE
-    sure = smooth_hu[~unsure & (smooth_hu < CEMENT_HU)]
-    if sure.size < FEWEST_VOXELS:
-        return alone
-    dense = unsure & (smooth_hu > float(np.percentile(sure, MIRROR_PERCENTILE)))
-    reach = [2 * round(MIRROR_WITHIN_MM / s) + 1 for s in coarse.spacing_mm]
-    nearby = ndimage.maximum_filter(smooth_hu, reach)
-    first, spacing = as_floats(coarse.first_mm), as_floats(coarse.spacing_mm)
-    for number, arch in enumerate(arches_of(outlines)[: len(outlines)], start=1):
-        index = np.argwhere(dense & (owner == number))
-        points = index * spacing + first
-        place = arch.placement
-        aside = (points - place.centre_mm) @ place.left
-        mirrored = np.round((points - 2 * aside[:, None] * place.left - first) / spacing).astype(np.intp)
-        seen = np.all((mirrored >= 0) & (mirrored < coarse.hu.shape), axis=1)
-        index, mirrored = index[seen], mirrored[seen]
-        lone = nearby[tuple(mirrored.T)] < MIRROR_SHARE * smooth_hu[tuple(index.T)]
-        alone[tuple(index[lone].T)] = True
+    if bone_hu is None:
+        return np.zeros(coarse.hu.shape, dtype=np.bool_)
+    counterparts = Counterparts(coarse, outlines, smooth_hu > MIRROR_SHARE * bone_hu, MIRROR_WITHIN_MM)
+    alone = counterparts.missing_on_other_side(unsure & (smooth_hu > bone_hu), owner)
     return near_cement(coarse, alone) & unsure
+
+
+def find_cement_in_arches(
+    coarse: CoarseRegion,
+    shares: BoneShares,
+    owner: LabelBytes,
+    outlines: Sequence[BodyOutline],
+    smooth_hu: Float32Array,
+) -> BoolArray:
+    """Return where bone lies on the other side and at the next level: cement there is in an arch."""
+    bone_hu = _sure_bone_hu(shares, smooth_hu)
+    found = np.zeros(coarse.hu.shape, dtype=np.bool_)
+    if bone_hu is None or not (smooth_hu > CEMENT_HU).any():
+        return found
+    counterparts = Counterparts(coarse, outlines, smooth_hu > MIRROR_SHARE * bone_hu, LIKE_WITHIN_MM)
+    there = (owner > 0) & (shares.best >= LIKELY_SHARE) & ~coarse.canal
+    return (
+        there & ~counterparts.missing_on_other_side(there, owner) & counterparts.at_next_level(there, owner)
+    )
+
+
+def _sure_bone_hu(shares: BoneShares, smooth_hu: Float32Array) -> float | None:
+    """Return how dense places are that nearly always are bone; None where too few are seen."""
+    sure = smooth_hu[(shares.best >= SURE_SHARE) & (smooth_hu < CEMENT_HU)]
+    return float(np.percentile(sure, MIRROR_PERCENTILE)) if sure.size >= FEWEST_VOXELS else None
+
+
+class Counterparts:
+    """Whether bone lies in the same place on the other side of a vertebra, or at the next levels."""
+
+    def __init__(
+        self, coarse: CoarseRegion, outlines: Sequence[BodyOutline], bone: BoolArray, within_mm: float
+    ) -> None:
+        """Look for `bone` no farther than `within_mm` from its place."""
+        from scipy import ndimage
+
+        reach = [2 * max(1, round(within_mm / s)) + 1 for s in coarse.spacing_mm]
+        self._near_bone = ndimage.maximum_filter(bone.view(np.uint8), reach) > 0
+        self._arches = arches_of(outlines)[: len(outlines)]
+        self._first, self._spacing = as_floats(coarse.first_mm), as_floats(coarse.spacing_mm)
+
+    def missing_on_other_side(self, where: BoolArray, owner: LabelBytes) -> BoolArray:
+        """Return the voxels of `where` whose place on the other side is in view and holds no bone."""
+        out = np.zeros_like(where)
+        for number, arch in enumerate(self._arches, start=1):
+            index, local = self._local(where, owner, number)
+            bone, seen = self._bone_at(arch.placement.to_grid_mm(-local[:, 0], local[:, 1], local[:, 2]))
+            out[tuple(index[seen & ~bone].T)] = True
+        return out
+
+    def at_next_level(self, where: BoolArray, owner: LabelBytes) -> BoolArray:
+        """Return the voxels of `where` whose place in the vertebra above or below holds bone."""
+        out = np.zeros_like(where)
+        for number, arch in enumerate(self._arches, start=1):
+            index, local = self._local(where, owner, number)
+            for other in self._arches[max(0, number - 2) : number - 1] + self._arches[number : number + 1]:
+                back_mm = local[:, 1] - arch.canal_back_mm + other.canal_back_mm
+                up_mm = local[:, 2] * other.spacing_mm / arch.spacing_mm
+                bone, _ = self._bone_at(other.placement.to_grid_mm(local[:, 0], back_mm, up_mm))
+                out[tuple(index[bone].T)] = True
+        return out
+
+    def _local(self, where: BoolArray, owner: LabelBytes, number: int) -> tuple[IntArray, FloatArray]:
+        index = np.argwhere(where & (owner == number))
+        points_mm = index * self._spacing + self._first
+        return index, self._arches[number - 1].placement.to_local_mm(points_mm)
+
+    def _bone_at(self, points_mm: FloatArray) -> tuple[BoolArray, BoolArray]:
+        """Return whether bone lies at points, and whether they are in view."""
+        index = np.round((points_mm - self._first) / self._spacing).astype(np.intp)
+        seen = np.all((index >= 0) & (index < self._near_bone.shape), axis=1)
+        bone = np.zeros(len(index), dtype=np.bool_)
+        bone[seen] = self._near_bone[tuple(index[seen].T)]
+        return bone, seen

@@ -27,6 +27,7 @@ from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion,
 from cementct.segmentation.vertebrae.embedded.leaks_apart import (
     CEMENT_HU,
     average_over_cortex,
+    find_cement_in_arches,
     find_leaks_on_one_side,
     find_leaks_where_bone_is_seldom,
     near_cement,
@@ -105,7 +106,9 @@ def share_out_bone(
     limit_hu = np.where(shares.behind & ~coarse.canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
     owner[(coarse.canal | shares.hollow) & (shares.best < WALL_SHARE)] = 0
     smooth_hu = average_over_cortex(coarse)
-    owner[near_cement(coarse, smooth_hu > limit_hu) & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
+    inside = find_cement_in_arches(coarse, shares, owner, outlines, smooth_hu)
+    dense = near_cement(coarse, smooth_hu > limit_hu) & ~inside
+    owner[dense & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
     owner[find_leaks_where_bone_is_seldom(coarse, shares, smooth_hu)] = 0
     owner[find_leaks_on_one_side(coarse, shares, owner, outlines, smooth_hu)] = 0
     owner = _large_pieces(owner, coarse.body, count)

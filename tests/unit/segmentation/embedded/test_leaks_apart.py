@@ -1,0 +1,75 @@
+"""Bone has its like on the other side and at the next level; dilute leaks do not."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from cementct.core.grid import Box, Grid
+from cementct.core.image import Volume
+from cementct.segmentation.vertebrae.embedded import leaks_apart
+from cementct.segmentation.vertebrae.embedded.block import Placement
+from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion, coarsen
+from cementct.segmentation.vertebrae.embedded.leaks_apart import Counterparts
+
+SHAPE = (60, 40, 60)
+LOWER, UPPER = 1, 2
+
+
+def test_a_lone_piece_has_no_counterpart_and_a_pair_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    bone = _cubes((15, 25, 40), (45, 25, 40), (45, 25, 18))
+    owner = _owner()
+    counterparts = _counterparts(monkeypatch, bone)
+
+    missing = counterparts.missing_on_other_side(bone, owner)
+
+    assert missing[15, 25, 40]
+    assert not missing[45, 25, 40]
+
+
+def test_bone_at_the_same_place_of_the_next_level_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    bone = _cubes((15, 25, 40), (45, 25, 40), (45, 10, 10))
+    counterparts = _counterparts(monkeypatch, bone)
+
+    repeated = counterparts.at_next_level(bone, _owner())
+
+    assert repeated[15, 25, 40]
+    assert repeated[45, 25, 40]
+    assert not repeated[45, 10, 10]
+
+
+def _counterparts(monkeypatch: pytest.MonkeyPatch, bone: np.ndarray) -> Counterparts:
+    """Return counterparts in a spine of two vertebrae whose middles lie 30 mm apart."""
+    axes = {"left": np.array([0.0, 0.0, 1.0]), "back": np.array([0.0, 1.0, 0.0]), "up": np.array([1.0, 0, 0])}
+    arches = [
+        SimpleNamespace(
+            placement=Placement(centre_mm=np.array([z, 15.0, 29.0]), **axes),
+            spacing_mm=30.0,
+            canal_back_mm=5.0,
+        )
+        for z in (15.0, 45.0)
+    ]
+    monkeypatch.setattr(leaks_apart, "arches_of", lambda _: arches)
+    return Counterparts(_region(), [SimpleNamespace(), SimpleNamespace()], bone, 1.5)  # type: ignore[list-item]
+
+
+def _region() -> CoarseRegion:
+    grid = Grid(SHAPE, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+    nothing = np.zeros(SHAPE, dtype=np.uint8)
+    hu = np.zeros(SHAPE, dtype=np.int16)
+    return coarsen(Volume(hu, grid), Box((0, 0, 0), SHAPE), nothing, nothing > 0, coarsest_mm=1.0)
+
+
+def _owner() -> np.ndarray:
+    owner = np.full(SHAPE, LOWER, dtype=np.uint8)
+    owner[30:] = UPPER
+    return owner
+
+
+def _cubes(*middles: tuple[int, int, int]) -> np.ndarray:
+    out = np.zeros(SHAPE, dtype=np.bool_)
+    for z, y, x in middles:
+        out[z - 2 : z + 3, y - 2 : y + 3, x - 2 : x + 3] = True
+    return out
