@@ -1,7 +1,7 @@
 """Truth beside result: analyses every case under every setting, prints tables, writes docs/accuracy.
 
 Usage: ``python -m benchmarks.accuracy --half tuning|reporting [--family NAME ...] [--only TEXT]
-[--settings NAME ...] [--jobs N] [--write]``, or with ``--make-only`` to make the cases alone. Cases and
+[--settings NAME ...] [--jobs N] [--scored] [--write]``, or with ``--make-only`` to make the cases alone. Cases and
 scores are kept in ``.cache/accuracy``: an interrupted run goes on where it stopped, and scores are kept
 until the code changes.
 """
@@ -22,7 +22,7 @@ from benchmarks.accuracy.cases import Family, Half, Recipe, cache_file, load
 from benchmarks.accuracy.catalogue import recipes
 from benchmarks.accuracy.document import write_docs
 from benchmarks.accuracy.limit import limits_of
-from benchmarks.accuracy.running import SETTINGS, run_recipe
+from benchmarks.accuracy.running import SCORES, SETTINGS, code_digest, run_recipe
 from benchmarks.accuracy.scores import CaseScore
 from benchmarks.accuracy.tables import (
     bars_table,
@@ -43,6 +43,9 @@ def main() -> None:
     wanted = _arguments()
     families = tuple(Family(f) for f in wanted.family)
     chosen = [r for r in recipes(wanted.half, families) if wanted.only in r.name]
+    whole = len(chosen)
+    if wanted.scored:
+        chosen = [r for r in chosen if _is_scored(r, wanted.settings[-1])]
     if wanted.list:
         for recipe in chosen:
             print(recipe.name, "made" if cache_file(recipe).is_file() else "not made")
@@ -55,7 +58,12 @@ def main() -> None:
     for line in summary(scores):
         print(line)
     if wanted.write:
-        write_docs(scores, wanted.half, chosen, jobs=wanted.jobs)
+        write_docs(scores, wanted.half, chosen, jobs=wanted.jobs, whole=whole)
+
+
+def _is_scored(recipe: Recipe, last_setting: str) -> bool:
+    """Tell whether a case was analysed by this very code under the last of the settings, and so under all."""
+    return (SCORES / f"{cache_file(recipe).stem}-{last_setting}-{code_digest()}.score").is_file()
 
 
 def make_all(chosen: list[Recipe], jobs: int) -> None:
@@ -115,6 +123,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--list", action="store_true", help="print the names of the cases")
     parser.add_argument("--make-only", action="store_true", help="make the cases and stop")
+    parser.add_argument("--scored", action="store_true", help="only cases that this code has scored")
     parser.add_argument("--write", action="store_true", help="write docs/accuracy.md, .json and pictures")
     return parser.parse_args()
 

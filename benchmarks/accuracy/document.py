@@ -6,6 +6,7 @@ import json
 import math
 import os
 import platform
+import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -56,9 +57,11 @@ healthivert_0007, gl017). The untouched real scans have been seen before: there 
 }
 
 
-def write_docs(scores: list[CaseScore], half: Half, recipes: Sequence[Recipe], *, jobs: int) -> None:
-    """Write tables, pictures, and the figures for machines."""
-    facts = facts_of(half)
+def write_docs(
+    scores: list[CaseScore], half: Half, recipes: Sequence[Recipe], *, jobs: int, whole: int
+) -> None:
+    """Write tables, pictures, and the figures for machines; `whole`: number of cases that the half has."""
+    facts = {**facts_of(half), "cases": f"{len({s.case for s in scores})} of {whole}"}
     pictures = draw_all(scores, DOCS / IMAGES)
     limits = limits_of(recipes, jobs=jobs)
     lines = render(scores, facts, pictures, limits)
@@ -79,11 +82,19 @@ def facts_of(half: Half) -> dict[str, str]:
         "half": half,
         "date": datetime.now(UTC).date().isoformat(),
         "version": __version__,
+        "commit": commit(),
         "python": platform.python_version(),
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "cases_version": str(CASES_VERSION),
         "phantom_seeds": f"{first}–{first + COUNT[half] - 1}",
     }
+
+
+def commit() -> str:
+    """Return the commit that was measured, shortened; "unknown" outside a repository."""
+    command = ["git", "rev-parse", "--short=7", "HEAD"]
+    done = subprocess.run(command, cwd=DOCS.parent, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
 
 
 def render(
@@ -98,8 +109,8 @@ def render(
         "# Accuracy",
         "",
         (
-            f"The {facts['half']} half, made by `make accuracy` on {facts['date']}, version "
-            f"{facts['version']}, Python {facts['python']}, {facts['machine']}; seeds of the random phantoms "
+            f"The {facts['half']} half, {facts['cases']} cases, made by `make accuracy` on {facts['date']}, "
+            f"version {facts['version']} at commit {facts['commit']}, Python {facts['python']}, {facts['machine']}; seeds of the random phantoms "
             f"{facts['phantom_seeds']}. The same figures for machines: [accuracy.json](accuracy.json)."
         ),
         "",
