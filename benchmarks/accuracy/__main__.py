@@ -1,7 +1,7 @@
 """Truth beside result: analyses every case under every setting, prints tables, writes docs/accuracy.
 
 Usage: ``python -m benchmarks.accuracy --half tuning|reporting [--family NAME ...] [--only TEXT]
-[--settings NAME ...] [--jobs N] [--scored] [--write]``, or with ``--make-only`` to make the cases alone. Cases and
+[--settings NAME ...] [--jobs N] [--scored] [--write]``, or with ``--make-only`` to make the cases. Cases and
 scores are kept in ``.cache/accuracy``: an interrupted run goes on where it stopped, and scores are kept
 until the code changes.
 """

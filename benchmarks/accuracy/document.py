@@ -110,7 +110,8 @@ def render(
         "",
         (
             f"The {facts['half']} half, {facts['cases']} cases, made by `make accuracy` on {facts['date']}, "
-            f"version {facts['version']} at commit {facts['commit']}, Python {facts['python']}, {facts['machine']}; seeds of the random phantoms "
+            f"version {facts['version']} at commit {facts['commit']}, "
+            f"Python {facts['python']}, {facts['machine']}; seeds of the random phantoms "
             f"{facts['phantom_seeds']}. The same figures for machines: [accuracy.json](accuracy.json)."
         ),
         "",
