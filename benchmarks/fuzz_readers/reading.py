@@ -87,7 +87,7 @@ def check_words(words: str) -> None:
 
 
 def outcome(reader: Reader, folder: Path, files: list[str]) -> tuple[str, str]:
-    """Return 'read', 'refused' or 'contained', or 'error' with the kind and place of an error that nobody foresaw."""
+    """Return 'read', 'refused' or 'contained', or 'error' with kind and place of an unforeseen error."""
     try:
         crashed = read(reader, folder, files)
     except CementctError as error:

@@ -35,7 +35,8 @@ class Result:
     Attributes
     ----------
     kind
-        ``read``, ``refused``, ``contained`` (a reader crashed, in the child that is there for it), ``error``, ``crash``, ``hang``, ``memory`` or ``noise``.
+        ``read``, ``refused``, ``contained`` (a reader crashed, in the child that is there for it), ``error``,
+        ``crash``, ``hang``, ``memory`` or ``noise``.
     detail
         Which error, in which place; where things went well nothing that matters.
     """
