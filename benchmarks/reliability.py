@@ -43,6 +43,12 @@ def store(part: str, figures: Any) -> None:
     PAGE.write_text(page(held), encoding="utf-8")
 
 
+def renewed(part: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of one bench as they are kept, with those of a run of only some of them put in place."""
+    new = {row["what"]: row for row in rows}
+    return [new.get(row["what"], row) for row in json.loads(FIGURES.read_text(encoding="utf-8"))[part]]
+
+
 def page(held: dict[str, Any]) -> str:
     """Return the page of some figures."""
     parts = [_HEAD]

@@ -95,6 +95,9 @@ def _become_the_command(case: HostileCase, given: Path, out: Path, said: Path) -
         stream = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(stream, 2)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        # Whoever started this may have put streams of its own in their place, as pytest does.
+        sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+        sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
         os.chdir(given if given.is_dir() else "/")
         limit_memory(MOST_MEMORY)
         if case.largest_file_bytes is not None:

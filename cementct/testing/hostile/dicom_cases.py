@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _TRANSFER_SYNTAX = struct.pack("<HH", 0x0002, 0x0010)
 # Bytes at the end of a compressed slice that are overwritten: of some hundred in all.
 _CORRUPTED = 120
+# Bytes that a deflated data set unpacks to, and of it what is packed once and copied.
+_BOMB, _UNIT = 4 * 1024**3, 16 * 1024**2
 
 
 def dicom_cases() -> tuple[HostileCase, ...]:
@@ -240,14 +242,11 @@ def _deflate_bomb(folder: Path) -> Path:
     start = 144 + int.from_bytes(data[140:144], "little")
     packer = zlib.compressobj(9, wbits=-15)
     packed = packer.compress(struct.pack("<HH2sHI", 0x0009, 0x1001, b"OB", 0, 0xFFFFFFF0))
-    block = bytes(16 * 1024 * 1024)
-    once = packer.compress(block)
-    packed += once + b"".join(packer.compress(block) for _ in range(15))
-    # What zeros pack to repeats itself: the rest is copied instead of packed.
-    tail = packer.flush(zlib.Z_FULL_FLUSH)
+    packed += packer.flush(zlib.Z_FULL_FLUSH)
+    # What zeros pack to repeats itself: it is packed once, and copied.
     whole = zlib.compressobj(9, wbits=-15)
-    unit = whole.compress(bytes(64 * 1024 * 1024)) + whole.flush(zlib.Z_FULL_FLUSH)
-    first.write_bytes(data[:start] + packed + tail + unit * 60)
+    unit = whole.compress(bytes(_UNIT)) + whole.flush(zlib.Z_FULL_FLUSH)
+    first.write_bytes(data[:start] + packed + unit * (_BOMB // _UNIT))
     return folder
 
 
@@ -275,8 +274,9 @@ def _lie_about_frames(dataset: FileDataset, _number: int) -> None:
 
 
 def _same_place(dataset: FileDataset, number: int) -> None:
+    """Move one image to its neighbour; where every place held two they would be phases."""
     x, y, z = (float(v) for v in dataset.ImagePositionPatient)
-    dataset.ImagePositionPatient = [x, y, z - 2.0 * (number % 2)]
+    dataset.ImagePositionPatient = [x, y, z - 2.0 * (number == 5)]
 
 
 def _two_patients(dataset: FileDataset, number: int) -> None:
