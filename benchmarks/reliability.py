@@ -44,7 +44,7 @@ def store(part: str, figures: Any) -> None:
 
 
 def renewed(part: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of one bench as they are kept, with those of a run of only some of them put in place."""
+    """Return the rows that are kept of one bench, those of a run of only some of them put in their place."""
     new = {row["what"]: row for row in rows}
     return [new.get(row["what"], row) for row in json.loads(FIGURES.read_text(encoding="utf-8"))[part]]
 

@@ -30,17 +30,12 @@ def studies(tmp_path: Path) -> Path:
 
 
 def start(studies: Path, out: Path) -> subprocess.Popen[bytes]:
-    command = [
-        sys.executable,
-        "-m",
-        "cementct.cli",
-        "run",
-        str(studies),
-        "--out",
-        str(out),
-        "--format",
-        "json",
-    ]
+    # Tests that run in the background ignore interrupts, and would hand that down.
+    program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from cementct.cli import main; main()"
+    )
+    command = [sys.executable, "-c", program, "run", str(studies), "--out", str(out), "--format", "json"]
     return subprocess.Popen([*command, "--jobs", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
