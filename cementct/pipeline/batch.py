@@ -125,6 +125,8 @@ def _write_summary(result: BatchResult, out: Path, options: RunOptions) -> None:
     try:
         Summary.of(result.entries).write(out, stem)
     except OSError as error:
+        if not result.of_many and result.exit_status != 0:
+            return  # what there is to say of this study was said, in one line
         raise OutputNotWritten(f"{stem}: the summary cannot be written ({error.strerror})") from error
 
 
