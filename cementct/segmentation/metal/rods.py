@@ -52,9 +52,15 @@ SCREW_CORE_HU = 2000.0
 HEAD_MM2 = 80.0
 HEAD_ALONG_MM = (-4.0, 10.0)
 HEAD_RADIUS_MM = 9.0
-# Soft tissue lies around the outer end of a screw: the median in this ring is below that.
+# Behind a head lies muscle: of what lies so far behind the last of it, no larger share is as dense as bone.
+# Where cement in a pedicle bends and so seems to have a head, a lamina or a facet lies behind it.
+BEHIND_HEAD_MM, BONE_BEHIND_HEAD = (1.5, 7.5), 0.12
+# Soft tissue lies around the outer end of a screw: the median in this ring is below that. Around cement that
+# ends in a pedicle so does the canal and muscle; but nearer to it, over its last stretch, lies the pedicle.
 RING_MM = (6.5, 10.0)
 SOFT_BELOW_HU = 160.0
+BONE_WITHIN_MM, BONE_OVER_MM = (2.0, 4.5), 8.0
+BONE_ABOVE_HU, MOST_BONE_SHARE = 250.0, 0.15
 # Metal goes on inside cement: where nothing tells the two apart, to this length of a screw (lumbar 40 to 50
 # mm), and to so little of a needle.
 SCREW_LENGTH_MM = 44.0
@@ -216,26 +222,41 @@ def _bend_limit_mm(grid: Grid) -> float:
 
 
 def _has_head(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
+    """Tell whether a run widens into a head near its outer end, with no bone behind it."""
     near, far = HEAD_ALONG_MM
-    ends = np.stack([run.outer_mm + near * run.outwards, run.outer_mm + far * run.outwards])
+    reach_mm = far + BEHIND_HEAD_MM[1]
+    ends = np.stack([run.outer_mm + near * run.outwards, run.outer_mm + reach_mm * run.outwards])
     box = grid.box_around(np.clip(grid.to_index(ends), 0, np.asarray(grid.shape) - 1), HEAD_RADIUS_MM + 1.0)
     along, across = _cylindrical_on(grid, box.start, box.shape, run.deep_mm, run.outer_mm)
-    bright = (hu[box.slices] > HEAD_ABOVE_HU) & (across < HEAD_RADIUS_MM)
-    beyond = along[bright] - run.length_mm
+    close = across < HEAD_RADIUS_MM
+    beyond, value = along[close] - run.length_mm, hu[box.slices][close]
+    bright = beyond[(value > HEAD_ABOVE_HU) & (beyond < far)]
     slab = 3.0 * STEP_MM
     sections = [
-        np.count_nonzero((beyond >= at) & (beyond < at + slab)) * grid.voxel_mm3 / slab
+        np.count_nonzero((bright >= at) & (bright < at + slab)) * grid.voxel_mm3 / slab
         for at in np.arange(near, far - slab + 0.1, STEP_MM)
     ]
-    return bool(max(sections) >= max(HEAD_MM2, 1.5 * run.section_mm2))
+    if max(sections) < max(HEAD_MM2, 1.5 * run.section_mm2):
+        return False
+    last_mm = float(np.percentile(bright, 98))
+    behind = (beyond > last_mm + BEHIND_HEAD_MM[0]) & (beyond < last_mm + BEHIND_HEAD_MM[1])
+    bone = (value[behind] > BONE_ABOVE_HU) & (value[behind] < HEAD_ABOVE_HU)
+    return not behind.any() or float(bone.mean()) <= BONE_BEHIND_HEAD
 
 
 def _ends_in_soft_tissue(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
-    ends = np.stack([run.outer_mm - 4.0 * run.outwards, run.outer_mm])
+    """Tell whether a run ends behind the bone: with soft tissue around it, and no bone close to it."""
+    ends = np.stack([run.outer_mm - BONE_OVER_MM * run.outwards, run.outer_mm])
     box = grid.box_around(np.clip(grid.to_index(ends), 0, np.asarray(grid.shape) - 1), RING_MM[1] + 1.0)
     along, across = _cylindrical_on(grid, box.start, box.shape, run.deep_mm, run.outer_mm)
-    ring = (across > RING_MM[0]) & (across < RING_MM[1]) & (np.abs(along - run.length_mm + 2.0) < 3.0)
-    return bool(ring.any() and float(np.median(hu[box.slices][ring])) < SOFT_BELOW_HU)
+    short_of_end = run.length_mm - along
+    ring = (across > RING_MM[0]) & (across < RING_MM[1]) & (np.abs(short_of_end - 2.0) < 3.0)
+    if not ring.any() or float(np.median(hu[box.slices][ring])) >= SOFT_BELOW_HU:
+        return False
+    apparent_mm = float(np.sqrt(run.section_mm2 / np.pi))
+    close = (across > apparent_mm + BONE_WITHIN_MM[0]) & (across < apparent_mm + BONE_WITHIN_MM[1])
+    close &= (short_of_end > 0.0) & (short_of_end < BONE_OVER_MM)
+    return bool(close.any() and np.mean(hu[box.slices][close] > BONE_ABOVE_HU) <= MOST_BONE_SHARE)
 
 
 def _cylindrical_on(
