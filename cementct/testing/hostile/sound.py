@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,24 +54,31 @@ def write_sound_dicom(folder: Path, edit: Edit | None = None, *, encoding: Encod
     encoding
         Encoding of the files; explicit little endian where none is named.
     """
-    import pydicom
     from pydicom.config import IGNORE, settings
 
     write_ct_series(folder, Volume(sound_hu(), GRID), SeriesDetails(number=2, description="hostile"))
     before = settings.writing_validation_mode
     settings.writing_validation_mode = IGNORE
     try:
-        for number, path in enumerate(sorted(folder.iterdir())):
-            dataset = pydicom.dcmread(path)
-            dataset.PatientName, dataset.PatientID = PATIENT_NAME, PATIENT_NUMBER
-            if edit is not None:
-                edit(dataset, number)
-            dataset.save_as(path)
-            if encoding is not None:
-                recode(path, encoding)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # bad values are what is wanted
+            for number, path in enumerate(sorted(folder.iterdir())):
+                _edit(path, number, edit, encoding)
     finally:
         settings.writing_validation_mode = before
     return folder
+
+
+def _edit(path: Path, number: int, edit: Edit | None, encoding: Encoding | None) -> None:
+    import pydicom
+
+    dataset = pydicom.dcmread(path)
+    dataset.PatientName, dataset.PatientID = PATIENT_NAME, PATIENT_NUMBER
+    if edit is not None:
+        edit(dataset, number)
+    dataset.save_as(path)
+    if encoding is not None:
+        recode(path, encoding)
 
 
 def change_files(folder: Path, change: Callable[[bytes], bytes]) -> Path:
