@@ -8,8 +8,10 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cementct.core.children import child_environment
 from cementct.core.errors import (
     DEBUG_VARIABLE,
     CementctError,
@@ -33,10 +36,6 @@ if TYPE_CHECKING:
 
 # Narrower than this a table of series cannot be read, and lines had better be cut by the terminal.
 _NARROWEST_TABLE = 80
-
-# Threads of linear algebra: on the small matrices of one study they wait for each other more than they work,
-# and a batch has its own processes.
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class ExitStatus(IntEnum):
@@ -141,7 +140,18 @@ Formats = Annotated[
     ),
 ]
 StudyTimeout = Annotated[
-    float | None, typer.Option("--study-timeout", metavar="SECONDS", help="Give a study up after this time.")
+    float | None,
+    typer.Option(
+        "--study-timeout",
+        metavar="SECONDS",
+        help="Give a study up after this time. Of several studies each has an hour where no time is named.",
+    ),
+]
+StudyMemory = Annotated[
+    float | None,
+    typer.Option(
+        "--study-memory", metavar="GB", help="Give a study up that needs more memory than this (Linux)."
+    ),
 ]
 ShardOf = Annotated[
     str | None,
@@ -202,6 +212,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
     skip_existing: SkipExisting = False,
     formats: Formats = "json,csv,html",
     study_timeout: StudyTimeout = None,
+    study_memory: StudyMemory = None,
     shard: ShardOf = None,
     scheduler: Scheduler = None,
     json_log: JsonLog = False,
@@ -232,6 +243,7 @@ def run_command(  # noqa: PLR0913 - one argument an option of the contract
             skip_existing=skip_existing,
             formats=parse.parse_formats(formats),
             study_timeout_s=study_timeout,
+            study_memory_gb=study_memory,
             shard=parse_shard(shard) if shard else None,
             scheduler=scheduler,
         )
@@ -338,12 +350,24 @@ def schema_command() -> None:
 
 def main() -> None:
     """Run the command line; the entry point of the ``cementct`` script."""
-    for name in _THREAD_VARIABLES:
-        os.environ.setdefault(name, "1")  # read when numpy is first imported, here and in children
+    # A job scheduler ends a run with this signal; what Ctrl-C does is right then too.
+    signal.signal(signal.SIGTERM, _interrupt)
+    # One thread for linear algebra: on the small matrices of one study threads wait for each other more than
+    # they work, and sums are the same, to the last digit, as in the children of a batch. To be set before
+    # numpy is imported.
+    os.environ.update(child_environment())
+    # What libraries warn of may quote a header, and a header names its patient.
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(ExitStatus.INTERRUPTED)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    del number, frame
+    raise KeyboardInterrupt
 
 
 def _run(inputs: list[Path], out: Path, wanted: RunOptions, style: ProgressStyle) -> BatchResult:

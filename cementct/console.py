@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, TextIO
 
@@ -46,13 +46,59 @@ def watching(
     """Give a listener that shows progress on `stream` for as long as the context lasts."""
     if style is ProgressStyle.BAR:
         with _bar(stream) as progress:
-            yield _BarListener(progress)
+            yield _BarListener(progress, clock)
     elif style is ProgressStyle.JSON:
         yield _JsonListener(stream, clock)
     elif style is ProgressStyle.QUIET:
         yield _QuietListener(stream)
     else:
-        yield _PlainListener(stream)
+        yield _PlainListener(stream, clock)
+
+
+@dataclass
+class _Forecast:
+    """How far a batch is, and how long the rest will take at the pace of the studies so far.
+
+    Attributes
+    ----------
+    studies, done
+        How many there are, and how many have ended.
+    analysed
+        How many of them were not there already.
+    began, left_s
+        When the batch began, by the listener's clock, and how many seconds it will still take; None while
+        nothing was analysed, and where nothing is left.
+    """
+
+    studies: int = 0
+    done: int = 0
+    analysed: int = 0
+    began: float = 0.0
+    left_s: float | None = None
+
+    def begin(self, event: BatchStarted, now: float) -> None:
+        self.studies, self.done, self.analysed, self.began, self.left_s = event.studies, 0, 0, now, None
+
+    def end(self, event: StudyFinished, now: float) -> None:
+        self.done += 1
+        self.analysed += not event.already_there
+        left = self.studies - self.done
+        known = left > 0 and self.analysed > 0
+        self.left_s = (now - self.began) / self.analysed * left if known else None
+
+    def in_words(self) -> str:
+        """Return how far the batch is, such as ``3 of 200, about 12 min left``."""
+        left = "" if self.left_s is None else f", about {_duration(self.left_s)} left"
+        return f"{self.done} of {self.studies}{left}"
+
+
+def _duration(seconds: float) -> str:
+    """Return a time in words, no finer than a forecast can be."""
+    if seconds < 100:
+        return f"{max(round(seconds), 1)} s"
+    if seconds < 100 * 60:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
 
 
 def finished_line(event: StudyFinished) -> str:
@@ -68,16 +114,21 @@ def finished_line(event: StudyFinished) -> str:
 class _PlainListener:
     """Writes one line a stage and one a study that has ended."""
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
+    def __init__(self, stream: TextIO, clock: Clock) -> None:
+        self._stream, self._clock = stream, clock
+        self._forecast = _Forecast()
 
     def __call__(self, event: ProgressEvent) -> None:
-        if isinstance(event, BatchStarted) and event.studies != 1:
-            self._write(f"{event.studies} studies")
+        if isinstance(event, BatchStarted):
+            self._forecast.begin(event, self._clock())
+            if event.studies != 1:
+                self._write(f"{event.studies} studies")
         elif isinstance(event, StageStarted):
             self._write(f"{event.study}: {event.stage.value} ({event.stage.number}/{len(Stage)})")
         elif isinstance(event, StudyFinished):
-            self._write(finished_line(event))
+            self._forecast.end(event, self._clock())
+            far = f" ({self._forecast.in_words()})" if self._forecast.studies > 1 else ""
+            self._write(finished_line(event) + far)
 
     def _write(self, line: str) -> None:
         print(line, file=self._stream, flush=True)
@@ -101,10 +152,18 @@ class _JsonListener:
         self._stream = stream
         self._clock = clock
         self._start = clock()
+        self._forecast = _Forecast()
 
     def __call__(self, event: ProgressEvent) -> None:
-        entry = {"event": _EVENT_NAMES[type(event)], "at_s": round(self._clock() - self._start, 3)}
-        print(json.dumps(entry | asdict(event)), file=self._stream, flush=True)
+        now = self._clock()
+        entry = {"event": _EVENT_NAMES[type(event)], "at_s": round(now - self._start, 3), **asdict(event)}
+        if isinstance(event, BatchStarted):
+            self._forecast.begin(event, now)
+        elif isinstance(event, StudyFinished):
+            self._forecast.end(event, now)
+            left = self._forecast.left_s
+            entry |= {"studies_done": self._forecast.done, "left_s": None if left is None else round(left, 1)}
+        print(json.dumps(entry), file=self._stream, flush=True)
 
 
 _EVENT_NAMES: dict[type[ProgressEvent], str] = {
@@ -118,13 +177,15 @@ _EVENT_NAMES: dict[type[ProgressEvent], str] = {
 class _BarListener:
     """Moves one bar for all studies and one for each that is being worked on."""
 
-    def __init__(self, progress: Progress) -> None:
-        self._progress = progress
+    def __init__(self, progress: Progress, clock: Clock) -> None:
+        self._progress, self._clock = progress, clock
+        self._forecast = _Forecast()
         self._all: TaskID | None = None
         self._studies: dict[str, TaskID] = {}
 
     def __call__(self, event: ProgressEvent) -> None:
         if isinstance(event, BatchStarted):
+            self._forecast.begin(event, self._clock())
             if event.studies > 1:
                 self._all = self._progress.add_task(f"{event.studies} studies", total=event.studies, stage="")
         elif isinstance(event, StudyStarted):
@@ -143,8 +204,11 @@ class _BarListener:
         if task is not None:
             self._progress.remove_task(task)
         self._progress.console.print(finished_line(event), markup=False, highlight=False, soft_wrap=True)
+        self._forecast.end(event, self._clock())
         if self._all is not None:
-            self._progress.advance(self._all)
+            left = self._forecast.left_s
+            words = "" if left is None else f"about {_duration(left)} left"
+            self._progress.update(self._all, advance=1, stage=words)
 
 
 def _bar(stream: TextIO) -> Progress:

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+from benchmarks.reliability import store
+
+from .found import FOUND
 from .mutate import damaged
 from .seeds import Seed, make_seeds
 from .watch import Watched
@@ -25,6 +30,7 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=0, help="number of the first case")
     parser.add_argument("--only", default="", help="names of seeds, comma-separated")
     parser.add_argument("--out", type=Path, default=Path("out/fuzz"))
+    parser.add_argument("--write", action="store_true", help="renew docs/reliability.md")
     parser.add_argument("--case", nargs=2, metavar=("NAME", "NUMBER"))
     wanted = parser.parse_args()
     seeds = tuple(s for s in make_seeds() if not wanted.only or s.name in wanted.only.split(","))
@@ -32,7 +38,14 @@ def main() -> None:
     if wanted.case:
         _write(next(s for s in seeds if s.name == wanted.case[0]), int(wanted.case[1]), wanted.out)
         return
-    _fuzz(seeds, wanted.start, wanted.minutes, wanted.out)
+    told = _fuzz(seeds, wanted.start, wanted.minutes, wanted.out)
+    if wanted.write:
+        store("fuzzing", {**told, "found": FOUND})
+
+
+def _processor_s() -> float:
+    used, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime + children.ru_utime + children.ru_stime
 
 
 def _write(seed: Seed, number: int, folder: Path) -> None:
@@ -40,7 +53,7 @@ def _write(seed: Seed, number: int, folder: Path) -> None:
         (folder / name).write_bytes(data)
 
 
-def _fuzz(seeds: tuple[Seed, ...], start: int, minutes: float, out: Path) -> None:
+def _fuzz(seeds: tuple[Seed, ...], start: int, minutes: float, out: Path) -> dict[str, Any]:
     counts: dict[str, Counter[str]] = {seed.name: Counter() for seed in seeds}
     findings: dict[tuple[str, str], dict[str, object]] = {}
     watched = Watched(seeds)
@@ -65,12 +78,14 @@ def _fuzz(seeds: tuple[Seed, ...], start: int, minutes: float, out: Path) -> Non
     watched.stop()
     told = {
         "minutes": round((time.monotonic() - began) / 60, 1),
+        "processor_minutes": round(_processor_s() / 60, 1),
         "cases": sum(sum(c.values()) for c in counts.values()),
         "by_seed": {name: dict(c) for name, c in counts.items()},
         "findings": list(findings.values()),
     }
     (out / "fuzz.json").write_text(json.dumps(told, indent=2) + "\n")
     print(f"{told['cases']} cases in {told['minutes']} minutes, {len(findings)} findings")
+    return told
 
 
 if __name__ == "__main__":

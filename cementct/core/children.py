@@ -1,4 +1,4 @@
-"""The environment in which this tool starts processes of its own.
+"""The environment and the limits of the processes that this tool starts.
 
 Children compute with one thread each: many run side by side, and sums over several threads differ in their
 last digits from run to run. And no child looks for Python modules in the folder it is started in: that may be
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _CHILDREN = {
     "OMP_NUM_THREADS": "1",
@@ -23,6 +23,20 @@ _CHILDREN = {
 def child_environment() -> dict[str, str]:
     """Return the environment variables for a child."""
     return {**os.environ, **_CHILDREN}
+
+
+def limit_memory(room_bytes: int) -> None:
+    """Let this process take so much memory beyond what it has, and no more.
+
+    What would take more raises `MemoryError`. Where the system knows no such limit, none is set.
+    """
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        with open("/proc/self/statm", encoding="ascii") as statm:  # noqa: PTH123 - the core knows no paths
+            pages = int(statm.read().split()[0])
+        room = pages * resource.getpagesize() + room_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (room, resource.getrlimit(resource.RLIMIT_AS)[1]))
 
 
 @contextmanager

@@ -24,6 +24,10 @@ class StudyRefused(CementctError):
     """
 
 
+class OutputNotWritten(CementctError):
+    """Results cannot be written: the disk is full, or the folder may not be written to (exit status 1)."""
+
+
 class UnreadableFile(StudyRefused):
     """One file is damaged, absurd or of a kind that is not read."""
 

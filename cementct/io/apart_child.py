@@ -9,9 +9,9 @@ import sys
 import warnings
 from contextlib import suppress
 from math import ceil
-from pathlib import Path
 from typing import Any
 
+from cementct.core.children import limit_memory
 from cementct.core.errors import CementctError
 from cementct.io.apart import Request, receive, send
 from cementct.io.images import Unusable
@@ -39,7 +39,8 @@ def _answer(request: Request) -> tuple[str, Any]:
     read, arguments = request.work
     try:
         with suppress(ImportError, ValueError, OSError):
-            _limit(request)
+            _limit_time(request.limit_s)
+        limit_memory(request.room_bytes)
         return "result", read(*arguments)
     except (CementctError, NotDicom, Unusable) as error:
         return "raised", error.with_traceback(None)
@@ -51,16 +52,13 @@ def _answer(request: Request) -> tuple[str, Any]:
         return "failed", type(error).__name__
 
 
-def _limit(request: Request) -> None:
-    """Let the system end this process where it takes too much time or memory."""
+def _limit_time(limit_s: float) -> None:
+    """Let the system end this process where it takes too much time, also where its parent is gone."""
     import resource
 
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = ceil(used.ru_utime + used.ru_stime + request.limit_s) + 1
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
-    room = pages * resource.getpagesize() + request.room_bytes
-    resource.setrlimit(resource.RLIMIT_AS, (room, resource.RLIM_INFINITY))
+    seconds = ceil(used.ru_utime + used.ru_stime + limit_s) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
 
 
 if __name__ == "__main__":

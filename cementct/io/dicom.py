@@ -122,7 +122,7 @@ def scan_folder(root: Path, *, found: FoundFiles | None = None, prefix: str = ""
         IgnoredSeries(series_instance_uid=None, file=private.redact(name), why=_sentence(why))
         for name, why in found.passed_over
     )
-    if others and dicom_files:
+    if others:
         why = f"{_count(others, 'file')} {'is' if others == 1 else 'are'} not DICOM."
         ignored.append(IgnoredSeries(series_instance_uid=None, file=None, why=why))
     ordered = sorted(grouping.series, key=lambda s: (s.header.number is None, s.header.number or 0, s.key))

@@ -91,7 +91,7 @@ def read_labels(path: Path, *, name: str | None = None) -> LabelMap:
         if not (low >= 0 and high <= 65535) or not np.array_equal(whole, values):
             raise UnreadableFile(
                 f"{shown}: expected labels that are whole numbers from 0 to 65535, "
-                f"found values from {low:g} to {high:g}"
+                f"found values from {values.min():g} to {values.max():g}"
             )
         if high > 255 and labels.dtype == np.uint8:
             labels = labels.astype(np.uint16)

@@ -14,8 +14,10 @@ from cementct.core.errors import UnreadableFile
 MAX_VOXELS = 1_100_000_000
 # Voxels along one axis; photon-counting CT reaches 1024 in plane and about 5000 slices.
 MAX_AXIS = 16_384
-# Files looked at below one INPUT; the largest CT sessions hold a few thousand images.
-MAX_FILES = 500_000
+# Files below one INPUT: ten thousand studies of 300 images.
+MAX_FILES = 3_000_000
+# Files of one study; the largest CT sessions hold a few thousand images.
+MAX_STUDY_FILES = 100_000
 # Folders within folders; PACS exports reach about 8.
 MAX_DEPTH = 32
 # Bytes of a DICOM header that are read before the pixel data; ordinary ones take 2 to 20 kB.

@@ -85,7 +85,8 @@ def read_nifti_header(path: Path, name: str) -> NiftiHeader:
     if not (np.isfinite(slope) and np.isfinite(intercept) and slope != 0):
         slope, intercept = 1.0, 0.0
     x, y, z = shape
-    grid = _grid(header, (z, y, x), name)
+    with quiet(), np.errstate(all="ignore"):
+        grid = _grid(header, (z, y, x), name)
     ratio = MAX_DEFLATE_RATIO if _is_gzip(path) else 1
     check_length(path, offset + int(np.prod(shape)) * dtype.itemsize, name, ratio=ratio)
     return NiftiHeader(path, name, grid, dtype, offset, slope, intercept)

@@ -72,7 +72,7 @@ def parse_header(path: Path | str) -> RawHeader:
                 if not more:
                     break
                 data += more
-            except (_Odd, struct_error):
+            except (_Odd, struct_error, RecursionError):  # the last: sequences nested without end
                 break
     finally:
         os.close(handle)

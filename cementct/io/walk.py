@@ -39,6 +39,26 @@ class FoundFiles:
             tuple(item for item in self.passed_over if item[0].startswith(start) or item[0] == folder),
         )
 
+    def parts(self, base: str) -> dict[str, FoundFiles]:
+        """Return what lies below each subfolder of the folder `base` (with a slash at its end, or empty).
+
+        Still relative to the root, and found in one go: there may be thousands of subfolders.
+        """
+        files: dict[str, list[str]] = {}
+        passed_over: dict[str, list[tuple[str, str]]] = {}
+        skip = len(base)
+        for name in self.files:
+            part, slash, _ = name[skip:].partition("/")
+            if slash and name.startswith(base):
+                files.setdefault(part, []).append(name)
+        for name, why in self.passed_over:
+            if name.startswith(base):
+                passed_over.setdefault(name[skip:].partition("/")[0], []).append((name, why))
+        return {
+            part: FoundFiles(self.root, tuple(own), tuple(passed_over.get(part, ())))
+            for part, own in files.items()
+        }
+
     def moved(self, folder: str) -> FoundFiles:
         """Return the files relative to one folder, for which all have to lie below it."""
         skip = len(folder) + 1
@@ -58,7 +78,7 @@ def find_files(root: Path) -> FoundFiles:
     Raises
     ------
     StudyRefused
-        Where the folder cannot be listed, or holds more files than any study.
+        Where the folder cannot be listed, or holds more files than any batch.
     """
     files: list[str] = []
     passed_over: list[tuple[str, str]] = []
@@ -83,7 +103,7 @@ def find_files(root: Path) -> FoundFiles:
             elif kind:
                 passed_over.append((name, kind))
         if len(files) > MAX_FILES:
-            raise StudyRefused(f"expected at most {MAX_FILES} files in a study, found more")
+            raise StudyRefused(f"expected at most {MAX_FILES} files below one input, found more")
         waiting.extend(reversed(folders))
     return FoundFiles(root, tuple(files), tuple(passed_over))
 

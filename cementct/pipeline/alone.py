@@ -14,7 +14,8 @@ import sys
 
 from cementct.core.children import child_environment
 from cementct.core.outcome import StudyOutcome, StudyState
-from cementct.pipeline.batch import run_study
+from cementct.io.outputs import remove_unfinished
+from cementct.pipeline.batch import run_study_limited
 from cementct.pipeline.progress import ignore_progress
 from cementct.pipeline.task import StudyTask
 
@@ -33,11 +34,13 @@ def run_alone(task: StudyTask) -> StudyOutcome:
         answer, _ = process.communicate(pickle.dumps(task), timeout=limit_s)
     except subprocess.TimeoutExpired:
         _kill(process)
+        remove_unfinished(task.folder)
         return StudyOutcome(task.source.name, StudyState.TIMEOUT, why=f"not done after {limit_s:g} s")
     except BaseException:
         _kill(process)
         raise
     if process.returncode != 0:
+        remove_unfinished(task.folder)
         why = f"its process ended with code {process.returncode}"
         return StudyOutcome(task.source.name, StudyState.FAILED, why=why)
     outcome: StudyOutcome = pickle.loads(answer)  # noqa: S301 - written by this module
@@ -55,7 +58,7 @@ def _main() -> None:
     os.dup2(2, 1)
     task: StudyTask = pickle.load(sys.stdin.buffer)  # noqa: S301 - written by this module
     with answer:
-        answer.write(pickle.dumps(run_study(task, ignore_progress)))
+        answer.write(pickle.dumps(run_study_limited(task, ignore_progress)))
 
 
 if __name__ == "__main__":

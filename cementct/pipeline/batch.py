@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from cementct.core.children import limit_memory
 from cementct.core.errors import (
     DEBUG_VARIABLE,
     CementctError,
+    OutputNotWritten,
     StudyRefused,
     UsageError,
     describe_internal_error,
@@ -20,7 +22,7 @@ from cementct.core.errors import (
 from cementct.core.findings import StudyReport
 from cementct.core.formats import DICOM_FORMATS, ReportFormat
 from cementct.core.outcome import StudyOutcome, StudyState
-from cementct.io.outputs import whole_folder
+from cementct.io.outputs import check_writable, remove_unfinished, whole_folder
 from cementct.pipeline.analyze import analyze_source, check_label_scheme
 from cementct.pipeline.discover import StudyForm, discover_studies
 from cementct.pipeline.options import RunOptions
@@ -95,8 +97,11 @@ def run_batch(
     for source in sources:
         check_label_scheme(source, options)
     _make_writable(out)
+    of_many = len(sources) > 1 or options.shard is not None
     if options.shard:
         sources = options.shard.of(sources)
+    if of_many:
+        options = options.for_many()
     tasks = [StudyTask(source, options, out) for source in sources]
     listener(BatchStarted(len(tasks)))
     outcomes: dict[int, StudyOutcome] = {}
@@ -110,9 +115,19 @@ def run_batch(
         listener(_finished(outcomes[index], 0.0))
     for position, outcome in _outcomes([tasks[i] for i in waiting], options, listener):
         outcomes[waiting[position]] = outcome
-    result = BatchResult(tuple(outcomes[i] for i in range(len(tasks))), of_many=options.shard is not None)
-    Summary.of(result.entries).write(out, options.shard.summary_stem if options.shard else SUMMARY)
+    result = BatchResult(tuple(outcomes[i] for i in range(len(tasks))), of_many=of_many)
+    _write_summary(result, out, options)
     return result
+
+
+def _write_summary(result: BatchResult, out: Path, options: RunOptions) -> None:
+    stem = options.shard.summary_stem if options.shard else SUMMARY
+    try:
+        Summary.of(result.entries).write(out, stem)
+    except OSError as error:
+        if not result.of_many and result.exit_status != 0:
+            return  # what there is to say of this study was said, in one line
+        raise OutputNotWritten(f"{stem}: the summary cannot be written ({error.strerror})") from error
 
 
 def run_study(task: StudyTask, listener: Callable[[ProgressEvent], None]) -> StudyOutcome:
@@ -128,16 +143,27 @@ def run_study(task: StudyTask, listener: Callable[[ProgressEvent], None]) -> Stu
             wanted = task.options
             write_study(analysis, folder, wanted.formats, study=name, series_offset=wanted.series_offset)
         outcome = StudyOutcome(name, StudyState.DONE, report=analysis.report)
+    except OutputNotWritten as error:
+        outcome = StudyOutcome(name, StudyState.FAILED, why=str(error))
     except CementctError as error:
         outcome = StudyOutcome(name, StudyState.REFUSED, why=str(error))
     except MemoryError:
-        outcome = StudyOutcome(name, StudyState.FAILED, why="not enough memory")
+        limit = task.options.study_memory_gb
+        why = "not enough memory" + (f" (--study-memory {limit:g})" if limit else "")
+        outcome = StudyOutcome(name, StudyState.FAILED, why=why)
     except Exception as error:  # noqa: BLE001 - one study must not stop the others
         if os.environ.get(DEBUG_VARIABLE):
             traceback.print_exc()
         outcome = StudyOutcome(name, StudyState.FAILED, why=describe_internal_error(error))
     listener(_finished(outcome, time.monotonic() - started))
     return outcome
+
+
+def run_study_limited(task: StudyTask, listener: Callable[[ProgressEvent], None]) -> StudyOutcome:
+    """Analyse one study in a process of its own, which keeps to the memory that the user allows."""
+    if task.options.study_memory_gb is not None:
+        limit_memory(int(task.options.study_memory_gb * 1e9))
+    return run_study(task, listener)
 
 
 def _require_dicom(task: StudyTask) -> None:
@@ -161,14 +187,14 @@ def run_study_in_child(task: StudyTask, *, from_nothing: bool = False) -> StudyO
         Start the child without a fork server, which needs a temporary folder.
     """
     (end,) = run_in_children(
-        run_study,
+        run_study_limited,
         [task],
         jobs=1,
         timeout_s=task.options.study_timeout_s,
         listener=ignore_progress,
         from_nothing=from_nothing,
     )
-    return end.result if isinstance(end, Finished) else _ended_badly(task.source.name, end)
+    return end.result if isinstance(end, Finished) else _ended_badly(task, end)
 
 
 def _outcomes(
@@ -182,22 +208,24 @@ def _outcomes(
             listener(_finished(outcome, 0.0))
             yield index, outcome
         return
-    if len(tasks) == 1 and options.study_timeout_s is None:
+    if len(tasks) == 1 and options.study_timeout_s is None and options.study_memory_gb is None:
         yield 0, run_study(tasks[0], listener)
         return
     ends = run_in_children(
-        run_study, tasks, jobs=options.jobs, timeout_s=options.study_timeout_s, listener=listener
+        run_study_limited, tasks, jobs=options.jobs, timeout_s=options.study_timeout_s, listener=listener
     )
     for end in ends:
         if isinstance(end, Finished):
             yield end.index, end.result
             continue
-        outcome = _ended_badly(tasks[end.index].source.name, end)
+        outcome = _ended_badly(tasks[end.index], end)
         listener(_finished(outcome, options.study_timeout_s or 0.0))
         yield end.index, outcome
 
 
-def _ended_badly(name: str, end: TimedOut | Died) -> StudyOutcome:
+def _ended_badly(task: StudyTask, end: TimedOut | Died) -> StudyOutcome:
+    remove_unfinished(task.folder)
+    name = task.source.name
     if isinstance(end, TimedOut):
         return StudyOutcome(name, StudyState.TIMEOUT, why=f"not done after {end.after_s:g} s")
     return StudyOutcome(name, StudyState.FAILED, why=f"its process ended with code {end.exit_code}")
@@ -223,6 +251,6 @@ def _in_one_line(report: StudyReport) -> str:
 
 def _make_writable(out: Path) -> None:
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        check_writable(out)
     except OSError as error:
         raise UsageError(f"--out: cannot write to this folder ({error.strerror})") from error

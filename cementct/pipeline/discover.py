@@ -8,12 +8,13 @@ from enum import StrEnum
 from pathlib import Path
 
 from cementct.core.errors import StudyRefused
-from cementct.io.dicom import DicomFolder, scan_folder
+from cementct.io.dicom import DicomFolder, reasons_in_short
 from cementct.io.files import is_dicom, volume_suffix
 from cementct.io.walk import FoundFiles, find_files
 from cementct.pipeline.evidence import Evidence, ShowsCement
 from cementct.pipeline.names import StudyNames, without_suffix
-from cementct.pipeline.patients import one_patient
+from cementct.pipeline.parts import Part, scanned
+from cementct.pipeline.patients import OnePatient
 from cementct.pipeline.preference import ranked, tier
 from cementct.pipeline.timing import acquisitions, order_key
 
@@ -113,19 +114,17 @@ class _Finder:
             self._add(path, name, shown, StudyForm.VOLUME_FILE)
         elif is_dicom(path):
             self._add_dicom(
-                path, name, shown, scan_folder(path.parent, found=FoundFiles(path.parent, (path.name,), ()))
+                path, name, shown, scanned(path.parent, FoundFiles(path.parent, (path.name,), ()))
             )
         else:
             self._refuse(
                 path, name, shown, "expected a DICOM folder or a .nii, .nii.gz, .nrrd or .mha volume"
             )
 
-    def _add_dicom(self, path: Path, name: str, shown: str, folder: DicomFolder) -> None:
-        uid = study_uid_of(folder)
-        named = self._names.name(name, private=folder.private, study_uid=uid)
-        self.studies.append(
-            StudySource(named, path, folder.private.redact(shown) if shown else "", StudyForm.DICOM)
-        )
+    def _add_dicom(self, path: Path, name: str, shown: str, part: Part) -> None:
+        private = part.folder.private
+        named = self._names.name(name, private=private, study_uid=part.study_uid)
+        self.studies.append(StudySource(named, path, private.redact(shown) if shown else "", StudyForm.DICOM))
 
     def _add_folder(self, root: Path, name: str) -> None:
         """Add a folder that is no NIfTI study itself: one DICOM study, or a folder of studies."""
@@ -137,27 +136,42 @@ class _Finder:
             return
         base, parts = _subfolders(found)
         if len(parts) < 2:
-            whole = scan_folder(root, found=found)
-            if parts and not one_patient([whole]):
+            whole = scanned(root, found)
+            if parts and whole.several_patients:
                 base, parts = _subfolders(found, f"{base}{parts[0]}/")
             if len(parts) < 2:
                 self._add_one(root, name, "", whole)
                 return
-        folders = {part: scan_folder(root, found=found.below(base + part)) for part in parts}
-        loose = [file for file in found.files if file.startswith(base) and "/" not in file[len(base) :]]
-        loose_folder = scan_folder(root, found=FoundFiles(root, tuple(loose), ()))
-        everything = [*folders.values(), loose_folder]
-        if one_patient(everything) and not self._several_injections(everything):
-            self._add_one(root, name, "", scan_folder(root, found=found))
+        skip = len(base)
+        loose = [file for file in found.files if file.startswith(base) and "/" not in file[skip:]]
+        beside = scanned(root, FoundFiles(root, tuple(loose), ()))
+        parted = self._parted(root, found.parts(base), beside)
+        if parted is None:
+            self._add_one(root, name, "", scanned(root, found))
             return
         for part in _folders_in(root / base):
-            folder = folders.get(part) or scan_folder(root, found=found.below(base + part))
-            self._add_one(root / base / part, part, base + part, folder)
-        if loose_folder.series:
+            own = parted.get(part) or scanned(root, FoundFiles(root, (), ()))
+            self._add_one(root / base / part, part, base + part, own)
+        if beside.folder.series:
             self._refuse(root, name, "", "expected studies in subfolders, found DICOM images beside them")
+
+    def _parted(self, root: Path, parts: dict[str, FoundFiles], beside: Part) -> dict[str, Part] | None:
+        """Return what each subfolder holds where each is a study of its own, None where all are one study."""
+        parted: dict[str, Part] = {}
+        patient = OnePatient()
+        patient.take(beside.folder)
+        for name, found in parts.items():
+            part = scanned(root, found)
+            was_one = patient.still
+            parted[name] = part if patient.take(part.folder) else part.without_series()
+            if was_one and not patient.still:
+                parted = {name: earlier.without_series() for name, earlier in parted.items()}
+        everything = [*(part.folder for part in parted.values()), beside.folder]
+        return None if patient.still and not self._several_injections(everything) else parted
 
     def _add_children(self, root: Path, found: FoundFiles, children: list[str], volumes: list[str]) -> None:
         """Add each immediate subfolder and each volume of a folder of studies."""
+        parts = found.parts("")
         for child in sorted([*children, *volumes]):
             path = root / child
             if child in volumes:
@@ -165,22 +179,27 @@ class _Finder:
             elif post_volume(path) is not None:
                 self._add(path, child, child, StudyForm.VOLUME_FOLDER)
             else:
-                self._add_one(path, child, child, scan_folder(root, found=found.below(child)))
+                own = scanned(root, parts.get(child, FoundFiles(root, (), ())))
+                self._add_one(path, child, child, own)
 
-    def _add_one(self, path: Path, name: str, shown: str, folder: DicomFolder) -> None:
+    def _add_one(self, path: Path, name: str, shown: str, part: Part) -> None:
         """Add one DICOM study, or say why the folder is none."""
-        if not folder.dicom_files:
+        folder = part.folder
+        if part.refused is not None:
+            self._refuse(path, name, shown, part.refused)
+        elif not folder.dicom_files:
             shown = folder.private.redact(shown) if shown else ""
             expected = "expected DICOM images, post.nii.gz, or subfolders with studies"
             has_pre = any((path / f"{PRE}{suffix}").exists() for suffix in (".nii.gz", ".nii"))
-            self._refuse(path, name, shown, f"{expected}, found {'pre.nii.gz alone' if has_pre else 'none'}")
-        elif not one_patient([folder]):
-            uid = study_uid_of(folder)
-            named = self._names.name(name, private=folder.private, study_uid=uid)
+            reasons = reasons_in_short(folder.ignored)
+            found = "pre.nii.gz alone" if has_pre else "none" + (f" ({reasons})" if reasons else "")
+            self._refuse(path, name, shown, f"{expected}, found {found}")
+        elif part.several_patients:
+            named = self._names.name(name, private=folder.private, study_uid=part.study_uid)
             why = f"{named}: expected the images of one patient, found several; name their folders one by one"
             self.studies.append(StudySource(named, path, named if shown else "", StudyForm.DICOM, why))
         else:
-            self._add_dicom(path, name, shown, folder)
+            self._add_dicom(path, name, shown, part)
 
     def _several_injections(self, folders: Sequence[DicomFolder]) -> bool:
         """Tell whether two subfolders each hold a post-injection series of their own.
@@ -227,14 +246,6 @@ def named_volume(folder: Path, stem: str) -> Path | None:
         path = folder / f"{stem}{suffix}"
         if path.is_file():
             return path
-    return None
-
-
-def study_uid_of(folder: DicomFolder) -> str | None:
-    """Return the StudyInstanceUID of the latest series, or None."""
-    for series in sorted(folder.series, key=order_key, reverse=True):
-        if series.header.study_uid:
-            return series.header.study_uid
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +15,10 @@ from cementct.pipeline.shards import Shard
 
 # Label files whose numbers mean nothing without a scheme; a DICOM SEG brings codes of its own.
 LABEL_FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
+
+# After how many seconds a study of several is given up where the user names no limit; it takes 3 to 60 s with
+# the embedded engine, and up to some 20 minutes with a network on a CPU.
+BATCH_LIMIT_S = 3600.0
 
 _Choice = TypeVar("_Choice", bound=StrEnum)
 
@@ -57,7 +61,10 @@ class RunOptions:
     series_offset
         Added to the series numbers of DICOM results.
     study_timeout_s
-        After how many seconds a study is given up; None: never.
+        After how many seconds a study is given up. None: one study alone never, each of several after
+        `BATCH_LIMIT_S`.
+    study_memory_gb
+        How much memory a study may take beyond the program itself, in 1e9 bytes; None: what there is.
     shard
         The share of the studies that this run is to do; None: all.
     scheduler
@@ -79,6 +86,7 @@ class RunOptions:
     formats: tuple[ReportFormat, ...] = DEFAULT_FORMATS
     series_offset: int = 0
     study_timeout_s: float | None = None
+    study_memory_gb: float | None = None
     shard: Shard | None = None
     scheduler: str | None = None
 
@@ -91,6 +99,15 @@ class RunOptions:
             raise UsageError(
                 f"--study-timeout: expected a number of seconds above 0, got {self.study_timeout_s:g}"
             )
+
+        if self.study_memory_gb is not None and self.study_memory_gb <= 0:
+            raise UsageError(
+                f"--study-memory: expected a number of gigabytes above 0, got {self.study_memory_gb:g}"
+            )
+
+    def for_many(self) -> RunOptions:
+        """Return the options for each of several studies: one that hangs must not stop the others."""
+        return self if self.study_timeout_s is not None else replace(self, study_timeout_s=BATCH_LIMIT_S)
 
     def named_for_one_study(self) -> tuple[str, ...]:
         """Return the given options that name something of one study only, as the user wrote them."""

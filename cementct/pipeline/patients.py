@@ -8,19 +8,31 @@ from cementct.io.dicom import DicomFolder
 from cementct.io.header import Identity
 
 
-def one_patient(folders: Iterable[DicomFolder]) -> bool:
-    """Tell whether all images may be of one patient: the same number, or the same name and birth date.
+class OnePatient:
+    """Takes one folder after another, and tells as soon as images of a second patient are among them.
 
     What the header leaves out contradicts nothing.
     """
-    patients: list[Identity] = []
-    for folder in folders:
+
+    def __init__(self) -> None:
+        self._patients: dict[Identity, None] = {}
+        self.still = True
+
+    def take(self, folder: DicomFolder) -> bool:
+        """Tell whether all images so far may be of one patient: same number, or same name and birth date."""
         of_images = {series.header.patient for series in folder.series}
         for patient in sorted(of_images or folder.patients):
-            if not all(_may_be_same(patient, other) for other in patients):
-                return False
-            patients.append(patient)
-    return True
+            if patient in self._patients:
+                continue
+            self.still = self.still and all(_may_be_same(patient, other) for other in self._patients)
+            self._patients[patient] = None
+        return self.still
+
+
+def one_patient(folders: Iterable[DicomFolder]) -> bool:
+    """Tell whether all images may be of one patient, as far as headers say."""
+    whole = OnePatient()
+    return all(whole.take(folder) for folder in folders)
 
 
 def _may_be_same(one: Identity, other: Identity) -> bool:

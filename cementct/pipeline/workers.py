@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -134,6 +135,8 @@ def _start(context: Any, work: Callable[..., Any], index: int, task: Any) -> _Ch
 def _child(pipe: Connection, work: Callable[..., Any], task: Any) -> None:
     # An interrupt from the keyboard reaches the whole group; the parent alone decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # they may quote a header
     threading.Thread(target=_end_with_the_parent, daemon=True).start()
     result = work(task, lambda event: pipe.send((False, event)))
     pipe.send((True, result))

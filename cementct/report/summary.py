@@ -13,6 +13,7 @@ from cementct.core.findings import SCHEMA_VERSION, LesionSource
 from cementct.core.outcome import StudyOutcome, StudyState
 from cementct.report.csv import Cell, columns, encode_rows, vertebra_row
 from cementct.report.files import replace_file
+from cementct.report.parquet import encode_parquet
 from cementct.report.rounding import rounded
 
 # Name of the files of a summary, and of those of one shard of a batch.
@@ -57,8 +58,9 @@ class Summary:
         return msgspec.json.format(msgspec.json.encode(data), indent=2) + b"\n"
 
     def write(self, folder: Path, stem: str = SUMMARY) -> None:
-        """Write the table and the JSON file into a folder, each whole or not at all."""
+        """Write the table as CSV and Parquet, and the JSON file, into a folder, each whole or not at all."""
         replace_file(folder / f"{stem}.csv", self.as_csv())
+        replace_file(folder / f"{stem}.parquet", encode_parquet(self.vertebrae))
         replace_file(folder / f"{stem}.json", self.as_json())
 
     def _counts(self) -> dict[str, object]:

@@ -46,10 +46,14 @@ def test_lesions_with_and_without_a_scan_before_injection_are_counted_apart(
     assert counts["treated_vertebrae_by_lesion_source"] == {"pre": 1, "post": 1, "mask": 0, "none": 0}
 
 
-def test_both_files_are_written_and_nothing_else(outcomes: list[StudyOutcome], tmp_path: Path) -> None:
+def test_all_three_files_are_written_and_nothing_else(outcomes: list[StudyOutcome], tmp_path: Path) -> None:
     Summary.of(outcomes).write(tmp_path)
 
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["summary.csv", "summary.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "summary.csv",
+        "summary.json",
+        "summary.parquet",
+    ]
 
 
 def test_a_summary_that_was_written_reads_as_the_same_summary(outcomes: list[StudyOutcome]) -> None:
