@@ -65,6 +65,8 @@ def _batch(told: dict[str, Any]) -> Iterator[str]:
     yield f"## A batch of {told['studies']} small studies"
     yield ""
     yield f"`python -m benchmarks.batch --studies {told['studies']} --jobs {told['jobs']}`: {told['what']}"
+    if told.get("where"):
+        yield told["where"]
     yield ""
     yield "| | |"
     yield "|---|---|"
