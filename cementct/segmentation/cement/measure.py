@@ -150,6 +150,8 @@ def measure_shares(  # noqa: PLR0913 -- a volume is measured from all that is kn
     for mask, box in _thin_pieces(rough & ~excluded, taken):
         near = distance_outside(mask, scene.in_widths[0:3])
         edge = (near <= EDGE_REACH_WIDTHS) & ~taken[box.slices] & ~excluded[box.slices]
+        if not edge.any():
+            continue  # a neighbour's blur reaches over all of it
         piece_share, drawn, piece = _measure_thin(
             scene.crop(box),
             background[box.slices],
