@@ -25,7 +25,7 @@ LARGEST_LOOSE_ML = 6.0
 # A summed excess smaller than that of so much cement of 1500 HU is noise.
 SMALLEST_MASS_ML = 0.002
 # From this probability on a piece that is no brighter than bone counts as cement. With trees that had not
-# seen the case, 293 of 353 pieces of cement of the tuning half reach it, and 22 others.
+# seen the case, 293 of 353 pieces of cement of tuning cases reach it, and 22 others. [docs/decisions/0008]
 LEAST_PROBABILITY = 0.4
 
 
