@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -95,7 +96,10 @@ def _embedded(volume: Volume) -> Volume:
 
 
 def _write(volume: Volume, folder: Path, *, slice_mm: float) -> None:
-    part = folder.with_suffix(".part")
-    shutil.rmtree(part, ignore_errors=True)
+    # Its own for every process: two that make the cases at once must not write into each other's.
+    part = folder.with_name(f"{folder.name}-{os.getpid()}.part")
     write_ct_series(part / "after", volume, SeriesDetails(2, "Spine after", "104500", "B40s", slice_mm))
-    part.replace(folder)
+    if folder.is_dir():
+        shutil.rmtree(part)
+    else:
+        part.replace(folder)

@@ -6,9 +6,13 @@ was injected, lies in soft tissue or lung and hangs on no bone.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.image import Volume
+from cementct.core.morphology import dilate_box
 from cementct.segmentation.model import Cement, RemotePiece
 
 # As bright as this share of the injected cement's plateau; small deposits lose the rest to partial volume.
@@ -40,20 +44,32 @@ def find_remote_pieces(volume: Volume, cement: Cement) -> tuple[RemotePiece, ...
     if not plateaus:
         return ()
     bright_hu = max(LEAST_HU, PLATEAU_SHARE * float(np.median(plateaus)))
-    if not (volume.hu >= bright_hu).any():
+    bright = np.argwhere(volume.hu >= bright_hu)
+    bright = bright[~_near_cement(bright, volume, cement)]
+    if len(bright) == 0:
         return ()
     import cc3d
 
     labels = cc3d.connected_components(volume.hu >= HANGS_TOGETHER_HU, connectivity=26)
     statistics = cc3d.statistics(labels)
     sizes, blocks = statistics["voxel_counts"] * volume.grid.voxel_ml, statistics["bounding_boxes"]
-    bright = np.unique(labels[volume.hu >= bright_hu])
-    small = [int(n) for n in bright if n and LEAST_ML <= sizes[n] <= MOST_ML]
+    small = [int(n) for n in np.unique(labels[tuple(bright.T)]) if LEAST_ML <= sizes[n] <= MOST_ML]
     places = [np.argwhere(labels[blocks[n]] == n) + [cut.start for cut in blocks[n]] for n in small]
     pieces = [piece for index in places if (piece := _describe(volume, cement, index)) is not None]
     if len(pieces) > MOST_PIECES:
         return ()
     return tuple(sorted(pieces, key=lambda piece: (-piece.volume_ml, piece.centroid_lps_mm)))
+
+
+def _near_cement(index_zyx: IntArray, volume: Volume, cement: Cement) -> BoolArray:
+    """Tell which voxels lie so near to cement of the spine that they belong to it."""
+    reach = [math.ceil(NEAR_CEMENT_MM / s) for s in volume.grid.spacing_mm]
+    grown = dilate_box(np.pad(cement.fraction > 0, [(n, n) for n in reach]), [2 * n + 1 for n in reach])
+    local = index_zyx - (np.asarray(cement.box.start) - reach)
+    inside = np.all((local >= 0) & (local < grown.shape), axis=1)
+    near = np.zeros(len(index_zyx), dtype=np.bool_)
+    near[inside] = grown[tuple(local[inside].T)]
+    return near
 
 
 def _describe(volume: Volume, cement: Cement, index_zyx: np.ndarray) -> RemotePiece | None:

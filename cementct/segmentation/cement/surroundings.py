@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy as np
 from cementct.anatomy.model import BONE, Compartment, Spine
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.frame import Frame
-from cementct.core.grid import Box
+from cementct.core.grid import Box, Triple
+from cementct.core.morphology import bounds_of
 from cementct.segmentation.cement.fields import signed_depth, within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.model import EarlierScan
@@ -17,6 +19,8 @@ from cementct.segmentation.model import EarlierScan
 # Depths below the surface of bone at which its intensity is learned; negative is outside. Blur carries bone
 # some millimetres out, cortex ends some millimetres in.
 DEPTHS_MM = np.arange(-3.0, 8.01, 0.5)
+# Depths are known to so far outside of bone; no question about it reaches half as far.
+FARTHEST_MM = 15.0
 # Voxels over this are cement or metal, and bone is not learned from them.
 NOT_BONE_ABOVE_HU = 1500.0
 # Bone by itself is not expected to be brighter than this, however much cement hides it: cortex, and marrow
@@ -105,7 +109,7 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
     _, in_plane, _ = scene.resolution.fwhm_mm
     squeeze = min(1.0, in_plane / scene.resolution.fwhm_mm[0])
     metric = (scene.spacing_mm[0] * squeeze, scene.spacing_mm[1], scene.spacing_mm[2])
-    depth = signed_depth((owner > 0) | _other_bone(scene, spine, compartment), metric)
+    depth = _depth_of((owner > 0) | _other_bone(scene, spine, compartment), metric)
     expected = np.full(scene.hu.shape, SOFT_TISSUE_HU, dtype=np.float32)
     spread = np.full(scene.hu.shape, LEAST_SPREAD_HU, dtype=np.float32)
     known = np.zeros(scene.box.shape, dtype=np.bool_)
@@ -113,6 +117,15 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
         expected, known = _with_earlier(scene, earlier, expected)
     frames = tuple(v.frame for v in spine.vertebrae)
     return Surroundings(compartment, place, owner, depth, expected, spread, known, frames)
+
+
+def _depth_of(bone: BoolArray, metric_mm: Triple) -> Float32Array:
+    """Return the depth below the surface of bone, as far from it as anything asks for."""
+    depth = np.full(bone.shape, -FARTHEST_MM, dtype=np.float32)
+    window = bounds_of(bone, [math.ceil(FARTHEST_MM / s) for s in metric_mm])
+    if window is not None:
+        depth[window] = np.maximum(signed_depth(bone[window], metric_mm), -np.float32(FARTHEST_MM))
+    return depth
 
 
 def _owners(
@@ -158,20 +171,23 @@ def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surro
         Cement and metal: nothing is learned from them or from what is near them.
     """
     clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
-    in_body = around.compartment == int(Compartment.BODY)
-    in_body |= (around.owner == 0) & ~around.is_in(Compartment.CANAL)
+    # Most of a block lies far from bone: what lies near is taken out once, as lists of voxels.
+    near = np.flatnonzero(around.bone_depth_mm > DEPTHS_MM[0])
+    compartment = around.compartment.ravel()[near]
+    in_body = compartment == int(Compartment.BODY)
+    in_body |= (around.owner.ravel()[near] == 0) & (compartment != int(Compartment.CANAL))
     expected, spread = around.expected_hu.copy(), around.spread_hu.copy()
-    near = around.bone_depth_mm > DEPTHS_MM[0]
     for zone in (in_body, ~in_body):
-        where = zone & near
-        if not where.any():
+        where = near[zone]
+        if not where.size:
             continue
-        usable = clear[where] & (scene.hu[where] < NOT_BONE_ABOVE_HU)
-        depth = around.bone_depth_mm[where]
-        level, width = _profile(scene.hu[where][usable], depth[usable])
-        unknown = ~around.known[where]
-        expected[where] = np.where(unknown, np.interp(depth, DEPTHS_MM, level), expected[where])
-        spread[where] = np.interp(depth, DEPTHS_MM, width)
+        hu, depth = scene.hu.ravel()[where], around.bone_depth_mm.ravel()[where]
+        usable = clear.ravel()[where] & (hu < NOT_BONE_ABOVE_HU)
+        level, width = _profile(hu[usable], depth[usable])
+        new = np.interp(depth, DEPTHS_MM, level)
+        known = around.known.ravel()[where]
+        expected.ravel()[where] = np.where(known, expected.ravel()[where], new)
+        spread.ravel()[where] = np.interp(depth, DEPTHS_MM, width)
     return replace(around, expected_hu=expected, spread_hu=spread)
 
 
