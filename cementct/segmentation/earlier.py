@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from cementct.anatomy.model import Spine
+from cementct.core.distances import distance_outside
 from cementct.core.image import Volume
-from cementct.segmentation.cement.fields import distance_outside
 from cementct.segmentation.model import EarlierScan, Registration
 from cementct.segmentation.registration.carry import carry_hu
 

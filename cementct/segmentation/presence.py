@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array, HuArray
+from cementct.core.distances import depth_inside
 from cementct.core.grid import Box, Grid, Triple
 from cementct.core.image import Volume
 from cementct.core.morphology import bounds_of
-from cementct.segmentation.cement.fields import depth_inside
 from cementct.segmentation.metal import find_metal
 from cementct.segmentation.model import ForeignBody, ForeignKind
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.segmentation.cement.fields import mean_over, within
+from cementct.core.distances import within
+from cementct.segmentation.cement.fields import mean_over
 from cementct.segmentation.cement.scene import Scene
 
 # Surroundings are learned from voxels at least this far (in FWHM) from any cement …

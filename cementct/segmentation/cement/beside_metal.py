@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.segmentation.cement.fields import within
+from cementct.core.distances import within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.model import ForeignBody
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray
+from cementct.core.distances import within
 from cementct.core.morphology import dilate_faces
-from cementct.segmentation.cement.fields import within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 

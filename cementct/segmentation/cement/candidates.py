@@ -8,10 +8,10 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.distances import within
 from cementct.core.morphology import bounds_of, dilate_box
 from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
 from cementct.segmentation.cement.explained import explained_level
-from cementct.segmentation.cement.fields import within
 from cementct.segmentation.cement.other_bone import find_other_bone
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings

@@ -6,12 +6,12 @@ import numpy as np
 
 from cementct.anatomy.model import Spine
 from cementct.core.arrays import BoolArray
+from cementct.core.distances import distance_outside
 from cementct.core.grid import Box
 from cementct.core.image import LabelMap, Region, Volume
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.deposits import describe_deposits
 from cementct.segmentation.cement.doubts import raise_doubts
-from cementct.segmentation.cement.fields import distance_outside
 from cementct.segmentation.cement.measure import Piece
 from cementct.segmentation.cement.scene import Scene, view_scene
 from cementct.segmentation.cement.streaks import find_streaks

@@ -1,4 +1,4 @@
-"""Distances and averages over a block of voxels of any spacing, as the search for cement needs them."""
+"""How near voxels lie to a set of them, and averages over some of them, on voxels of any spacing."""
 
 from __future__ import annotations
 
@@ -6,61 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cementct.core.arrays import BoolArray, Float32Array, IntArray
+from cementct.core.distances import FAR_MM
 from cementct.core.grid import Triple
 from cementct.core.morphology import bounds_of, inner_voxels
 
-# Distances beyond any structure of interest stand for "there is none".
-FAR_MM = 1e3
 # So many voxels of a piece tell roughly how near it is, before all of its surface is asked.
 FIRST_ASKED = 64
-
-
-def distance_outside(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
-    """Return the distance of each voxel's centre to the nearest voxel of `mask`, 0 inside.
-
-    Parameters
-    ----------
-    mask
-        Shape (z, y, x).
-    spacing_mm
-        Distance between voxel centres along z, y, x; other units than millimetres may be passed, and the
-        result is then in those.
-    """
-    if not mask.any():
-        return np.full(mask.shape, FAR_MM, dtype=np.float32)
-    if mask.all():
-        return np.zeros(mask.shape, dtype=np.float32)
-    return np.maximum(-_signed_distance(mask, spacing_mm), 0.0)
-
-
-def depth_inside(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
-    """Return the distance of each voxel's centre in `mask` to the nearest voxel outside it, 0 outside."""
-    depth = np.zeros(mask.shape, dtype=np.float32)
-    window = bounds_of(mask)
-    if window is not None:
-        padded = np.pad(mask[window], 1)
-        depth[window] = distance_outside(~padded, spacing_mm)[1:-1, 1:-1, 1:-1] * mask[window]
-    return depth
-
-
-def signed_depth(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
-    """Return the depth below the surface of `mask`: positive inside, negative outside, in spacing's units.
-
-    The surface is taken half a voxel outside the outermost centres.
-    """
-    if not mask.any():
-        return np.full(mask.shape, -FAR_MM, dtype=np.float32)
-    half = np.float32(0.5 * float(np.mean(spacing_mm)))
-    return _signed_distance(mask, spacing_mm) + half
-
-
-def within(mask: BoolArray, reach_mm: float, spacing_mm: Triple) -> BoolArray:
-    """Return `mask` with everything within `reach_mm` of it; only its own neighbourhood is looked at."""
-    found = np.zeros(mask.shape, dtype=np.bool_)
-    window = bounds_of(mask, [int(np.ceil(reach_mm / s)) + 1 for s in spacing_mm])
-    if window is not None:
-        found[window] = distance_outside(mask[window], spacing_mm) <= reach_mm + 1e-3
-    return found
 
 
 class Nearness:
@@ -137,15 +88,3 @@ def mean_over(
     floor = np.float32(1e-3)
     mean = overall + total / np.maximum(weight, floor)
     return mean.astype(np.float32), np.asarray(weight, dtype=np.float32)
-
-
-def _signed_distance(mask: BoolArray, spacing_mm: Triple) -> Float32Array:
-    """Return ITK's signed distance to the voxels of the mask's border, positive inside."""
-    import SimpleITK
-
-    image = SimpleITK.GetImageFromArray(mask.astype(np.uint8))
-    image.SetSpacing([float(s) for s in reversed(spacing_mm)])
-    distance = SimpleITK.SignedMaurerDistanceMap(
-        image, insideIsPositive=True, squaredDistance=False, useImageSpacing=True
-    )
-    return np.asarray(SimpleITK.GetArrayFromImage(distance), dtype=np.float32)

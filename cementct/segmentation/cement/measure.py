@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.distances import distance_outside
 from cementct.core.grid import Box
 from cementct.segmentation.cement.background import background_around
-from cementct.segmentation.cement.fields import distance_outside
 from cementct.segmentation.cement.partial_volume import (
     BULK_REACH_WIDTHS,
     EDGE_REACH_WIDTHS,

@@ -13,8 +13,8 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array, IntArray
+from cementct.core.distances import within
 from cementct.core.morphology import dilate_box, erode_box, erode_lines
-from cementct.segmentation.cement.fields import within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.segmentation.cement.fields import distance_outside
+from cementct.core.distances import distance_outside
 from cementct.segmentation.cement.scene import Scene
 
 # Voxels this deep below the outline (in FWHM) show the plateau, not the edge.

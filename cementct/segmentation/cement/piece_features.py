@@ -8,12 +8,13 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
+from cementct.core.distances import depth_inside
 from cementct.core.morphology import dilate_box, erode_box
 from cementct.segmentation.cement.bone_edges import contact_of
 from cementct.segmentation.cement.candidates import Candidates
 from cementct.segmentation.cement.counterparts import UNKNOWN, Counterparts, find_counterparts
 from cementct.segmentation.cement.deposits import touches_scan_edge
-from cementct.segmentation.cement.fields import Nearness, depth_inside
+from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cementct.segmentation.cement.fields import within
+from cementct.core.distances import within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.seeds import SMALLEST_BRIGHT_SEED_ML, Seeds
 from cementct.segmentation.cement.surroundings import Surroundings

@@ -9,8 +9,8 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.distances import depth_inside
 from cementct.core.morphology import bounds_of
-from cementct.segmentation.cement.fields import depth_inside
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.anatomy.model import Spine
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.distances import distance_outside, within
 from cementct.core.grid import Box
 from cementct.core.image import Volume
 from cementct.core.morphology import bounds_of
@@ -18,7 +19,6 @@ from cementct.segmentation.cement.deposits import describe_deposits
 from cementct.segmentation.cement.doubts import raise_doubts, with_faint_cement, with_old_cement
 from cementct.segmentation.cement.exclusion import choose_cement
 from cementct.segmentation.cement.explained import brightest_without_cement
-from cementct.segmentation.cement.fields import distance_outside, within
 from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
 from cementct.segmentation.cement.rims import without_rims
 from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene

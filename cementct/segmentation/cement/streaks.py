@@ -6,7 +6,7 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
-from cementct.segmentation.cement.fields import within
+from cementct.core.distances import distance_outside, within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -53,7 +53,7 @@ def find_streaks(scene: Scene, around: Surroundings, *, cement: BoolArray, metal
     for z in slices:
         plane: Float32Array = np.asarray(scene.hu[z])
         source = dense[z]
-        gap = ndimage.distance_transform_edt(~(source | cement[z]), sampling=scene.spacing_mm[1:])
+        gap = distance_outside(source | cement[z], scene.spacing_mm[1:])
         candidate = soft[z] & (gap > CLEAR_OF_DENSE_MM) & (gap < REACH_MM)
         # Streaks are judged where it matters: canal, foramina and discs; air and bowel lie outside them.
         candidate &= np.isin(around.compartment[z], _JUDGED)

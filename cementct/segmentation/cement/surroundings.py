@@ -9,10 +9,10 @@ import numpy as np
 
 from cementct.anatomy.model import BONE, Compartment, Spine
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.core.distances import signed_depth, within
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Triple
 from cementct.core.morphology import bounds_of
-from cementct.segmentation.cement.fields import signed_depth, within
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.model import EarlierScan
 

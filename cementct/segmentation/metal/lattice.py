@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from cementct.core.arrays import BoolArray, HuArray
+from cementct.core.distances import depth_inside, within
 from cementct.core.grid import Box, Grid
 from cementct.core.morphology import bounds_of, dilate_box, erode_box
 
@@ -74,10 +75,7 @@ def _thin(bright: BoolArray, grid: Grid) -> BoolArray:
 
 def _wall(struts: BoolArray, grid: Grid) -> BoolArray:
     """Return everything within `HALF_GAP_MM` of struts."""
-    from scipy import ndimage
-
-    gap = ndimage.distance_transform_edt(~struts, sampling=grid.spacing_mm)
-    return np.asarray(gap <= HALF_GAP_MM)
+    return within(struts, HALF_GAP_MM, grid.spacing_mm)
 
 
 def _is_hollow(hu: HuArray, wall: BoolArray, struts: BoolArray, grid: Grid, box: Box) -> bool:
@@ -88,8 +86,7 @@ def _is_hollow(hu: HuArray, wall: BoolArray, struts: BoolArray, grid: Grid, box:
         return False
     if float(np.mean(hu[struts] > BRIGHT_STRUT_HU)) < BRIGHT_SHARE:
         return False
-    bright = np.pad((hu > STRUT_ABOVE_HU) & wall, 1)
-    depth_mm = float(ndimage.distance_transform_edt(bright, sampling=grid.spacing_mm).max())
+    depth_mm = float(depth_inside((hu > STRUT_ABOVE_HU) & wall, grid.spacing_mm).max(initial=0.0))
     if depth_mm > max(DEEPEST_MM, *grid.spacing_mm):
         return False
     least_ml = max(LUMEN_ML, LUMEN_PER_STRUT * np.count_nonzero(struts) * grid.voxel_ml)

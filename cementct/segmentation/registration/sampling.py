@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
 from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.arrays import BoolArray, FloatArray, IntArray
+from cementct.core.distances import within
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Region, Volume
 from cementct.segmentation.registration.refine import Samples
@@ -91,8 +91,7 @@ def _near(region: Region, source: Grid, scene: Scene, margin_mm: float) -> BoolA
     inside = region_on_grid(region, source, scene.grid)
     if not inside.any():
         return inside
-    distance = ndimage.distance_transform_edt(~inside, sampling=scene.grid.spacing_mm)
-    return np.asarray(distance <= margin_mm)
+    return within(inside, margin_mm, scene.grid.spacing_mm)
 
 
 def _corners(box: Box) -> FloatArray:

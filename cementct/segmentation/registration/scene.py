@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from cementct.anatomy.model import Spine
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.core.distances import within
 from cementct.core.grid import Box, Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 
@@ -108,11 +109,7 @@ def _with_rim(dense: BoolArray, grid: Grid) -> BoolArray:
     if not dense.any():
         return dense
     rim_mm = max(CEMENT_RIM_MM, 1.01 * max(grid.spacing_mm))
-    box = grid.box_around(np.argwhere(dense), rim_mm)
-    out = np.zeros(dense.shape, dtype=np.bool_)
-    distance = ndimage.distance_transform_edt(~dense[box.slices], sampling=grid.spacing_mm)
-    out[box.slices] = distance <= rim_mm
-    return out
+    return within(dense, rim_mm, grid.spacing_mm)
 
 
 def _averaged(array: Float32Array, grid: Grid, factor: list[int]) -> tuple[Float32Array, Grid]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.distances import within
 from cementct.core.image import NOT_MEASURED_BELOW_HU
 from cementct.segmentation.vertebrae.embedded.block import VertebraBlock
 
@@ -83,7 +84,6 @@ def _nearest_measured(measured: BoolArray) -> tuple[np.ndarray, ...]:
 def find_dense(block: VertebraBlock) -> BoolArray:
     """Return the voxels within `CEMENT_REACH_MM` of cement or metal, faint cement by its thickness."""
     import cc3d
-    from scipy import ndimage
 
     dense = (block.hu > CEMENT_HU) | _thick(block.hu > FAINT_CEMENT_HU)
     if not dense.any():
@@ -93,7 +93,7 @@ def find_dense(block: VertebraBlock) -> BoolArray:
     large[0] = False
     if not large.any():
         return np.zeros(dense.shape, dtype=np.bool_)
-    return np.asarray(ndimage.distance_transform_edt(~large[pieces]) <= CEMENT_REACH_MM)
+    return within(np.asarray(large[pieces]), CEMENT_REACH_MM, (1.0, 1.0, 1.0))
 
 
 def _thick(bright: BoolArray) -> BoolArray:

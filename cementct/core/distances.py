@@ -1,0 +1,86 @@
+"""Euclidean distances to a mask, on voxels of any spacing.
+
+By the `edt` package, which takes a third of the time of ITK's and a tenth of scipy's distance maps. All masks
+have shape (z, y, x), or any other number of axes up to three; what lies beyond an array counts neither way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.morphology import bounds_of, erode_box
+
+# Distances beyond any structure of interest stand for "there is none".
+FAR_MM = 1e3
+
+
+def distance_outside(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
+    """Return the distance of each voxel's centre to the nearest voxel of `mask`, 0 inside.
+
+    Parameters
+    ----------
+    mask
+        Shape (z, y, x).
+    spacing_mm
+        Distance between voxel centres along z, y, x; other units than millimetres may be passed, and the
+        result is then in those.
+
+    Returns
+    -------
+    Float32Array
+        `FAR_MM` everywhere where the mask is empty.
+    """
+    if not mask.any():
+        return np.full(mask.shape, FAR_MM, dtype=np.float32)
+    return _to_nearest_hole(~mask, spacing_mm)
+
+
+def depth_inside(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
+    """Return the distance of each voxel's centre in `mask` to the nearest voxel outside it, 0 outside.
+
+    Beyond the array everything is outside.
+    """
+    depth = np.zeros(mask.shape, dtype=np.float32)
+    window = bounds_of(mask)
+    if window is not None:
+        padded = np.pad(mask[window], 1)
+        depth[window] = _to_nearest_hole(padded, spacing_mm)[1:-1, 1:-1, 1:-1]
+    return depth
+
+
+def signed_depth(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
+    """Return the depth below the surface of `mask`: positive inside, negative outside, in spacing's units.
+
+    The surface is taken half a voxel outside the outermost centres. `-FAR_MM` where the mask is empty.
+    """
+    depth = -distance_outside(mask, spacing_mm)
+    window = bounds_of(mask, (1, 1, 1))
+    if window is None:
+        return depth
+    # Inside, depths are counted from the outermost voxels, those with a neighbour outside, corners included.
+    depth[window] += _to_nearest_hole(erode_box(mask[window], (3, 3, 3)), spacing_mm)
+    depth += np.float32(0.5 * float(np.mean(spacing_mm)))
+    return depth
+
+
+def within(mask: BoolArray, reach_mm: float, spacing_mm: Sequence[float]) -> BoolArray:
+    """Return `mask` with everything within `reach_mm` of it; only its own neighbourhood is looked at."""
+    found = np.zeros(mask.shape, dtype=np.bool_)
+    window = bounds_of(mask, [int(np.ceil(reach_mm / s)) + 1 for s in spacing_mm])
+    if window is not None:
+        found[window] = distance_outside(mask[window], spacing_mm) <= reach_mm + 1e-3
+    return found
+
+
+def _to_nearest_hole(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
+    """Return the distance of each voxel of a mask to the nearest voxel outside it that the array holds."""
+    import edt
+
+    spacing = tuple(float(s) for s in spacing_mm)
+    return np.asarray(
+        edt.edt(np.ascontiguousarray(mask), anisotropy=spacing, black_border=False, parallel=1),
+        dtype=np.float32,
+    )
