@@ -18,6 +18,7 @@ from cementct.core.findings import (
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Grid
 from cementct.core.image import Volume
+from cementct.core.threads import beside
 from cementct.metrics.distances import Distances, measure_distances
 from cementct.metrics.filling import Filling, measure_filling
 from cementct.metrics.heights import HeightFindings, measure_heights
@@ -56,14 +57,17 @@ def measure_structures(found: Structures, post: Volume) -> Measurements:
     post
         The post-injection scan.
     """
-    leaks = measure_leaks(found.cement, found.spine, post)
-    return Measurements(
-        volumes=measure_cement(found.cement, found.spine),
-        leaks=leaks,
-        distances=measure_distances(found.cement, found.spine, leaks=leaks),
-        fillings=_measure_fillings(found, post.grid),
-        heights=_measure_heights(found),
-    )
+
+    def outside() -> tuple[LeakFindings, Mapping[int, Distances]]:
+        leaks = measure_leaks(found.cement, found.spine, post)
+        return leaks, measure_distances(found.cement, found.spine, leaks=leaks)
+
+    def inside() -> tuple[Mapping[int, Filling], Mapping[int, HeightFindings]]:
+        return _measure_fillings(found, post.grid), _measure_heights(found)
+
+    (leaks, distances), (fillings, heights) = beside(outside, inside)
+    volumes = measure_cement(found.cement, found.spine)
+    return Measurements(volumes, leaks, distances, fillings, heights)
 
 
 def describe_vertebrae(found: Structures, measured: Measurements) -> tuple[VertebraReport, ...]:

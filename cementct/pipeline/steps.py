@@ -10,10 +10,11 @@ import numpy as np
 from cementct.anatomy.carried import CarriedVertebra
 from cementct.anatomy.describe import describe_spine, draw_given_walls, replace_vertebrae
 from cementct.anatomy.labels import SpineLabels
-from cementct.anatomy.model import Spine
+from cementct.anatomy.model import Spine, Vertebra
 from cementct.anatomy.naming import LevelHints, name_treated
 from cementct.core.image import LabelMap, Mask, Volume
 from cementct.core.levels import Level
+from cementct.core.threads import beside, each
 from cementct.pipeline.progress import Stage
 from cementct.segmentation.model import Cement, EarlierScan, Lesion, Registration
 
@@ -119,12 +120,11 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
         Called at the beginning of each stage.
     """
     tell(Stage.ANATOMY)
-    labels = draw_given_walls(subject.find_vertebrae(subject.post), subject.hints.by_hand)
-    spine = describe_spine(subject.post, labels, hints=subject.hints)
+    (labels, spine), spine_before = beside(lambda: _look(subject), lambda: _look_before(subject))
     before = None
-    if subject.pre is not None and spine.vertebrae:
+    if subject.pre is not None and spine_before is not None and spine.vertebrae:
         tell(Stage.PRE_INJECTION)
-        before = _look_before(subject, subject.pre, spine)
+        before = _registered(subject, (subject.pre, spine_before), spine)
     from cementct.segmentation.cement.remote import find_remote_pieces
 
     tell(Stage.CEMENT)
@@ -147,10 +147,22 @@ def treated_numbers(cement: Cement, spine: Spine) -> tuple[int, ...]:
     return tuple(v.number for v in spine.vertebrae if v.number in owning)
 
 
-def _look_before(subject: Subject, pre: Volume, spine: Spine) -> Before | None:
+def _look(subject: Subject) -> tuple[SpineLabels, Spine]:
+    labels = draw_given_walls(subject.find_vertebrae(subject.post), subject.hints.by_hand)
+    return labels, describe_spine(subject.post, labels, hints=subject.hints)
+
+
+def _look_before(subject: Subject) -> Spine | None:
+    if subject.pre is None:
+        return None
+    return describe_spine(subject.pre, subject.find_vertebrae_before(subject.pre))
+
+
+def _registered(subject: Subject, earlier: tuple[Volume, Spine], spine: Spine) -> Before:
+    """Return the scan before injection with the way of each vertebra into the one after it."""
     from cementct.segmentation.registration import register_spines
 
-    pre_spine = describe_spine(pre, subject.find_vertebrae_before(pre))
+    pre, pre_spine = earlier
     if not pre_spine.vertebrae:
         return Before(pre, pre_spine, {})
     return Before(pre, pre_spine, register_spines(pre, pre_spine, subject.post, spine))
@@ -214,11 +226,9 @@ def _find_lesions(subject: Subject, spine: Spine, cement: Cement, before: Before
     from cementct.segmentation.lesion import find_before, outlined_after, segment_lesion
 
     treated = treated_numbers(cement, spine)
-    lesions = {}
     affected = before.numbers_before(treated) if before is not None else frozenset()
-    for vertebra in spine.vertebrae:
-        if vertebra.number not in treated:
-            continue
+
+    def lesion_of(vertebra: Vertebra) -> Lesion:
         earlier = None
         if before is not None:
             earlier = find_before(before.volume, before.spine, before.registrations.get(vertebra.number))
@@ -226,7 +236,7 @@ def _find_lesions(subject: Subject, spine: Spine, cement: Cement, before: Before
             earlier = replace(earlier, affected=affected)
         if earlier is not None and not subject.carries_bodies:
             earlier = outlined_after(earlier, vertebra, subject.post.grid)
-        lesions[vertebra.number] = segment_lesion(
+        return segment_lesion(
             subject.post,
             spine,
             vertebra,
@@ -235,4 +245,6 @@ def _find_lesions(subject: Subject, spine: Spine, cement: Cement, before: Before
             drawn=subject.drawn_lesion,
             treated=treated,
         )
-    return lesions
+
+    having = [v for v in spine.vertebrae if v.number in treated]
+    return dict(zip((v.number for v in having), each(lesion_of, having), strict=True))

@@ -15,6 +15,7 @@ from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.distances import within
 from cementct.core.morphology import dilate_box, erode_box, erode_lines
+from cementct.core.threads import beside
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -92,11 +93,10 @@ def find_other_bone(
     """
     from scipy import ndimage
 
-    smooth = ndimage.gaussian_filter(scene.hu, [SMOOTH_MM / s for s in scene.spacing_mm])
-    wide = ndimage.gaussian_filter(
-        np.minimum(scene.hu, bright_hu), [SOLID_SIGMA_MM / s for s in scene.spacing_mm]
+    smooth, brighter = beside(
+        lambda: ndimage.gaussian_filter(scene.hu, [SMOOTH_MM / s for s in scene.spacing_mm]),
+        lambda: _brighter_than_bone(scene, dense=seeds | excluded, bright_hu=bright_hu),
     )
-    brighter = _brighter_than_bone(scene, wide, dense=seeds | excluded, bright_hu=bright_hu)
     outside = around.bone_depth_mm < -OUTSIDE_LABELS_MM
     dense = (smooth > DENSE_ABOVE_HU) & outside & ~seeds & ~excluded & ~brighter
     apart = dense & ~around.is_in(
@@ -163,8 +163,13 @@ def _marrow(scene: Scene, smooth: Float32Array, bone: BoolArray) -> BoolArray:
     return found
 
 
-def _brighter_than_bone(scene: Scene, wide: Float32Array, *, dense: BoolArray, bright_hu: float) -> BoolArray:
+def _brighter_than_bone(scene: Scene, *, dense: BoolArray, bright_hu: float) -> BoolArray:
     """Return where the image exceeds what bone far from cement shows in this scan."""
+    from scipy import ndimage
+
+    wide = ndimage.gaussian_filter(
+        np.minimum(scene.hu, bright_hu), [SOLID_SIGMA_MM / s for s in scene.spacing_mm]
+    )
     clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
     bone = clear & (scene.hu > LEARNED_ABOVE_HU) & (scene.hu < bright_hu)
     if np.count_nonzero(bone) < FEWEST_VOXELS:

@@ -12,6 +12,7 @@ from cementct.core.distances import distance_outside, within
 from cementct.core.grid import Box
 from cementct.core.image import Volume
 from cementct.core.morphology import bounds_of
+from cementct.core.threads import beside, each
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.beside_metal import blurred_metal, carry_to_metal, metal_voxels
 from cementct.segmentation.cement.candidates import find_candidates
@@ -29,8 +30,10 @@ from cementct.segmentation.cement.surroundings import Surroundings, describe_sur
 from cementct.segmentation.metal import find_metal
 from cementct.segmentation.model import Cement, EarlierScan, ForeignBody
 
-# Leaks are looked for this far around the treated vertebrae and their neighbours.
-MARGIN_MM = 40.0
+# Leaks are looked for this far around the treated vertebrae and their neighbours: behind them runs the access
+# track, before and beside them veins, whose farther branches are searched for remote deposits.
+MARGIN_MM = 25.0
+MARGIN_BEHIND_MM = 40.0
 # Vertebrae above and below a treated one that are looked at as well: cement in canal and veins travels.
 NEIGHBOURS = 2
 # Each vertebra's cement is measured in a block with this margin: the reach of blur and of its background.
@@ -62,8 +65,10 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
     if not suspicious:
         return _no_cement(volume, spine)
     scene = view_scene(volume, _work_box(spine, suspicious))
-    around = describe_surroundings(scene, spine, earlier)
-    foreign = find_metal(scene.hu, scene.grid, scene.box)
+    around, foreign = beside(
+        lambda: describe_surroundings(scene, spine, earlier),
+        lambda: find_metal(scene.hu, scene.grid, scene.box),
+    )
     metal = blurred_metal(scene, metal_voxels(scene, foreign))
     seeds = without_rims(scene, around, find_seeds(scene, around, excluded=metal))
     old = find_old_cement(scene, around, excluded=metal | _metal_before(scene, around), new=seeds)
@@ -135,16 +140,18 @@ def _measure_by_source(
     in_bone = around.bone_depth_mm > -BONE_MARGIN_MM
     brightest = brightest_without_cement(scene, around, dense=rough | metal)
     doubt_hu = np.maximum(brightest - around.expected_hu, 0.0).astype(np.float32)
-    for number in first.treated:
-        own = rough & (first.owner == number)
-        if not own.any():
-            continue
-        box = scene.grid.box_around(np.argwhere(own), MEASURING_MARGIN_MM)
+
+    def measured(number: int) -> tuple[Measured, Box] | None:
+        index = np.argwhere(rough & (first.owner == number))
+        if not index.size:
+            return None
+        box = scene.grid.box_around(index, MEASURING_MARGIN_MM)
         window = box.slices
-        other = rough[window] & ~own[window]
+        own = rough[window] & (first.owner[window] == number)
+        other = rough[window] & ~own
         found = measure_shares(
             scene.crop(box),
-            own[window],
+            own,
             around.expected_hu[window],
             in_bone=in_bone[window],
             excluded=metal[window],
@@ -152,9 +159,14 @@ def _measure_by_source(
             known=around.known[window],
             doubt_hu=doubt_hu[window],
         )
-        found = _without(found, scene.spacing_mm, own[window], other)
-        share[window] = np.maximum(share[window], found.share)
-        region[window] |= found.region
+        return _without(found, scene.spacing_mm, own, other), box
+
+    for number, result in zip(first.treated, each(measured, first.treated), strict=True):
+        if result is None:
+            continue
+        found, box = result
+        share[box.slices] = np.maximum(share[box.slices], found.share)
+        region[box.slices] |= found.region
         pieces += [(number, piece, box) for piece in found.pieces]
     return _Sum(share, region, tuple(pieces))
 
@@ -245,7 +257,10 @@ def _work_box(spine: Spine, numbers: tuple[int, ...]) -> Box:
     box = near[0].whole.box
     for vertebra in near[1:]:
         box = box.union(vertebra.whole.box)
-    return spine.grid.expand(box, MARGIN_MM)
+    around = spine.grid.expand(box, MARGIN_MM)
+    behind = spine.grid.expand(box, MARGIN_BEHIND_MM)
+    (z, y, x), (z_end, _, x_end) = around.start, around.stop
+    return Box((z, y, x), (z_end, behind.stop[1], x_end))
 
 
 def _no_cement(
