@@ -185,11 +185,9 @@ def _as_whole(values: np.ndarray[Any, Any]) -> np.ndarray[Any, np.dtype[np.int16
     else:
         if int(values.max()) > 32767:
             return None
-        whole = (
-            np.maximum(values, PADDING_HU).astype(np.int16)
-            if values.dtype.kind == "i"
-            else values.astype(np.int16)
-        )
+        # Numbers of one byte hold no padding, and numpy compares them with nothing that they cannot hold.
+        padded = values.dtype.kind == "i" and values.dtype.itemsize > 1
+        whole = (np.maximum(values, PADDING_HU) if padded else values).astype(np.int16)
     if int(whole.min()) <= NOT_MEASURED_BELOW_HU:
         whole[whole <= NOT_MEASURED_BELOW_HU] = PADDING_HU
     return whole

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.fuzz_readers.mutate import damaged
@@ -27,7 +28,8 @@ def seeds() -> dict[str, Seed]:
     ("name", "number"),
     [
         ("mha-gz", 378), ("mha-gz", 423), ("mha-gz", 1), ("mha", 13), ("enhanced", 19), ("enhanced-rle", 102),
-        ("jpeg-lossless", 15), ("jpeg-2000", 11), ("nifti", 22), ("nifti-labels", 1340),
+        ("jpeg-lossless", 15), ("jpeg-2000", 11), ("nifti", 22), ("nifti", 3448),
+        ("nifti-labels", 1340),
     ],
 )  # fmt: skip
 def test_what_was_found_is_read_or_refused_and_nothing_is_printed(
@@ -79,3 +81,13 @@ def test_a_message_of_several_lines_or_with_a_name_is_a_fault() -> None:
     for words in ("two\nlines", "NAMEMARK", "x" * 2000, "\x1b[31mred"):
         with pytest.raises(Faulty):
             check_words(words)
+
+
+def test_a_volume_of_one_signed_byte_is_read_as_it_stands(tmp_path: Path) -> None:
+    import nibabel
+
+    values = np.arange(-120, 120, dtype=np.int8).reshape(8, 6, 5)
+    nibabel.save(nibabel.Nifti1Image(values, np.diag([1.0, 1.0, 2.0, 1.0])), tmp_path / "small.nii")
+    hu = read_volume(tmp_path / "small.nii").volume.hu
+    assert hu.dtype == np.int16
+    assert sorted(hu.ravel().tolist()) == list(range(-120, 120))
