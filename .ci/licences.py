@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from importlib.metadata import Distribution, distributions
 
 # Used as libraries, unchanged and replaceable; why: docs/decisions/0002-dependencies.md.
-LGPL_DECIDED = frozenset({"connected-components-3d"})
+LGPL_DECIDED = frozenset({"connected-components-3d", "edt"})
 _COPYLEFT = re.compile(r"\bA?GPL|GNU (AFFERO )?GENERAL PUBLIC", re.IGNORECASE)
 _LESSER = re.compile(r"\bLGPL|LESSER GENERAL PUBLIC|LIBRARY GENERAL PUBLIC", re.IGNORECASE)
 # A longer text in the field for the licence's name is the licence itself; its first words name it.
