@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
+from cementct.core.threads import each
 from cementct.segmentation.cement.candidates import Candidates
 from cementct.segmentation.cement.fields import Nearness
-from cementct.segmentation.cement.piece_features import NEURAL, USUAL_RISE_HU, Compared, describe_piece
+from cementct.segmentation.cement.piece_features import (
+    NEURAL,
+    USUAL_RISE_HU,
+    Compared,
+    PieceFeatures,
+    come_nearer,
+    describe_piece,
+)
 from cementct.segmentation.cement.piece_rules import (
     CANAL_REACH_MM,
     FAINT_GAP_MM,
@@ -57,31 +67,39 @@ def choose_cement(
     chosen = np.zeros(candidates.count + 1, dtype=np.bool_)
     chosen[np.unique(candidates.labels[seeds])] = True
     chosen[0] = False
-    anchors = chosen.copy()
     own = np.isin(around.owner, treated)
     treated_bone = Nearness(own, scene.spacing_mm)
     core = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
     treated_core = Nearness(own & core, scene.spacing_mm)
     source_hu = max(float(np.median(scene.hu[seeds])), 1.0) if seeds.any() else bright_hu
+    cement = Nearness(chosen[candidates.labels], scene.spacing_mm)
+    compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
     blocks = ndimage.find_objects(candidates.labels)
-    # A second look: a piece may hang on one that hangs on the seeds.
+    pieces: dict[int, PieceFeatures] = {}
+
+    def look_at(number: int) -> PieceFeatures | None:
+        """Return a piece as it looks beside `compared`; None where it looks as it did, or is no cement."""
+        block = blocks[number - 1]
+        where = candidates.labels[block] == number
+        if number in pieces:
+            return come_nearer(pieces[number], scene, where, block, cement=compared.cement)
+        if _is_out_of_question(scene, around, candidates, where, block, compared=compared):
+            return None
+        return describe_piece(scene, around, candidates, where, block, compared=compared)
+
     for _ in range(LOOKS):
-        cement = Nearness(anchors[candidates.labels], scene.spacing_mm)
-        compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
-        before = int(anchors.sum())
-        for number in np.flatnonzero(large & ~chosen):
-            if number == 0:
-                continue
-            block = blocks[number - 1]
-            where = candidates.labels[block] == number
-            if _is_out_of_question(scene, around, candidates, where, block, compared=compared):
-                continue
-            features = describe_piece(scene, around, candidates, where, block, compared=compared)
-            chosen[number] = is_cement(features)
-            near = features.gap_to_seeds_mm <= FAINT_GAP_MM or is_bright(features)
-            anchors[number] = chosen[number] and near
-        if int(anchors.sum()) == before:
+        numbers = [int(n) for n in np.flatnonzero(large & ~chosen) if n]
+        seen = {n: piece for n, piece in zip(numbers, each(look_at, numbers), strict=True) if piece}
+        pieces.update(seen)
+        fresh = np.zeros_like(chosen)
+        for number, piece in seen.items():
+            chosen[number] = is_cement(piece)
+            near = piece.gap_to_seeds_mm <= FAINT_GAP_MM or is_bright(piece)
+            fresh[number] = chosen[number] and near
+        if not fresh.any():
             break
+        # A piece may hang on one that hangs on the seeds: then it is looked at beside that one.
+        compared = replace(compared, cement=Nearness(fresh[candidates.labels], scene.spacing_mm))
     return np.asarray(chosen[candidates.labels])
 
 

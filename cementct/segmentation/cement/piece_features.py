@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -189,7 +189,7 @@ def describe_piece(
         gap_to_seeds_mm=to_cement,
         gap_to_treated_mm=to_bone,
         gap_to_body_mm=to_core,
-        is_next_to_cement=to_cement <= max(NEXT_TO_CEMENT_MM, *(1.01 * s for s in scene.spacing_mm)),
+        is_next_to_cement=_is_next_to(to_cement, scene),
         reach_away_mm=float(-np.percentile(around.bone_depth_mm[block][where], 8)),
         is_behind=to_core > to_bone + 3.0,
         thickness_mm=float(depth_inside(where, scene.spacing_mm).max()),
@@ -207,6 +207,32 @@ def describe_piece(
         like_other_side=like.other_side,
         like_other_levels=like.other_levels,
     )
+
+
+def come_nearer(
+    piece: PieceFeatures, scene: Scene, where: BoolArray, block: tuple[slice, ...], *, cement: Nearness
+) -> PieceFeatures | None:
+    """Return a piece beside more cement than it was described with; None where that lies no nearer.
+
+    Parameters
+    ----------
+    piece
+        What was found of it.
+    scene
+        The block of CT.
+    where, block
+        The piece within a block of the scene.
+    cement
+        The cement that has come.
+    """
+    gap_mm = cement.gap_mm(np.argwhere(where) + np.array([s.start for s in block]))
+    if gap_mm >= piece.gap_to_seeds_mm:
+        return None
+    return replace(piece, gap_to_seeds_mm=gap_mm, is_next_to_cement=_is_next_to(gap_mm, scene))
+
+
+def _is_next_to(gap_mm: float, scene: Scene) -> bool:
+    return gap_mm <= max(NEXT_TO_CEMENT_MM, *(1.01 * s for s in scene.spacing_mm))
 
 
 def _hollow_share(scene: Scene, where: BoolArray) -> float:
