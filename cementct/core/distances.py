@@ -33,8 +33,6 @@ def distance_outside(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Arr
     Float32Array
         `FAR_MM` everywhere where the mask is empty.
     """
-    if not mask.any():
-        return np.full(mask.shape, FAR_MM, dtype=np.float32)
     return _to_nearest_hole(~mask, spacing_mm)
 
 
@@ -76,9 +74,11 @@ def within(mask: BoolArray, reach_mm: float, spacing_mm: Sequence[float]) -> Boo
 
 
 def _to_nearest_hole(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
-    """Return the distance of each voxel of a mask to the nearest voxel outside it that the array holds."""
+    """Return the distance of each voxel of a mask to the nearest voxel outside it in the array, or `FAR_MM`."""
     import edt
 
+    if mask.all():
+        return np.full(mask.shape, FAR_MM, dtype=np.float32)
     spacing = tuple(float(s) for s in spacing_mm)
     return np.asarray(
         edt.edt(np.ascontiguousarray(mask), anisotropy=spacing, black_border=False, parallel=1),
