@@ -74,7 +74,7 @@ def within(mask: BoolArray, reach_mm: float, spacing_mm: Sequence[float]) -> Boo
 
 
 def _to_nearest_hole(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
-    """Return the distance of each voxel of a mask to the nearest voxel outside it in the array, or `FAR_MM`."""
+    """Return how far each voxel of a mask lies from the nearest outside it in the array; else `FAR_MM`."""
     import edt
 
     if mask.all():
