@@ -9,7 +9,16 @@ from cementct.core.image import Volume
 from cementct.segmentation.cement.scene import Scene, view_scene
 from cementct.segmentation.cement.seeds import Seeds, find_seeds
 from cementct.segmentation.cement.surroundings import describe_surroundings
-from cementct.testing.block_spine import BONE_HU, BlockSpine, Shape, ball, block, build_block_spine
+from cementct.testing.block_spine import (
+    BONE_HU,
+    DISC_MM,
+    HALF_MM,
+    BlockSpine,
+    Shape,
+    ball,
+    block,
+    build_block_spine,
+)
 
 NOISE_HU = 15.0
 SPACING_MM = (1.25, 0.8, 0.8)
@@ -61,3 +70,29 @@ def test_a_thin_layer_of_dense_bone_under_the_endplate_is_none() -> None:
     spine = build_block_spine(SPACING_MM)
     scene = scan(spine, (block((-18.0, -12.0, 9.5), (18.0, 12.0, 13.0)), 1000.0))
     assert seeds_in(scene, spine).treated == ()
+
+
+def test_a_cage_in_a_disc_is_no_cement_though_the_bodies_are_drawn_two_millimetres_into_it() -> None:
+    spine = build_block_spine(SPACING_MM)
+    top = HALF_MM[2]
+    bars = [block((left, -8.0, top - 2.0), (left + 4.0, 8.0, top + DISC_MM + 2.0)) for left in (-10.0, 6.0)]
+    scene = scan(spine, *((bar, 3071.0) for bar in bars))
+    found = seeds_in(scene, spine)
+    assert found.treated == ()
+    assert not found.mask.any()
+
+
+def test_cement_that_fills_a_disc_from_the_middle_of_a_body_is_a_seed() -> None:
+    spine = build_block_spine(SPACING_MM)
+    top = HALF_MM[2]
+    deposit, leak = ball((0.0, 0.0, 5.0), 6.0), block((-10.0, -8.0, top - 5.0), (10.0, 8.0, top + DISC_MM))
+    found = seeds_in(scan(spine, (deposit, 3000.0), (leak, 3000.0)), spine)
+    assert spine.middle.number in found.treated
+
+
+def test_a_cage_beside_a_treated_vertebra_leaves_that_its_seeds() -> None:
+    spine = build_block_spine(SPACING_MM)
+    top = HALF_MM[2]
+    cage = block((-10.0, -8.0, top - 1.0), (10.0, 8.0, top + DISC_MM + 1.0))
+    scene = scan(spine, (cage, 3071.0), (ball((0.0, -2.0, -4.0), 6.0), 2200.0))
+    assert seeds_in(scene, spine).treated == (spine.middle.number,)
