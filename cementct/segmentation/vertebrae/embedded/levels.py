@@ -13,6 +13,7 @@ import numpy as np
 
 from cementct.core.arrays import Float32Array, FloatArray
 from cementct.segmentation.vertebrae.embedded.chain import BEYOND_MM, SPACINGS_MM, Chain, find_best_chain
+from cementct.segmentation.vertebrae.embedded.collapsed import with_collapsed
 from cementct.segmentation.vertebrae.embedded.column import BodyColumn, find_column
 from cementct.segmentation.vertebrae.embedded.discs import (
     CORONAL_TILTS,
@@ -91,6 +92,7 @@ def find_levels(spine: StraightSpine, known: FloatArray | None = None) -> tuple[
     chain = find_best_chain(match_pattern(steps, SPACINGS_MM), column.depth_mm, known)
     if chain.score < LEAST_CHAIN_SCORE:
         return None, column
+    chain = with_collapsed(chain, evidence.score, column.depth_mm)
     return Levels(_planes(evidence, chain), chain.matches, chain.seen, chain.score), column
 
 
