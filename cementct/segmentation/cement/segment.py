@@ -18,6 +18,7 @@ from cementct.segmentation.cement.beside_metal import blurred_metal, carry_to_me
 from cementct.segmentation.cement.candidates import find_candidates
 from cementct.segmentation.cement.deposits import describe_deposits
 from cementct.segmentation.cement.doubts import raise_doubts, with_faint_cement, with_old_cement
+from cementct.segmentation.cement.dull_bone import without_dull_bone
 from cementct.segmentation.cement.exclusion import choose_cement
 from cementct.segmentation.cement.explained import brightest_without_cement
 from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
@@ -103,6 +104,7 @@ def _measure_all(
     rough = choose_cement(
         scene, around, candidates, seeds=seeds.mask, treated=seeds.treated, bright_hu=seeds.bright_hu
     )
+    rough = without_dull_bone(scene, around, rough, seeds=seeds.mask, treated=seeds.treated)
     rough &= ~streaks_of_metal(scene, around, rough, seeds=seeds.mask, metal=metal)
     first = attribute(scene, spine, around, rough.astype(np.float32), treated=seeds.treated)
     total = _up_to_metal(scene, _measure_by_source(scene, around, rough, first, metal=metal), foreign, metal)
