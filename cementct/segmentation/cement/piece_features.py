@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray
+from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.distances import depth_inside
 from cementct.core.morphology import dilate_box, erode_box
 from cementct.segmentation.cement.bone_edges import contact_of
@@ -77,6 +77,8 @@ class PieceFeatures:
     like_other_side, like_other_levels
         How bright its place on the other side of the vertebra is over it, and its place in the vertebrae
         above and below; small pieces are not compared.
+    outline_is_given
+        Whether the outline of the nearest vertebra comes from the user, not from a guess.
     """
 
     voxels: int
@@ -110,6 +112,7 @@ class PieceFeatures:
     coarsest_mm: float
     like_other_side: float
     like_other_levels: float
+    outline_is_given: bool
 
 
 @dataclass(frozen=True)
@@ -206,6 +209,7 @@ def describe_piece(
         coarsest_mm=max(scene.spacing_mm),
         like_other_side=like.other_side,
         like_other_levels=like.other_levels,
+        outline_is_given=_outline_is_given(scene, around, index),
     )
 
 
@@ -233,6 +237,15 @@ def come_nearer(
 
 def _is_next_to(gap_mm: float, scene: Scene) -> bool:
     return gap_mm <= max(NEXT_TO_CEMENT_MM, *(1.01 * s for s in scene.spacing_mm))
+
+
+def _outline_is_given(scene: Scene, around: Surroundings, index: IntArray) -> bool:
+    """Tell whether the outline of the vertebra nearest to some voxels can be trusted wholly."""
+    if not around.frames:
+        return False
+    centres = np.array([frame.centre_lps_mm for frame in around.frames])
+    gaps = np.linalg.norm(centres - scene.grid.to_lps(index.mean(axis=0)), axis=1)
+    return around.confidences[int(np.argmin(gaps))] >= 1.0
 
 
 def _hollow_share(scene: Scene, where: BoolArray) -> float:

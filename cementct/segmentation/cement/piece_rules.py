@@ -27,6 +27,10 @@ SMALLEST_MASS_ML = 0.002
 # From this probability on a piece that is no brighter than bone counts as cement. With trees that had not
 # seen the case, 293 of 353 pieces of cement of tuning cases reach it, and 22 others. [docs/decisions/0008]
 LEAST_PROBABILITY = 0.4
+# Where outlines are given canal and foramina hold hardly any bone, and less will do: of 80 pieces of cement
+# there, trees that had not seen the case take 76 at this level and 70 at the other, and 2 others at either.
+LEAST_PROBABILITY_IN_CANAL = 0.1
+IN_CANAL_SHARE = 0.5
 
 
 def is_cement(piece: PieceFeatures) -> bool:
@@ -39,7 +43,8 @@ def is_cement(piece: PieceFeatures) -> bool:
         return False
     if is_bright(piece) or piece.voxels < FEWEST_VOXELS:
         return is_bright(piece)
-    return probability_of_cement(piece) >= LEAST_PROBABILITY
+    in_canal = piece.outline_is_given and piece.share_neural > IN_CANAL_SHARE
+    return probability_of_cement(piece) >= (LEAST_PROBABILITY_IN_CANAL if in_canal else LEAST_PROBABILITY)
 
 
 def is_bright(piece: PieceFeatures) -> bool:

@@ -60,6 +60,8 @@ class Surroundings:
         Where an earlier scan says what was there.
     frames
         Of the vertebrae in view, from top to bottom.
+    confidences
+        How far the outlines of these vertebrae can be trusted, 0 to 1.
     """
 
     compartment: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -70,6 +72,7 @@ class Surroundings:
     spread_hu: Float32Array
     known: BoolArray
     frames: tuple[Frame, ...] = ()
+    confidences: tuple[float, ...] = ()
 
     def crop(self, box: Box) -> Surroundings:
         """Return the part in `box`, given on the scene's own grid."""
@@ -83,6 +86,7 @@ class Surroundings:
             self.spread_hu[window],
             self.known[window],
             self.frames,
+            self.confidences,
         )
 
     def is_in(self, *kinds: Compartment) -> BoolArray:
@@ -116,7 +120,8 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
     if earlier is not None:
         expected, known = _with_earlier(scene, earlier, expected)
     frames = tuple(v.frame for v in spine.vertebrae)
-    return Surroundings(compartment, place, owner, depth, expected, spread, known, frames)
+    confidences = tuple(v.confidence for v in spine.vertebrae)
+    return Surroundings(compartment, place, owner, depth, expected, spread, known, frames, confidences)
 
 
 def _depth_of(bone: BoolArray, metric_mm: Triple) -> Float32Array:
