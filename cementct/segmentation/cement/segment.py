@@ -104,9 +104,10 @@ def _measure_all(
     rough = choose_cement(
         scene, around, candidates, seeds=seeds.mask, treated=seeds.treated, bright_hu=seeds.bright_hu
     )
-    rough = without_dull_bone(scene, around, rough, seeds=seeds.mask, treated=seeds.treated)
     rough &= ~streaks_of_metal(scene, around, rough, seeds=seeds.mask, metal=metal)
     first = attribute(scene, spine, around, rough.astype(np.float32), treated=seeds.treated)
+    # Only now: a leak's way back to its source may lead along that bone.
+    rough = without_dull_bone(scene, around, rough, seeds=seeds.mask, treated=seeds.treated)
     total = _up_to_metal(scene, _measure_by_source(scene, around, rough, first, metal=metal), foreign, metal)
     source = _extended(scene, first, total.share)
     streaks = find_streaks(scene, around, cement=rough, metal=metal)
