@@ -30,8 +30,11 @@ SOURCE_DEPTH_MM = 2.0
 FAINT_WAY = 60.0
 FAINT_POWER = 3
 PLATEAU_PERCENTILE = 75.0
-# A vertebra with less cement in its bone than this was reached, not treated.
-LEAST_TREATED_ML = 0.08
+# Beside a vertebra with so many times as much cement, one with less in its bone than this, or with less than
+# this share of it deep in its bone, was reached, not treated: what lies at the surface is a neighbour's leak
+# against it, or in a disc where labels are wrong.
+MUCH_MORE = 4.0
+LEAST_TREATED_ML, LEAST_DEEP_SHARE = 0.08, 0.25
 
 
 @dataclass(frozen=True)
@@ -137,14 +140,16 @@ def _sources(
     treated: tuple[int, ...],
 ) -> tuple[int, ...]:
     """Return the treated vertebrae that hold cement of their own, not only what came through a disc."""
-    volume = {
-        n: float(share[in_bone & (around.owner == n)].sum(dtype=np.float64)) * scene.voxel_ml for n in treated
-    }
+    deep = in_bone & (around.bone_depth_mm > SOURCE_DEPTH_MM)
+    volume = {n: _volume_ml(scene, share, in_bone & (around.owner == n)) for n in treated}
+    volume_deep = {n: _volume_ml(scene, share, deep & (around.owner == n)) for n in treated}
     by_number = {v.number: v for v in spine.vertebrae}
     kept = []
     for number in treated:
         vertebra = by_number[number]
-        reached = volume[number] < LEAST_TREATED_ML and any(volume[n] > 4 * volume[number] for n in treated)
+        beside_much = any(volume[n] > MUCH_MORE * volume[number] for n in treated)
+        shallow = volume_deep[number] < max(LEAST_TREATED_ML, LEAST_DEEP_SHARE * volume[number])
+        reached = shallow and beside_much
         for other in treated:
             neighbour = by_number[other]
             if abs(neighbour.position - vertebra.position) != 1:
@@ -155,6 +160,11 @@ def _sources(
         if not reached:
             kept.append(number)
     return tuple(kept) if kept else treated
+
+
+def _volume_ml(scene: Scene, share: Float32Array, where: BoolArray) -> float:
+    """Return the volume of the cement in some voxels."""
+    return float(share[where].sum(dtype=np.float64)) * scene.voxel_ml
 
 
 def _flowed_from(

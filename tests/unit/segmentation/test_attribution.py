@@ -50,3 +50,18 @@ def test_a_leak_that_only_touches_the_neighbours_cement_stays_with_its_source() 
 
     assert float(heights_mm(cement, L2).max()) > 18.5
     assert float(heights_mm(cement, L1).min()) > 18.5
+
+
+def test_a_leak_against_the_neighbours_wall_makes_that_one_no_treated_vertebra() -> None:
+    # Up the canal, which begins at 16 mm, and 1.5 mm into the wall of L1: labels are wrong by
+    # as much.
+    through_wall = join(block((-7, -7, -5), (7, 17, 6)), block((-7, 16, -5), (7, 20, 40)))
+    leaked = join(through_wall, block((-7, 14.5, 30), (7, 17, 40)))
+
+    assert set(np.unique(cement_of(leaked).owner)) == {0, L2}
+
+
+def test_cement_deep_in_a_small_body_makes_it_treated_beside_much_more() -> None:
+    small = join(IN_L2, block((-5, -5, 26), (5, 5, 33)))
+
+    assert set(np.unique(cement_of(small).owner)) == {0, L1, L2}
