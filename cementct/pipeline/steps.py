@@ -130,7 +130,7 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
     tell(Stage.CEMENT)
     earlier = _carried(subject, before, spine)
     cement = _find_cement(subject, spine, earlier)
-    if before is not None and subject.carries_bodies:
+    if labels is not None and before is not None and subject.carries_bodies:
         carried = _as_before(before, spine, treated_numbers(cement, spine))
         if carried:
             spine = replace_vertebrae(subject.post, labels, spine, carried)
@@ -147,9 +147,11 @@ def treated_numbers(cement: Cement, spine: Spine) -> tuple[int, ...]:
     return tuple(v.number for v in spine.vertebrae if v.number in owning)
 
 
-def _look(subject: Subject) -> tuple[SpineLabels, Spine]:
+def _look(subject: Subject) -> tuple[SpineLabels | None, Spine]:
+    """Return the spine, and its labels where something may yet be carried over from a scan before."""
     labels = draw_given_walls(subject.find_vertebrae(subject.post), subject.hints.by_hand)
-    return labels, describe_spine(subject.post, labels, hints=subject.hints)
+    spine = describe_spine(subject.post, labels, hints=subject.hints)
+    return (labels if subject.pre is not None else None), spine
 
 
 def _look_before(subject: Subject) -> Spine | None:

@@ -85,14 +85,15 @@ def find_candidates(
     bright_hu
         Level over which nothing is bone.
     """
-    excess = scene.hu - around.expected_hu
     other = find_other_bone(scene, around, seeds=seeds, excluded=excluded, bright_hu=bright_hu)
     level = _level(scene, around, unlabelled=other.where & ~around.known & ~other.brighter)
     if around.known.any():
         explained = explained_level(scene, around, seeds=seeds, excluded=excluded)
         level = np.maximum(level, explained - around.expected_hu)
+    excess = scene.hu - around.expected_hu
     _raise_beside(level, scene, around, np.where(seeds, excess, np.float32(0)))
     stands_out = ((excess > level) | seeds) & ~excluded & scene.measured
+    del level
     cortex_hu = brightest_cortex_hu(scene, around, dense=seeds | excluded, bright_hu=bright_hu)
     strong = seeds | (scene.hu > cortex_hu) | around.known
     fingers = around.is_in(Compartment.BODY)

@@ -167,9 +167,8 @@ def _brighter_than_bone(scene: Scene, *, dense: BoolArray, bright_hu: float) -> 
     """Return where the image exceeds what bone far from cement shows in this scan."""
     from scipy import ndimage
 
-    wide = ndimage.gaussian_filter(
-        np.minimum(scene.hu, bright_hu), [SOLID_SIGMA_MM / s for s in scene.spacing_mm]
-    )
+    wide = np.minimum(scene.hu, np.float32(bright_hu))
+    ndimage.gaussian_filter(wide, [SOLID_SIGMA_MM / s for s in scene.spacing_mm], output=wide)
     clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
     bone = clear & (scene.hu > LEARNED_ABOVE_HU) & (scene.hu < bright_hu)
     if np.count_nonzero(bone) < FEWEST_VOXELS:

@@ -104,6 +104,7 @@ def _measure_all(
     rough = choose_cement(
         scene, around, candidates, seeds=seeds.mask, treated=seeds.treated, bright_hu=seeds.bright_hu
     )
+    del candidates  # a third of the memory at hand
     rough &= ~streaks_of_metal(scene, around, rough, seeds=seeds.mask, metal=metal)
     first = attribute(scene, spine, around, rough.astype(np.float32), treated=seeds.treated)
     # Only now: a leak's way back to its source may lead along that bone.

@@ -114,9 +114,10 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
     squeeze = min(1.0, in_plane / scene.resolution.fwhm_mm[0])
     metric = (scene.spacing_mm[0] * squeeze, scene.spacing_mm[1], scene.spacing_mm[2])
     depth = _depth_of((owner > 0) | _other_bone(scene, spine, compartment), metric)
-    expected = np.full(scene.hu.shape, SOFT_TISSUE_HU, dtype=np.float32)
-    spread = np.full(scene.hu.shape, LEAST_SPREAD_HU, dtype=np.float32)
-    known = np.zeros(scene.box.shape, dtype=np.bool_)
+    # One value each until something is learned: no memory for the whole block.
+    expected = np.broadcast_to(np.float32(SOFT_TISSUE_HU), scene.hu.shape)
+    spread = np.broadcast_to(np.float32(LEAST_SPREAD_HU), scene.hu.shape)
+    known: BoolArray = np.broadcast_to(np.zeros(1, dtype=np.bool_), scene.box.shape)
     if earlier is not None:
         expected, known = _with_earlier(scene, earlier, expected)
     frames = tuple(v.frame for v in spine.vertebrae)
