@@ -93,9 +93,7 @@ def _sound(bone: Bone, *, told: bool) -> LesionBefore:
 
 def _joined(bone: Bone, lytic: LyticPart, sclerotic: Float32Array) -> Float32Array:
     """Return both parts as one lesion, the seam between them closed and standing cortex taken out."""
-    lysis, seen = lytic.share, np.zeros_like(bone.outline)
-    if lytic.found:
-        lysis, seen = destroyed_rim(bone, lytic.share, lytic.tumour_hu)
+    lysis = destroyed_rim(bone, lytic.share, lytic.tumour_hu) if lytic.found else lytic.share
     share = np.maximum(lysis, sclerotic)
     if not share.any():
         return share

@@ -30,8 +30,8 @@ RIM_GAIN, RIM_MIDDLE = 1.4, 0.47
 # Blur and the pattern of bone leave a tenth of the contrast on either side; lysis under a thin layer more.
 
 
-def destroyed_rim(bone: Bone, share: Float32Array, tumour_hu: float) -> tuple[Float32Array, BoolArray]:
-    """Return lytic shares held to what the rim shows, and the voxels of the rim that show it.
+def destroyed_rim(bone: Bone, share: Float32Array, tumour_hu: float) -> Float32Array:
+    """Return lytic shares held to what the bone's rim shows.
 
     A layer of the rim holds cortex and marrow, and where a lesion took part of it, it is that much darker
     than the same layer elsewhere in this bone.
@@ -50,7 +50,6 @@ def destroyed_rim(bone: Bone, share: Float32Array, tumour_hu: float) -> tuple[Fl
     light = _light(bone)
     sound = rim & bone.body & ~grown(share >= 0.5, LESION_CLEARANCE_MM, bone.grid)
     layer = np.floor(depth / REFERENCE_STEP_MM).astype(np.int16)
-    seen = np.zeros_like(rim)
     out = share.copy()
     for faces in (along > ENDPLATE_SLOPE, along <= ENDPLATE_SLOPE):
         for number in np.unique(layer[rim & faces & (share > 0)]):
@@ -63,8 +62,7 @@ def destroyed_rim(bone: Bone, share: Float32Array, tumour_hu: float) -> tuple[Fl
                 continue
             gone = (usual_hu - light[here]) / (usual_hu - tumour_hu)
             out[here] = np.minimum(out[here], np.clip(0.5 + RIM_GAIN * (gone - RIM_MIDDLE), 0.0, 1.0))
-            seen |= here
-    return out, seen
+    return out
 
 
 def cortex_removed(bone: Bone, share: Float32Array, tumour_hu: float, marrow_hu: float) -> Float32Array:
@@ -111,7 +109,7 @@ def _signed_depth_mm(bone: Bone) -> Float32Array:
 
 
 def _depth_and_lean(bone: Bone) -> tuple[Float32Array, Float32Array]:
-    """Return how deep voxels' middles lie, and how much (cosine) the surface's normal leans to the slices'."""
+    """Return how deep voxels' middles lie, and the cosine between surface and slices' normals."""
     spacing = np.asarray(bone.grid.spacing_mm)
     inside = ndimage.distance_transform_edt(bone.outline, sampling=spacing)
     outside = ndimage.distance_transform_edt(~bone.outline, sampling=spacing)

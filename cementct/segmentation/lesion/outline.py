@@ -1,4 +1,4 @@
-"""Outlines of a body that was drawn after injection, laid over the scan before: do they fit the bone there?"""
+"""Whether outlines of a body drawn after injection fit the bone in the scan before."""
 
 from __future__ import annotations
 
