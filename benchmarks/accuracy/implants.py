@@ -45,6 +45,8 @@ MASK_SLICES_MM = (1.0, 2.0, 3.0)
 ATTEMPTS = 10
 # Around the treated body, mm: along z, and to the sides, front and back.
 NEAR_Z_MM, NEAR_MM = 75.0, 75.0
+# Of what implants are like: 2 since only the back of a body counts as its posterior wall.
+EDITION = 2
 FIRST_SEED = {"tuning": 5500, "reporting": 20500}
 
 
@@ -60,6 +62,8 @@ class ScanRecipe:
         Of what is put in.
     merged
         How many slices are averaged into one.
+    edition
+        Raised by whoever changes implants alone; they are then made anew.
     """
 
     scan: str
@@ -67,6 +71,7 @@ class ScanRecipe:
     half: Half
     seed: int
     merged: int = 1
+    edition: int = EDITION
 
     @property
     def name(self) -> str:
@@ -103,6 +108,7 @@ class FromMasksRecipe:
     half: Half
     seed: int
     slice_mm: float
+    edition: int = EDITION
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from benchmarks.accuracy.matching import found_leaks, match_leaks, true_leaks
 from benchmarks.accuracy.scores import CaseScore, VertebraScore
 from cementct.core.findings import CompartmentState, LesionSource, StudyReport, VertebraReport
 from cementct.core.image import LabelMap
+from cementct.testing.phantom import lesions_of, with_destruction
 from cementct.testing.truth import CaseTruth, VertebraTruth
 
 # A reported vertebra is the true one where the bodies' centres lie this near, mm; discs lie 15 mm apart.
@@ -35,7 +36,7 @@ def score(case: Case, setting: str, report: StudyReport, maps: Maps) -> CaseScor
     maps
         The report's label maps on the grid of the case's `post`: cement, lesion, leaks.
     """
-    truth = case.truth
+    truth = _by_volume(case)
     with_pre = setting.endswith("+pre")
     numbers = match_vertebrae(truth, report)
     by_true = {true: label for label, true in numbers.items()}
@@ -84,6 +85,11 @@ def score(case: Case, setting: str, report: StudyReport, maps: Maps) -> CaseScor
         wrong_names=sum(a != b for a, b in names),
         false_cement_ml=sum(v.cement_volume_ml or 0.0 for v in invented),
     )
+
+
+def _by_volume(case: Case) -> CaseTruth:
+    """Return a case's truth with the type of destruction by volume; kept phantoms hold the one asked for."""
+    return with_destruction(case.truth, lesions_of(case.spec)) if case.spec is not None else case.truth
 
 
 def failed(case: Case, setting: str, error: str) -> CaseScore:

@@ -184,7 +184,9 @@ def wall_is_involved(site: Site, lesion: BoolArray) -> bool:
     """Tell whether a lesion destroys the posterior wall or lies within 1 mm of it over 10 mm² or more."""
     m = site.measures
     reach = max(WALL_NEAR_MM, float(np.mean(site.grid.spacing_mm)))
-    close = lesion & (site.behind_front_mm > -reach) & (np.abs(site.at[0]) < m.half_canal_mm)
+    # The signed distance of a body from a real scan is as small at its front as at its back.
+    back = (site.at[1] > 0) & (np.abs(site.at[0]) < m.half_canal_mm)
+    close = lesion & back & (site.behind_front_mm > -reach)
     # One column of voxels along the posterior direction is one patch of wall.
     patch = site.grid.spacing_mm[0] * site.grid.spacing_mm[2]
     return bool(close.any(axis=1).sum() * patch >= WALL_AREA_MM2)

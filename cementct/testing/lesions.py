@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,8 @@ TUMOUR_HU = 50.0
 SCLEROSIS_HU = 620.0
 # Depth of a mixed lesion's sclerotic shell, as a share of its radius: about two fifths of its volume.
 SCLEROTIC_SHELL = 0.16
+# Share of a lesion's volume that is sclerotic from which it is mixed, and up to which (the contract).
+MIXED_FROM, MIXED_TO = 0.20, 0.80
 # Bone between a lesion and a posterior wall that it leaves whole.
 FREE_WALL_MM = 2.5
 # Spacing of the lattice on which volumes are fitted.
@@ -41,12 +43,22 @@ class LesionShape:
         Of its outline.
     radius_mm
         Of the ball it is made from.
+    sclerotic_share
+        Share of its volume inside the bone that is sclerotic.
     """
 
     spec: LesionSpec
     shape: VertebraShape
     seed: tuple[int, ...]
     radius_mm: float
+    sclerotic_share: float = 0.0
+
+    @property
+    def destruction(self) -> Destruction:
+        """Type of destruction by volume: bone cuts off much of the shell of a ball that fills it."""
+        if self.sclerotic_share < MIXED_FROM:
+            return Destruction.OSTEOLYTIC
+        return Destruction.MIXED if self.sclerotic_share <= MIXED_TO else Destruction.OSTEOBLASTIC
 
     @property
     def centre_mm(self) -> tuple[float, float, float]:
@@ -116,4 +128,7 @@ def fit_lesion(spec: CaseSpec, lesion: LesionSpec, shape: VertebraShape) -> Lesi
             f"{lesion.volume_ml:.1f} ml of lesion do not fit into {shape.level}, which holds "
             f"{distance.size * grid.voxel_ml:.1f} ml"
         )
-    return LesionShape(lesion, shape, seed, float(distance[wanted]))
+    sized = LesionShape(lesion, shape, seed, float(distance[wanted]))
+    tissue = sized.tissue_hu(distance[:wanted] - np.float32(sized.radius_mm))
+    share = float(np.mean(tissue == SCLEROSIS_HU)) if wanted else 0.0
+    return replace(sized, sclerotic_share=share)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,7 +80,7 @@ def make_case(spec: CaseSpec | int) -> PhantomCase:
     contrast = any(f.kind is ForeignObject.CONTRAST for f in spec.foreign)
     anatomy = draw_anatomy(spec, column, lattices, lesions, contrast=contrast)
     injection = inject(spec, anatomy, draw_foreign(spec, anatomy, after_injection=True))
-    truth = judge_case(spec, anatomy, injection)
+    truth = with_destruction(judge_case(spec, anatomy, injection), lesions)
     post = Volume(scan_volume(anatomy.hu, lattices, spec.scanner, seed=spec.seed), lattices.scan)
     labels = _label_maps(anatomy, injection)
     del anatomy
@@ -107,6 +107,18 @@ def scan_grid(spec: CaseSpec, scanner: Scanner) -> Grid:
     z, y, x = (-(n - 1) / 2 * s for n, s in zip((n_z, n_y, n_x), spacing, strict=True))
     c_z, c_y, c_x = spec.fov_centre_mm
     return Grid((n_z, n_y, n_x), spacing, (x + c_x, y + c_y, z + c_z))
+
+
+def with_destruction(truth: CaseTruth, lesions: Mapping[Level, LesionShape]) -> CaseTruth:
+    """Return the truth with the types of destruction that the lesions have by volume."""
+    kinds = {level.value: lesion.destruction for level, lesion in lesions.items()}
+    vertebrae = [replace(v, destruction=kinds.get(v.level, v.destruction)) for v in truth.vertebrae]
+    return replace(truth, vertebrae=tuple(vertebrae))
+
+
+def lesions_of(spec: CaseSpec) -> dict[Level, LesionShape]:
+    """Return the lesions of a spec, as its scans hold them."""
+    return _lesions(spec, build_column(spec))
 
 
 def _lesions(spec: CaseSpec, column: Sequence[PlacedVertebra]) -> dict[Level, LesionShape]:

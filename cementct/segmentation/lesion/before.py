@@ -10,7 +10,7 @@ from scipy import ndimage
 from cementct.core.arrays import Float32Array
 from cementct.core.findings import Destruction
 from cementct.segmentation.lesion.bone import Bone
-from cementct.segmentation.lesion.cortex import cortex_removed
+from cementct.segmentation.lesion.cortex import cortex_removed, destroyed_rim
 from cementct.segmentation.lesion.kind import name_destruction
 from cementct.segmentation.lesion.lytic import LEAST_CONTRAST_HU, TUMOUR_HU, LyticPart, segment_lytic
 from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
@@ -93,7 +93,8 @@ def _sound(bone: Bone, *, told: bool) -> LesionBefore:
 
 def _joined(bone: Bone, lytic: LyticPart, sclerotic: Float32Array) -> Float32Array:
     """Return both parts as one lesion, the seam between them closed and standing cortex taken out."""
-    share = np.maximum(lytic.share, sclerotic)
+    lysis = destroyed_rim(bone, lytic.share, lytic.tumour_hu) if lytic.found else lytic.share
+    share = np.maximum(lysis, sclerotic)
     if not share.any():
         return share
     if lytic.found and (sclerotic >= 0.5).any():

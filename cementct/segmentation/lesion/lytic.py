@@ -122,7 +122,7 @@ def segment_lytic(
         found = LyticPart(
             share_of_dark(darkness, core, bone, inside=inside),
             tumour_plateau_hu(bone.hu, deep & ~unread, found.tumour_hu),
-            (marrow_hu + own_marrow_hu(bone, normal, without=grown(core, CLEARANCE_MM, bone.grid))) / 2,
+            own_marrow_hu(bone, normal, without=grown(core, CLEARANCE_MM, bone.grid)),
         )
     return found
 

@@ -17,6 +17,7 @@ from cementct.segmentation.lesion.after import segment_after
 from cementct.segmentation.lesion.before import segment_before
 from cementct.segmentation.lesion.bone import averaged, prepare_bone
 from cementct.segmentation.lesion.marrow import measure_normal_marrow
+from cementct.segmentation.lesion.outline import fits_as_well
 from cementct.segmentation.lesion.smoothing import interpolated, surface_mm2
 from cementct.segmentation.lesion.wall import involves_posterior_wall
 from cementct.segmentation.model import Cement, Lesion, Registration
@@ -26,11 +27,6 @@ MASK_BORDER_SD_MM = 0.5
 # Standard deviation of the border of a lesion that a reader drew.
 GUESSED_BORDER_SD_MM = 0.6
 # Standard deviation of the border of a lesion guessed from the post-injection scan.
-
-
-LEAST_LIKENESS = 0.88
-# Dice of a body's outlines before and after injection from which they are of one shape; two good outlines of
-# one body reach 0.9.
 
 
 @dataclass(frozen=True)
@@ -73,7 +69,7 @@ def find_before(pre: Volume, pre_spine: Spine, registration: Registration | None
 def outlined_after(before: Before, vertebra: Vertebra, post_grid: Grid) -> Before:
     """Return the scan before injection with outlines that somebody drew after it, as they lay before.
 
-    A body that was raised in between, or whose outline leaves the cement out, has another shape than before;
+    A body that was raised in between, or whose outline leaves the cement out, does not fit the scan before;
     then nothing is carried back.
 
     Parameters
@@ -90,8 +86,7 @@ def outlined_after(before: Before, vertebra: Vertebra, post_grid: Grid) -> Befor
     own = before.vertebra.body
     if body.is_empty or own.is_empty:
         return before
-    both = body.in_box(body.box.union(own.box)) & own.in_box(body.box.union(own.box))
-    if 2 * np.count_nonzero(both) < LEAST_LIKENESS * (body.count + own.count):
+    if not fits_as_well(before.volume, body, own):
         return before
     whole = carry_region_back(vertebra.whole, post_grid, before.registration, grid)
     return replace(before, body=body, whole=whole)
@@ -136,12 +131,12 @@ def segment_lesion(
     if drawn is not None:
         return lesion_from_mask(drawn, vertebra)
     if before is not None:
-        return lesion_from_before(before, post.grid)
+        return lesion_from_before(before, post.grid, vertebra)
     affected = {vertebra.number, *treated}
     return lesion_from_after(post, spine, vertebra, cement=cement, affected=affected)
 
 
-def lesion_from_before(before: Before, post_grid: Grid) -> Lesion:
+def lesion_from_before(before: Before, post_grid: Grid, vertebra: Vertebra | None = None) -> Lesion:
     """Return the lesion that the pre-injection scan shows, carried onto the post-injection grid.
 
     Parameters
@@ -150,6 +145,9 @@ def lesion_from_before(before: Before, post_grid: Grid) -> Lesion:
         The pre-injection scan of the vertebra.
     post_grid
         The post-injection grid.
+    vertebra
+        The vertebra in the post-injection scan. Where its outline was carried back, its posterior wall is
+        the better one too.
     """
     bone = prepare_bone(before.volume, before.vertebra, before.body, before.whole)
     normal = measure_normal_marrow(before.volume, before.spine, before.vertebra, affected=before.affected)
@@ -158,6 +156,9 @@ def lesion_from_before(before: Before, post_grid: Grid) -> Lesion:
         return no_lesion(found.destruction)
     box, share = carry_share(found.share, bone.grid, before.registration, post_grid)
     flags = (raise_flag(Flag.TUMOUR_OUTSIDE_BONE),) if found.tumour_outside_bone else ()
+    involved = found.posterior_wall_involved
+    if vertebra is not None and before.body is not None and not box.is_empty:
+        involved = involves_posterior_wall(share >= 0.5, post_grid.crop(box), vertebra)
     return Lesion(
         source=LesionSource.PRE,
         box=box,
@@ -165,7 +166,7 @@ def lesion_from_before(before: Before, post_grid: Grid) -> Lesion:
         volume_ml=found.volume_ml,
         volume_sd_ml=found.volume_sd_ml,
         destruction=found.destruction,
-        posterior_wall_involved=found.posterior_wall_involved,
+        posterior_wall_involved=involved,
         tumour_outside_bone=found.tumour_outside_bone,
         flags=flags,
     )

@@ -7,7 +7,7 @@ import pytest
 
 from cementct.core.findings import FillingCategory, LesionSource
 from cementct.core.grid import Box, Grid
-from cementct.metrics.filling import category_of, filling_of_rate, measure_filling
+from cementct.metrics.filling import category_of, filling_of_rate, measure_filling, with_less_rest
 from cementct.metrics.filling_shares import overlap, sharpened
 from cementct.segmentation.model import Cement, Lesion, Registration
 
@@ -169,3 +169,14 @@ def test_an_interval_far_from_both_ends_reaches_as_far_up_as_down():
     low, high = filling_of_rate(0.6, 0.05).ci90
     assert high - 0.6 == pytest.approx(0.6 - low)
     assert high - low == pytest.approx(2 * 1.6449 * 0.05, rel=1e-3)
+
+
+def test_a_guessed_lesion_is_held_to_less_rest_and_a_full_one_stays_full():
+    large, small = ball_share(MIDDLE, 11.0), ball_share(MIDDLE, 9.0)
+    seen = rate_of(small, large)
+    guessed = measure_filling(cement_of(small), lesion_of(large, LesionSource.POST), number=21, grid=GRID)
+    assert guessed is not None
+    assert guessed.rate == pytest.approx(with_less_rest(seen.rate), abs=1e-6)
+    assert 0.02 < guessed.rate - seen.rate < 0.06
+    assert with_less_rest(1.0) == 1.0
+    assert with_less_rest(0.0) == 0.0
