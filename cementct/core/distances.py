@@ -10,14 +10,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.morphology import bounds_of, erode_box
 
 # Distances beyond any structure of interest stand for "there is none".
 FAR_MM = 1e3
+# Distances are 32-bit numbers: what lies no farther than this beyond a limit lies on it.
+TIE_MM = 1e-3
 
 
-def distance_outside(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
+def distance_outside(mask: BoolArray, spacing_mm: Sequence[float] | FloatArray) -> Float32Array:
     """Return the distance of each voxel's centre to the nearest voxel of `mask`, 0 inside.
 
     Parameters
@@ -36,7 +38,7 @@ def distance_outside(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Arr
     return _to_nearest_hole(~mask, spacing_mm)
 
 
-def depth_inside(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
+def depth_inside(mask: BoolArray, spacing_mm: Sequence[float] | FloatArray) -> Float32Array:
     """Return the distance of each voxel's centre in `mask` to the nearest voxel outside it, 0 outside.
 
     Beyond the array everything is outside.
@@ -49,7 +51,7 @@ def depth_inside(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
     return depth
 
 
-def signed_depth(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
+def signed_depth(mask: BoolArray, spacing_mm: Sequence[float] | FloatArray) -> Float32Array:
     """Return the depth below the surface of `mask`: positive inside, negative outside, in spacing's units.
 
     The surface is taken half a voxel outside the outermost centres. `-FAR_MM` where the mask is empty.
@@ -64,16 +66,16 @@ def signed_depth(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
     return depth
 
 
-def within(mask: BoolArray, reach_mm: float, spacing_mm: Sequence[float]) -> BoolArray:
+def within(mask: BoolArray, reach_mm: float, spacing_mm: Sequence[float] | FloatArray) -> BoolArray:
     """Return `mask` with everything within `reach_mm` of it; only its own neighbourhood is looked at."""
     found = np.zeros(mask.shape, dtype=np.bool_)
     window = bounds_of(mask, [int(np.ceil(reach_mm / s)) + 1 for s in spacing_mm])
     if window is not None:
-        found[window] = distance_outside(mask[window], spacing_mm) <= reach_mm + 1e-3
+        found[window] = distance_outside(mask[window], spacing_mm) <= reach_mm + TIE_MM
     return found
 
 
-def _to_nearest_hole(mask: BoolArray, spacing_mm: Sequence[float]) -> Float32Array:
+def _to_nearest_hole(mask: BoolArray, spacing_mm: Sequence[float] | FloatArray) -> Float32Array:
     """Return how far each voxel of a mask lies from the nearest outside it in the array; else `FAR_MM`."""
     import edt
 

@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from cementct.anatomy.model import Vertebra
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.core.distances import TIE_MM, depth_inside, distance_outside
 from cementct.core.grid import Box, Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Region, Volume
 
@@ -21,6 +22,8 @@ CORTEX_REACH_PER_VOXEL = 0.6
 # Thick slices and coarse pixels blur further: 1 mm plus this share of their distance.
 COARSE_MM = 2.2
 # Where voxels are coarser than this the outermost layer always holds cortex.
+CLEAR_OF_DENSE_MM = 2.0
+# The blur of metal and old cement reaches so far.
 PEDICLE_REACH_MM = 14.0
 # Bone up to here behind the posterior wall is searched for lesion: the pedicles and the base of the arch.
 VOXEL_MM = 0.9
@@ -156,9 +159,7 @@ def _deep(outline: BoolArray, grid: Grid) -> BoolArray:
     spacing = np.asarray(grid.spacing_mm)
     reach = np.maximum(1.0 + CORTEX_REACH_PER_VOXEL * spacing, (0.0, CORTEX_REACH_MM, CORTEX_REACH_MM))
     reach = np.where(spacing > COARSE_MM, np.maximum(reach, 1.05 * spacing), reach)
-    padded = np.pad(outline, 1)
-    depth = ndimage.distance_transform_edt(padded, sampling=np.asarray(grid.spacing_mm) / reach)
-    return np.asarray(depth[1:-1, 1:-1, 1:-1] >= 1.0)
+    return np.asarray(depth_inside(outline, np.asarray(grid.spacing_mm) / reach) >= 1.0 - TIE_MM)
 
 
 def _clear(usable: BoolArray, outline: BoolArray, grid: Grid) -> BoolArray:
@@ -167,4 +168,4 @@ def _clear(usable: BoolArray, outline: BoolArray, grid: Grid) -> BoolArray:
     dense = ndimage.binary_opening(dense, iterations=1)
     if not dense.any():
         return np.ones_like(usable)
-    return np.asarray(ndimage.distance_transform_edt(~dense, sampling=grid.spacing_mm) > 2.0)
+    return np.asarray(distance_outside(dense, grid.spacing_mm) > CLEAR_OF_DENSE_MM + TIE_MM)

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.distances import distance_outside
 from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.smoothing import grown
 
@@ -102,8 +103,7 @@ def standing_cortex(bone: Bone, tumour_hu: float, marrow_hu: float) -> BoolArray
 
 def _signed_depth_mm(bone: Bone) -> Float32Array:
     spacing = bone.grid.spacing_mm
-    inside = ndimage.distance_transform_edt(bone.outline, sampling=spacing)
-    outside = ndimage.distance_transform_edt(~bone.outline, sampling=spacing)
+    inside, outside = distance_outside(~bone.outline, spacing), distance_outside(bone.outline, spacing)
     half = 0.5 * float(np.cbrt(bone.grid.voxel_mm3))
     return np.where(bone.outline, inside - half, half - outside).astype(np.float32)
 
@@ -111,9 +111,8 @@ def _signed_depth_mm(bone: Bone) -> Float32Array:
 def _depth_and_lean(bone: Bone) -> tuple[Float32Array, Float32Array]:
     """Return how deep voxels' middles lie, and the cosine between surface and slices' normals."""
     spacing = np.asarray(bone.grid.spacing_mm)
-    inside = ndimage.distance_transform_edt(bone.outline, sampling=spacing)
-    outside = ndimage.distance_transform_edt(~bone.outline, sampling=spacing)
-    away = (inside - outside).astype(np.float32)
+    inside, outside = distance_outside(~bone.outline, spacing), distance_outside(bone.outline, spacing)
+    away: Float32Array = np.subtract(inside, outside)
     slopes = np.gradient(ndimage.gaussian_filter(away, 1.5 / spacing), *spacing)
     length = np.sqrt(sum(slope**2 for slope in slopes)) + 1e-6
     half = 0.5 * sum(np.abs(slope) * s for slope, s in zip(slopes, spacing, strict=True)) / length

@@ -6,6 +6,7 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.distances import TIE_MM, depth_inside, distance_outside
 from cementct.core.grid import Grid
 from cementct.core.image import Region
 
@@ -32,12 +33,9 @@ def opened(mask: BoolArray, radius_mm: float, grid: Grid) -> BoolArray:
     if not mask.any():
         return mask
     block = _block(mask, radius_mm, grid)
-    padded = np.pad(mask[block], 1)
-    core = ndimage.distance_transform_edt(padded, sampling=grid.spacing_mm) > radius_mm
+    core = depth_inside(mask[block], grid.spacing_mm) > radius_mm + TIE_MM
     out = np.zeros_like(mask)
-    if core.any():
-        back = ndimage.distance_transform_edt(~core, sampling=grid.spacing_mm) <= radius_mm
-        out[block] = back[1:-1, 1:-1, 1:-1] & mask[block]
+    out[block] = mask[block] & (distance_outside(core, grid.spacing_mm) <= radius_mm + TIE_MM)
     return out
 
 
@@ -47,7 +45,7 @@ def grown(mask: BoolArray, by_mm: float, grid: Grid) -> BoolArray:
         return mask
     block = _block(mask, by_mm, grid)
     out = np.zeros_like(mask)
-    out[block] = ndimage.distance_transform_edt(~mask[block], sampling=grid.spacing_mm) <= by_mm
+    out[block] = distance_outside(mask[block], grid.spacing_mm) <= by_mm + TIE_MM
     return out
 
 
@@ -56,8 +54,7 @@ def depth_mm(mask: BoolArray, grid: Grid) -> Float32Array:
     out = np.zeros(mask.shape, dtype=np.float32)
     if mask.any():
         block = _block(mask, 0.0, grid)
-        padded = np.pad(mask[block], 1)
-        out[block] = ndimage.distance_transform_edt(padded, sampling=grid.spacing_mm)[1:-1, 1:-1, 1:-1]
+        out[block] = depth_inside(mask[block], grid.spacing_mm)
     return out
 
 

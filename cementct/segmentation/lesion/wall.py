@@ -7,6 +7,7 @@ from scipy import ndimage
 
 from cementct.anatomy.model import Vertebra
 from cementct.core.arrays import BoolArray
+from cementct.core.distances import distance_outside
 from cementct.core.grid import Grid
 
 NEAR_MM = 1.0
@@ -43,7 +44,7 @@ def wall_area_mm2(lesion: BoolArray, grid: Grid, vertebra: Vertebra) -> float:
     inside = np.all((index >= -0.5) & (index <= np.asarray(grid.shape) - 0.5), axis=1)
     if not inside.any():
         return 0.0
-    away = ndimage.distance_transform_edt(~lesion, sampling=grid.spacing_mm)
+    away = distance_outside(lesion, grid.spacing_mm)
     distance = ndimage.map_coordinates(away, index[inside].T, order=1, mode="nearest")
     tolerance = VOXEL_TOLERANCE * grid.spacing_mm[1]
     cell = float(np.median(np.diff(wall.first_mm)) * np.median(np.diff(wall.second_mm)))
