@@ -13,8 +13,9 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Grid
 from cementct.core.image import Volume
 from cementct.segmentation.cement.bone_edges import contact_of
+from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.other_bone import find_other_bone
-from cementct.segmentation.cement.piece_features import PieceFeatures
+from cementct.segmentation.cement.piece_features import PieceFeatures, come_nearer
 from cementct.segmentation.cement.piece_model import probability_of_cement
 from cementct.segmentation.cement.piece_rules import is_cement
 from cementct.segmentation.cement.scene import Scene, view_scene
@@ -217,3 +218,27 @@ def _around(depth_mm: Float32Array) -> Surroundings:
         spread_hu=level,
         known=NOTHING,
     )
+
+
+@pytest.mark.parametrize(("gap_mm", "next_to_cement"), [(1.6, True), (3.2, False)])
+def test_a_piece_is_seen_anew_beside_cement_that_came_nearer(
+    gap_mm: float,
+    next_to_cement: bool,  # noqa: FBT001 - parametrized
+) -> None:
+    scene = _scene(np.zeros(SHAPE, dtype=np.float32))
+    piece, block = np.ones((2, 2, 2), dtype=np.bool_), (slice(10, 12), slice(10, 12), slice(10, 12))
+    came = NOTHING.copy()
+    came[10, 10, 11 + round(gap_mm / 0.8)] = True
+
+    nearer = come_nearer(CORD, scene, piece, block, cement=Nearness(came, scene.spacing_mm))
+
+    assert nearer is not None
+    assert nearer.gap_to_seeds_mm == pytest.approx(gap_mm)
+    assert nearer.is_next_to_cement is next_to_cement
+
+
+def test_cement_that_came_no_nearer_changes_nothing() -> None:
+    scene = _scene(np.zeros(SHAPE, dtype=np.float32))
+    piece, block = np.ones((2, 2, 2), dtype=np.bool_), (slice(10, 12), slice(10, 12), slice(10, 12))
+    for came in (NOTHING, np.eye(1, SHAPE[0] ** 3, dtype=np.bool_).reshape(SHAPE)):
+        assert come_nearer(CORD, scene, piece, block, cement=Nearness(came, scene.spacing_mm)) is None
