@@ -34,6 +34,11 @@ class Box:
     start: IndexTriple
     stop: IndexTriple
 
+    @classmethod
+    def of(cls, window: tuple[slice, slice, slice]) -> Box:
+        """Return the block of an index with both ends named."""
+        return cls(_triple([cut.start for cut in window]), _triple([cut.stop for cut in window]))
+
     @property
     def slices(self) -> tuple[slice, slice, slice]:
         """The block as an index into an array of the grid it belongs to."""

@@ -9,6 +9,7 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray
 from cementct.core.distances import distance_outside
+from cementct.core.grid import Box
 from cementct.core.morphology import bounds_of, dilate_box
 from cementct.segmentation.cement.partial_volume import EDGE_REACH_WIDTHS
 from cementct.segmentation.cement.scene import Scene
@@ -43,13 +44,19 @@ def without_dull_bone(
     """
     kept = rough.copy()
     bodies = around.is_in(Compartment.BODY)
-    rises = _rises_hu(scene, around, seeds & bodies, treated)
+    window = bounds_of((rough | seeds) & bodies, [math.ceil(MARGIN_MM / s) for s in scene.spacing_mm])
+    if window is None:
+        return kept
+    box = Box.of(window)
+    scene, around, bodies = scene.crop(box), around.crop(box), bodies[window]
+    rises = _rises_hu(scene, around, seeds[window] & bodies, treated)
     if not rises:
         return kept
     lowest_hu = min(rises.values())
-    for number in np.unique(around.owner[rough & bodies]).tolist():
+    for number in np.unique(around.owner[rough[window] & bodies]).tolist():
         body = bodies & (around.owner == number)
-        kept &= ~_dull(scene, around, rough, body, DULL_SHARE * rises.get(number, lowest_hu))
+        least_hu = DULL_SHARE * rises.get(number, lowest_hu)
+        kept[window] &= ~_dull(scene, around, rough[window], body, least_hu)
     return kept
 
 
