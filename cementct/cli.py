@@ -45,7 +45,7 @@ from cementct.arguments import (
     Verbose,
     Vertebrae,
 )
-from cementct.core.children import child_environment
+from cementct.core.children import own_environment
 from cementct.core.errors import (
     DEBUG_VARIABLE,
     CementctError,
@@ -263,10 +263,8 @@ def main() -> None:
     """Run the command line; the entry point of the ``cementct`` script."""
     # A job scheduler ends a run with this signal; what Ctrl-C does is right then too.
     signal.signal(signal.SIGTERM, _interrupt)
-    # One thread for linear algebra: on the small matrices of one study threads wait for each other more than
-    # they work, and sums are the same, to the last digit, as in the children of a batch. To be set before
-    # numpy is imported.
-    os.environ.update(child_environment())
+    # One thread for linear algebra: sums are the same, to the last digit, as in the children of a batch.
+    os.environ.update(own_environment())
     # What libraries warn of may quote a header, and a header names its patient.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")

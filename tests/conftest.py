@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("CEMENTCT_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("CEMENTCT_THREADS", "1")
 
 import numpy as np
 

@@ -16,7 +16,12 @@ import traceback
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"):
+for _name in (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+    "CEMENTCT_THREADS",
+):
     os.environ.setdefault(_name, "1")
 
 import numpy as np

@@ -11,13 +11,24 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_CHILDREN = {
+# How many threads one study may use (`cementct.core.threads`).
+THREADS_VARIABLE = "CEMENTCT_THREADS"
+
+# Libraries always have one thread: on the small matrices of one study threads wait for each other more than
+# they work.
+_LIBRARIES = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
     "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1",
     "PYTHONSAFEPATH": "1",
 }
+_CHILDREN = {**_LIBRARIES, THREADS_VARIABLE: "1"}
+
+
+def own_environment() -> dict[str, str]:
+    """Return the environment variables for this process, to be set before numpy is imported."""
+    return {**os.environ, **_LIBRARIES}
 
 
 def child_environment() -> dict[str, str]:

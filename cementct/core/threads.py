@@ -10,6 +10,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from cementct.core.children import THREADS_VARIABLE
+
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -18,8 +20,8 @@ MOST_THREADS = 4
 
 
 def thread_count() -> int:
-    """Return how many threads one study may use: what ``OMP_NUM_THREADS`` says, else one a core."""
-    named = os.environ.get("OMP_NUM_THREADS", "")
+    """Return how many threads one study may use: what ``CEMENTCT_THREADS`` says, else one a core."""
+    named = os.environ.get(THREADS_VARIABLE, "")
     if named.isdecimal() and int(named) > 0:
         return min(int(named), MOST_THREADS)
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from cementct.core.children import child_environment
+from cementct.core.children import THREADS_VARIABLE, child_environment, own_environment
 from cementct.core.threads import beside, each, thread_count
 
 
@@ -14,7 +14,7 @@ from cementct.core.threads import beside, each, thread_count
 def test_the_number_of_threads_is_the_one_that_is_named_up_to_four(
     named: str, threads: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", named)
+    monkeypatch.setenv(THREADS_VARIABLE, named)
     assert thread_count() == threads
 
 
@@ -22,24 +22,32 @@ def test_the_number_of_threads_is_the_one_that_is_named_up_to_four(
 def test_words_that_name_no_number_leave_it_to_the_machine(
     named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", named)
+    monkeypatch.setenv(THREADS_VARIABLE, named)
     assert 1 <= thread_count() <= 4
 
 
 def test_children_of_a_batch_have_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", child_environment()["OMP_NUM_THREADS"])
+    monkeypatch.setenv(THREADS_VARIABLE, child_environment()[THREADS_VARIABLE])
     assert thread_count() == 1
+
+
+def test_the_process_of_a_study_alone_keeps_its_threads_and_gives_libraries_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv(THREADS_VARIABLE, raising=False)
+    assert THREADS_VARIABLE not in own_environment()
+    assert own_environment()["OMP_NUM_THREADS"] == "1"
 
 
 @pytest.mark.parametrize("named", ["1", "3"])
 def test_results_come_in_the_order_of_the_items(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", named)
+    monkeypatch.setenv(THREADS_VARIABLE, named)
     assert each(lambda n: n * n, range(7)) == [0, 1, 4, 9, 16, 25, 36]
     assert beside(lambda: "first", lambda: "second") == ("first", "second")
 
 
 def test_two_pieces_of_work_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    monkeypatch.setenv(THREADS_VARIABLE, "2")
     meeting = threading.Barrier(2, timeout=20.0)
     assert sorted(beside(meeting.wait, meeting.wait)) == [0, 1]
     assert sorted(each(lambda _: meeting.wait(), range(2))) == [0, 1]
@@ -47,7 +55,7 @@ def test_two_pieces_of_work_run_at_the_same_time(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("named", ["1", "2"])
 def test_an_error_of_one_item_is_raised(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", named)
+    monkeypatch.setenv(THREADS_VARIABLE, named)
     with pytest.raises(ZeroDivisionError):
         each(lambda n: 1 // n, [2, 1, 0])
     with pytest.raises(ZeroDivisionError):
