@@ -61,6 +61,12 @@ class Box:
         z, y, x = (slice(a - o, b - o) for a, b, o in zip(self.start, self.stop, other.start, strict=True))
         return z, y, x
 
+    def placed_in(self, outer: Box) -> Box:
+        """Return this block, given on the voxels of `outer`, on the grid that `outer` is given on."""
+        start = [a + o for a, o in zip(self.start, outer.start, strict=True)]
+        stop = [b + o for b, o in zip(self.stop, outer.start, strict=True)]
+        return Box(_triple(start), _triple(stop))
+
     def intersection(self, other: Box) -> Box:
         """Return the block common to both; empty where there is none."""
         start = tuple(max(a, b) for a, b in zip(self.start, other.start, strict=True))

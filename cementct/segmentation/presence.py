@@ -148,17 +148,14 @@ def _solid_masses(
     if window is None:
         return []
     labels = cc3d.connected_components(dense[window], connectivity=6)
-    hu, (z, y, x) = hu[window], (cut.start for cut in window)
+    hu = hu[window]
     statistics = cc3d.statistics(labels)
     found = []
     for number in np.flatnonzero(statistics["voxel_counts"] * grid.voxel_ml >= least_ml):
         if number == 0 or statistics["voxel_counts"][number] * grid.voxel_ml > MOST_ML:
             continue
         block = statistics["bounding_boxes"][number]
-        box = Box(
-            (block[0].start + z, block[1].start + y, block[2].start + x),
-            (block[0].stop + z, block[1].stop + y, block[2].stop + x),
-        )
+        box = Box.of(block).placed_in(Box.of(window))
         where = np.asarray(labels[block] == number)
         depth = depth_inside(where, grid.spacing_mm)
         deepest = float(depth.max())

@@ -108,10 +108,8 @@ class Scene:
 
     def crop(self, box: Box) -> Scene:
         """Return the part of the scene in `box`, which is given on this scene's own grid."""
-        start = tuple(a + b for a, b in zip(self.box.start, box.start, strict=True))
-        stop = tuple(a + b for a, b in zip(self.box.start, box.stop, strict=True))
         return Scene(
-            Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])),
+            box.placed_in(self.box),
             self.grid.crop(box),
             self.hu[box.slices],
             self.measured[box.slices],

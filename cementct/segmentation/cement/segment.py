@@ -210,11 +210,9 @@ def _trimmed(cement: Cement) -> Cement:
     window = bounds_of((cement.fraction > 0) | cement.region | (cement.owner > 0) | cement.streaks)
     if window is None:
         return cement
-    start = tuple(a + cut.start for a, cut in zip(cement.box.start, window, strict=True))
-    stop = tuple(a + cut.stop for a, cut in zip(cement.box.start, window, strict=True))
     return replace(
         cement,
-        box=Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])),
+        box=Box.of(window).placed_in(cement.box),
         fraction=cement.fraction[window].copy(),
         region=cement.region[window].copy(),
         deposits=cement.deposits[window].copy(),

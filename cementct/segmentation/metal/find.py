@@ -101,9 +101,7 @@ def _is_same(rod: Rod, other: Rod) -> bool:
 
 def _body(kind: ForeignKind, voxels: BoolArray, box: Box, rod: Rod | None = None) -> ForeignBody:
     region = Region.of(voxels)
-    start = tuple(a + b for a, b in zip(region.box.start, box.start, strict=True))
-    stop = tuple(a + b for a, b in zip(region.box.stop, box.start, strict=True))
-    placed = Region(Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])), region.voxels)
+    placed = Region(region.box.placed_in(box), region.voxels)
     if rod is None:
         return ForeignBody(kind, placed)
     x, y, z = (float(v) for v in rod.tip_mm)

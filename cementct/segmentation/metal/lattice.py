@@ -52,9 +52,7 @@ def find_lattices(hu: HuArray, grid: Grid, *, taken: BoolArray) -> BoolArray:
     for number, block in enumerate(cc3d.statistics(labels)["bounding_boxes"][: count + 1]):
         if number == 0:
             continue
-        part = Box(
-            (block[0].start, block[1].start, block[2].start), (block[0].stop, block[1].stop, block[2].stop)
-        )
+        part = Box.of(block)
         wall = np.asarray(labels[block] == number)
         own = struts[box.slices][block] & wall
         if _is_hollow(hu[box.slices][block], wall, own, grid, part):

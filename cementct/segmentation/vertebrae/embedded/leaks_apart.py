@@ -59,8 +59,8 @@ def find_leaks_where_bone_is_seldom(
 ) -> BoolArray:
     """Return what is as dense as bone where vertebrae seldom have bone, and other bone is no likelier."""
     found = np.zeros(coarse.hu.shape, dtype=np.bool_)
-    sure = smooth_hu[(shares.best >= SURE_SHARE) & (smooth_hu < CEMENT_HU)]
-    if sure.size < FEWEST_VOXELS:
+    sure = _sure_bone(shares, smooth_hu)
+    if sure is None:
         return found
     for share, percentile in SELDOM_BONE:
         seldom = (shares.best < share) & (shares.other < share) & (coarse.body == 0)
@@ -77,10 +77,11 @@ def find_leaks_on_one_side(
     smooth_hu: Float32Array,
 ) -> BoolArray:
     """Return what is as dense as bone on one side of its vertebra and has no counterpart on the other."""
-    bone_hu = _sure_bone_hu(shares, smooth_hu)
+    sure = _sure_bone(shares, smooth_hu)
     unsure = shares.best < SURE_SHARE
-    if bone_hu is None:
+    if sure is None:
         return np.zeros(coarse.hu.shape, dtype=np.bool_)
+    bone_hu = float(np.percentile(sure, MIRROR_PERCENTILE))
     counterparts = Counterparts(coarse, outlines, smooth_hu > MIRROR_SHARE * bone_hu, MIRROR_WITHIN_MM)
     alone = counterparts.missing_on_other_side(unsure & (smooth_hu > bone_hu), owner)
     return near_cement(coarse, alone) & unsure
@@ -94,10 +95,11 @@ def find_cement_in_arches(
     smooth_hu: Float32Array,
 ) -> BoolArray:
     """Return where bone lies on the other side and at the next level: cement there is in an arch."""
-    bone_hu = _sure_bone_hu(shares, smooth_hu)
+    sure = _sure_bone(shares, smooth_hu)
     found = np.zeros(coarse.hu.shape, dtype=np.bool_)
-    if bone_hu is None or not (smooth_hu > CEMENT_HU).any():
+    if sure is None or not (smooth_hu > CEMENT_HU).any():
         return found
+    bone_hu = float(np.percentile(sure, MIRROR_PERCENTILE))
     counterparts = Counterparts(coarse, outlines, smooth_hu > MIRROR_SHARE * bone_hu, LIKE_WITHIN_MM)
     there = (owner > 0) & (shares.best >= LIKELY_SHARE) & ~coarse.canal
     return (
@@ -105,10 +107,10 @@ def find_cement_in_arches(
     )
 
 
-def _sure_bone_hu(shares: BoneShares, smooth_hu: Float32Array) -> float | None:
-    """Return how dense places are that nearly always are bone; None where too few are seen."""
+def _sure_bone(shares: BoneShares, smooth_hu: Float32Array) -> Float32Array | None:
+    """Return the densities of places that nearly always are bone; None where too few are seen."""
     sure = smooth_hu[(shares.best >= SURE_SHARE) & (smooth_hu < CEMENT_HU)]
-    return float(np.percentile(sure, MIRROR_PERCENTILE)) if sure.size >= FEWEST_VOXELS else None
+    return sure if sure.size >= FEWEST_VOXELS else None
 
 
 class Counterparts:
