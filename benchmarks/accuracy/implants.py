@@ -48,6 +48,8 @@ NEAR_Z_MM, NEAR_MM = 75.0, 75.0
 # Of what implants are like: 2 since only the back of a body counts as its posterior wall.
 EDITION = 2
 FIRST_SEED = {"tuning": 5500, "reporting": 20500}
+# From this seed on leaks have the shapes that they have in patients: all of the reporting half do.
+RICH_FROM_SEED = 5950
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ def first_with_room(
     error = ValueError(f"{level} is not in view")
     for attempt in range(ATTEMPTS):
         treatment, movement = draw_real_treatment(
-            seed, level, body_ml, attempt=attempt, rich=seed >= FIRST_SEED["reporting"]
+            seed, level, body_ml, attempt=attempt, rich=seed >= RICH_FROM_SEED
         )
         try:
             return implant(

@@ -23,11 +23,15 @@ SETTINGS = ("labels", "embedded")
 SMALLEST_ML = 0.015
 CEMENT_SHARE, OTHER_SHARE = 0.5, 0.1
 # Further patients and implants than the tuning half has, with seeds of their own.
-MORE_PHANTOMS = range(5100, 5130)
+MORE_PHANTOMS = (*range(5040, 5070), *range(5100, 5120))
 MORE_SCANS = (("lumbar", "L2"), ("lumbar", "L4"), ("chest", "T8"), ("chest", "T11"))
 MORE_SCAN_SEEDS = range(5900, 5916)
 MORE_MASKS = (("T12", 1.0), ("L1", 1.0), ("L2", 2.0), ("T11", 1.0), ("L3", 1.5), ("T12", 2.0))
 FIRST_MASK_SEED = 5920
+# The same with leaks as they are in patients: the first ones have hardly any thin sheets and cords.
+RICH_SCAN_SEEDS = range(5960, 5984)
+RICH_MASKS = (("T12", 1.0), ("L1", 2.0), ("L2", 3.0), ("T11", 1.5), ("L3", 3.0), ("L2", 1.0), ("T12", 2.0), ("L1", 3.0))
+FIRST_RICH_MASK_SEED = 5990
 
 
 @dataclass(frozen=True)
@@ -45,21 +49,16 @@ def learning_recipes() -> list[Recipe]:
     out = [r for r in recipes("tuning") if r.family.value in ("phantoms", "traps", "implants")]
     out += [PhantomRecipe(seed) for seed in MORE_PHANTOMS]
     if implant_recipes("tuning"):
-        for i, seed in enumerate(MORE_SCAN_SEEDS):
-            scan, level = MORE_SCANS[i % len(MORE_SCANS)]
-            out.append(ScanRecipe(scan, Level(level), "tuning", seed))
-        for i, (level, slice_mm) in enumerate(MORE_MASKS):
-            out.append(
-                FromMasksRecipe(
-                    "verse004",
-                    Level("T10"),
-                    Level("L4"),
-                    Level(level),
-                    "tuning",
-                    FIRST_MASK_SEED + i,
-                    slice_mm,
+        for seeds in (MORE_SCAN_SEEDS, RICH_SCAN_SEEDS):
+            for i, seed in enumerate(seeds):
+                scan, level = MORE_SCANS[i % len(MORE_SCANS)]
+                out.append(ScanRecipe(scan, Level(level), "tuning", seed))
+        for masks, first in ((MORE_MASKS, FIRST_MASK_SEED), (RICH_MASKS, FIRST_RICH_MASK_SEED)):
+            for i, (name, slice_mm) in enumerate(masks):
+                top, bottom = Level("T10"), Level("L4")
+                out.append(
+                    FromMasksRecipe("verse004", top, bottom, Level(name), "tuning", first + i, slice_mm)
                 )
-            )
     return out
 
 

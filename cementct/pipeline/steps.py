@@ -175,7 +175,7 @@ def _carried(subject: Subject, before: Before | None, spine: Spine) -> EarlierSc
         return None
     from cementct.segmentation.earlier import carry_earlier_scan
 
-    return carry_earlier_scan(before.volume, before.registrations, subject.post, spine)
+    return carry_earlier_scan((before.volume, before.spine), before.registrations, subject.post, spine)
 
 
 def _find_cement(subject: Subject, spine: Spine, earlier: EarlierScan | None) -> Cement:

@@ -6,28 +6,35 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from cementct.anatomy.model import Spine
-from cementct.core.distances import distance_outside
-from cementct.core.image import Volume
+from cementct.anatomy.model import Spine, Vertebra
+from cementct.core.distances import distance_outside, within
+from cementct.core.grid import Grid
+from cementct.core.image import Region, Volume
 from cementct.segmentation.model import EarlierScan, Registration
-from cementct.segmentation.registration.carry import carry_hu
+from cementct.segmentation.registration.carry import carry_hu, carry_region
 
 REACH_MM = 12.0
 # Each vertebra's movement is applied this far around it: discs, canal and the veins beside the body.
+RAISED_MM, OUTLINE_ERROR_MM = 2.5, 1.0
+# A body that reaches so far beyond where it stood before was raised by the injection; the error of its outlines
+# is what parts what came to stand where disc was from what did not.
+BLUR_MM = 1.5
+# The new endplate's blur reaches as far beyond it.
 
 
 def carry_earlier_scan(
-    pre: Volume, registrations: Mapping[int, Registration], post: Volume, post_spine: Spine
+    earlier: tuple[Volume, Spine], registrations: Mapping[int, Registration], post: Volume, post_spine: Spine
 ) -> EarlierScan | None:
     """Return the pre-injection intensities where they lie after injection; None where nothing was registered.
 
-    Every voxel follows the vertebra it is nearest to; beyond `REACH_MM` of a registered vertebra, and where
-    that vertebra's registration failed, the intensity is unknown.
+    Every voxel follows the vertebra it is nearest to; beyond `REACH_MM` of a registered vertebra, where that
+    vertebra's registration failed, and where a compressed body was raised into what was disc before, the
+    intensity is unknown.
 
     Parameters
     ----------
-    pre
-        The scan before injection.
+    earlier
+        The scan before injection and its vertebrae.
     registrations
         By number of the post-injection vertebra.
     post, post_spine
@@ -36,6 +43,7 @@ def carry_earlier_scan(
     moved = [v for v in post_spine.vertebrae if v.number in registrations and registrations[v.number].ok]
     if not moved:
         return None
+    pre, pre_spine = earlier
     grid = post.grid
     blocks = {v.number: grid.expand(v.whole.box, REACH_MM) for v in post_spine.vertebrae}
     box = blocks[moved[0].number]
@@ -60,4 +68,24 @@ def carry_earlier_scan(
         block = blocks[vertebra.number].intersection(box)
         own = follows[block.within(box)] == vertebra.number
         hu[block.within(box)][own] = carry_hu(pre, registrations[vertebra.number], grid, block, own)
+    stood = {v.number: v.body for v in pre_spine.vertebrae if v.complete}
+    for vertebra in moved:
+        registration = registrations[vertebra.number]
+        body = stood.get(registration.pre_number) if registration.pre_number is not None else None
+        if body is not None:
+            before = carry_region(body, pre.grid, registration, grid)
+            raised = _raised(before, vertebra, grid)
+            block = raised.box.intersection(box)
+            hu[block.within(box)][raised.in_box(block)] = np.nan
     return EarlierScan(box=box, hu=hu)
+
+
+def _raised(before: Region, vertebra: Vertebra, grid: Grid) -> Region:
+    """Return where a body stands now and did not before, with its blur; empty unless it was raised."""
+    from skimage.filters import apply_hysteresis_threshold
+
+    block = grid.expand(vertebra.body.box.union(before.box), BLUR_MM)
+    now = vertebra.body.in_box(block)
+    beyond_mm = distance_outside(before.in_box(block), grid.spacing_mm)
+    came = apply_hysteresis_threshold(np.where(now, beyond_mm, 0.0), OUTLINE_ERROR_MM, RAISED_MM)
+    return Region(block, within(came, BLUR_MM, grid.spacing_mm))

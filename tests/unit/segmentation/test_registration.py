@@ -164,13 +164,13 @@ def test_the_earlier_scan_is_known_around_registered_vertebrae_only(build_spine)
     still = Registration(
         rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101
     )
-    earlier = carry_earlier_scan(made.volume, {101: still}, made.volume, made.spine)
+    earlier = carry_earlier_scan((made.volume, made.spine), {101: still}, made.volume, made.spine)
     assert earlier is not None
     upper, lower = made.spine.vertebrae
     shown = earlier.hu[upper.body.in_box(earlier.box)]
     assert np.allclose(shown, made.volume.hu[earlier.box.slices][upper.body.in_box(earlier.box)])
     assert np.isnan(earlier.hu[lower.body.in_box(earlier.box)]).all()
-    assert carry_earlier_scan(made.volume, {}, made.volume, made.spine) is None
+    assert carry_earlier_scan((made.volume, made.spine), {}, made.volume, made.spine) is None
 
 
 def test_levels_are_told_by_surfaces_only_where_one_pairing_lies_clearly_nearer() -> None:
