@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,17 +71,32 @@ class RoughPose:
     posterior: FloatArray | None
 
 
-def rough_frames(grid: Grid, regions: Sequence[Region]) -> list[Frame | None]:
+def rough_frames(
+    grid: Grid, regions: Sequence[Region], *, sacral: Collection[int] = ()
+) -> list[Frame | None]:
     """Return a rough frame for each vertebra, in the order from top to bottom; None where no body is in view.
 
     The long axis follows the vertebrae, the back is where their arches are.
+
+    Parameters
+    ----------
+    grid, regions
+        The vertebrae from top to bottom, and their grid.
+    sacral
+        Places of those that are sacrum: with its wings, however much of them is labelled, its middle says
+        nothing about the curve of the vertebrae above.
     """
     centres = as_floats([grid.to_lps(region.indices().mean(axis=0)) for region in regions])
-    poses = [_look(grid, r, c, up) for r, c, up in zip(regions, centres, _tangents(centres), strict=True)]
+    mobile = as_floats([i not in sacral for i in range(len(regions))]) > 0
+    upward = _tangents(centres)
+    if np.count_nonzero(mobile) > 1:
+        upward[mobile] = _tangents(centres[mobile])
+    poses = [_look(grid, r, c, up) for r, c, up in zip(regions, centres, upward, strict=True)]
     sizes = as_floats([region.count if pose else 0 for region, pose in zip(regions, poses, strict=True)])
     if not sizes.any():
         return [None] * len(regions)
     whole = np.flatnonzero(sizes >= PIECE_SHARE * np.median(sizes[sizes > 0]))
+    whole = whole[mobile[whole]] if np.count_nonzero(mobile[whole]) > 1 else whole
     bodies = as_floats([_pose(poses[i]).centre_lps_mm for i in whole])
     along = _tangents(bodies)
     for i in np.flatnonzero(sizes).tolist():

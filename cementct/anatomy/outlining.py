@@ -18,6 +18,7 @@ from cementct.core.arrays import as_floats
 from cementct.core.findings import LevelSource
 from cementct.core.frame import Frame
 from cementct.core.image import Region
+from cementct.core.levels import Level
 
 # The first look, which only has to find the frames, uses every so manieth voxel that spacing stays under this
 # and samples this far apart, mm.
@@ -80,7 +81,8 @@ def _first_frames(labels: SpineLabels, pieces: Pieces, order: Sequence[int]) -> 
     order = [n for n in order if n in pieces.whole]
     frames: dict[int, Frame | None] = dict(labels.frames)
     if any(n not in frames for n in order):
-        rough = rough_frames(pieces.grid, [pieces.whole[n] for n in order])
+        sacral = [i for i, n in enumerate(order) if labels.levels.get(n) is Level.S1]
+        rough = rough_frames(pieces.grid, [pieces.whole[n] for n in order], sacral=sacral)
         frames = {**dict(zip(order, rough, strict=True)), **frames}
     known = {n: frame for n in order if (frame := frames[n]) is not None}
     bone = Bone(pieces.labels, pieces.grid, pieces.canal)
