@@ -11,7 +11,7 @@ import pytest
 from cementct.anatomy.describe import describe_spine
 from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.model import Spine
-from cementct.anatomy.orientation import shown_upside_down
+from cementct.anatomy.orientation import rough_frames, shown_upside_down
 from cementct.core.findings import LevelSource
 from cementct.core.frame import Frame
 from cementct.core.image import LabelMap, Volume
@@ -100,3 +100,22 @@ def test_one_odd_vertebra_or_small_ones_say_nothing() -> None:
     assert not shown_upside_down([(-0.2, 30.0), (0.05, 30.0), (-0.2, 30.0)])
     assert not shown_upside_down([(-0.2, 16.0), (-0.3, 16.0)])
     assert shown_upside_down([(-0.2, 30.0), (-0.1, 28.0)])
+
+
+def test_a_sacrum_labelled_with_one_wing_only_does_not_tilt_the_vertebra_above(
+    exact: Callable[..., ExactSpine],
+) -> None:
+    def with_wing(local: np.ndarray, whole: np.ndarray, number: int) -> np.ndarray:
+        wing = (local[..., 0] > 8) & (local[..., 1] > -30) & (local[..., 1] < 60) & (local[..., 2] < 14)
+        return whole | wing if number == 3 else whole
+
+    made = exact(3, spacing_mm=(2.0, 1.5, 1.5), edit=with_wing)
+    grid, labelled = made.volume.grid, made.labels.vertebrae.regions()
+    regions = [labelled[n] for n in (1, 2, 3)]
+    tilts = []
+    for sacral in ((), (2,)):
+        lowest = rough_frames(grid, regions, sacral=sacral)[1]
+        assert lowest is not None
+        tilts.append(float(np.degrees(np.arccos(lowest.superior[2]))))
+    assert tilts[0] > 8.0
+    assert tilts[1] < 2.0

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pytest
 
 from cementct.core.arrays import FloatArray
 from cementct.core.image import Volume
 from cementct.segmentation.cement import segment_cement
+from cementct.segmentation.cement.attribution import attribute
+from cementct.segmentation.cement.scene import view_scene
+from cementct.segmentation.cement.surroundings import describe_surroundings
 from cementct.segmentation.model import Cement
 from cementct.testing.block_spine import BlockSpine, Shape, block, build_block_spine, join
 
@@ -65,3 +70,23 @@ def test_cement_deep_in_a_small_body_makes_it_treated_beside_much_more() -> None
     small = join(IN_L2, block((-5, -5, 26), (5, 5, 33)))
 
     assert set(np.unique(cement_of(small).owner)) == {0, L1, L2}
+
+
+@pytest.mark.parametrize(("half_mm", "treated"), [(3.0, {L2}), (8.0, {L1, L2})])
+def test_much_cement_makes_a_body_treated_though_thick_slices_show_none_of_it_deep(
+    half_mm: float, treated: set[int]
+) -> None:
+    spine = blocks()
+    in_l1 = block((-half_mm, -half_mm, 28), (half_mm, half_mm, 36))
+    made = spine.cement_of(join(block((-16, -13, -12), (16, 13, 12)), in_l1))
+    scene = view_scene(spine.volume_with(made), spine.spine.grid.box)
+    around = describe_surroundings(scene, spine.spine, None)
+    shallow = np.where(around.owner == L1, np.minimum(around.bone_depth_mm, 1.5), around.bone_depth_mm)
+    share = np.zeros(scene.hu.shape, dtype=np.float32)
+    share[made.box.slices] = made.fraction
+
+    found = attribute(
+        scene, spine.spine, replace(around, bone_depth_mm=shallow), share, treated=(L1, L2)
+    )
+
+    assert set(found.treated) == treated

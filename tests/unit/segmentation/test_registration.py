@@ -173,6 +173,29 @@ def test_the_earlier_scan_is_known_around_registered_vertebrae_only(build_spine)
     assert carry_earlier_scan((made.volume, made.spine), {}, made.volume, made.spine) is None
 
 
+def test_nothing_is_known_where_a_raised_body_stands_in_what_was_disc(build_spine):
+    made = build_spine()
+    still = Registration(
+        rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101
+    )
+    upper = made.spine.vertebrae[0]
+    body = upper.body.in_box(made.volume.grid.box)
+    step = made.volume.grid.spacing_mm[0]
+    top = int(np.flatnonzero(body.any(axis=(1, 2)))[-1])
+    lost = round(4.0 / step)
+    compressed = body.copy()
+    compressed[top + 1 - lost :] = False
+    before = replace(made.spine, vertebrae=(replace(upper, body=Region.of(compressed)),))
+    earlier = carry_earlier_scan((made.volume, before), {101: still}, made.volume, made.spine)
+    assert earlier is not None
+    unknown = np.isnan(earlier.hu)
+    came = (body & ~compressed)[earlier.box.slices]
+    assert unknown[came].mean() > 0.7
+    deep = compressed.copy()
+    deep[top + 1 - lost - round(2.0 / step) :] = False
+    assert not unknown[deep[earlier.box.slices]].any()
+
+
 def test_levels_are_told_by_surfaces_only_where_one_pairing_lies_clearly_nearer() -> None:
     assert clearly_nearest([0.38, 0.09, 0.33]) == 1
     assert clearly_nearest([0.12]) == 0

@@ -96,3 +96,10 @@ def test_a_cage_beside_a_treated_vertebra_leaves_that_its_seeds() -> None:
     cage = block((-10.0, -8.0, top - 1.0), (10.0, 8.0, top + DISC_MM + 1.0))
     scene = scan(spine, (cage, 3071.0), (ball((0.0, -2.0, -4.0), 6.0), 2200.0))
     assert seeds_in(scene, spine).treated == (spine.middle.number,)
+
+
+def test_a_deposit_along_the_side_wall_that_leaks_into_the_disc_is_no_cage() -> None:
+    spine = build_block_spine(SPACING_MM)
+    top = HALF_MM[2]
+    along_wall = block((18.5, -6.0, top - 9.0), (21.5, 6.0, top + DISC_MM))
+    assert spine.middle.number in seeds_in(scan(spine, (along_wall, 3000.0)), spine).treated
