@@ -30,7 +30,16 @@ MORE_MASKS = (("T12", 1.0), ("L1", 1.0), ("L2", 2.0), ("T11", 1.0), ("L3", 1.5),
 FIRST_MASK_SEED = 5920
 # The same with leaks as they are in patients: the first ones have hardly any thin sheets and cords.
 RICH_SCAN_SEEDS = range(5960, 5984)
-RICH_MASKS = (("T12", 1.0), ("L1", 2.0), ("L2", 3.0), ("T11", 1.5), ("L3", 3.0), ("L2", 1.0), ("T12", 2.0), ("L1", 3.0))
+RICH_MASKS = (
+    ("T12", 1.0),
+    ("L1", 2.0),
+    ("L2", 3.0),
+    ("T11", 1.5),
+    ("L3", 3.0),
+    ("L2", 1.0),
+    ("T12", 2.0),
+    ("L1", 3.0),
+)
 FIRST_RICH_MASK_SEED = 5990
 
 

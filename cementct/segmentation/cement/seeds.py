@@ -62,8 +62,8 @@ SAME_MASS_SHARE = 0.75
 
 # What is so much in a disc, and no deeper in the bodies beside it, is a cage or another implant between them:
 # cement that leaks into a disc comes from deeper. Depths of the middle of the whole, and of the deepest tenth
-# of what is in bone, and how far nine tenths of it reach from the disc. Cages measure up to 0.9, 3.4 and 4.5 mm
-# where an engine takes them for endplates; deposits that are as much in a disc reach 5.5 mm and more.
+# of what is in bone, and how far nine tenths of it reach from the disc. Cages measure up to 0.9, 3.4 and
+# 4.5 mm where an engine takes them for endplates; deposits that are as much in a disc reach 5.5 mm and more.
 SHARE_IN_DISC = 0.2
 HANGS_MIDDLE_MM, HANGS_DEEPEST_MM, HANGS_REACH_MM = 1.5, 3.5, 5.0
 # Its blur reaches so far.

@@ -85,8 +85,6 @@ def test_much_cement_makes_a_body_treated_though_thick_slices_show_none_of_it_de
     share = np.zeros(scene.hu.shape, dtype=np.float32)
     share[made.box.slices] = made.fraction
 
-    found = attribute(
-        scene, spine.spine, replace(around, bone_depth_mm=shallow), share, treated=(L1, L2)
-    )
+    found = attribute(scene, spine.spine, replace(around, bone_depth_mm=shallow), share, treated=(L1, L2))
 
     assert set(found.treated) == treated
