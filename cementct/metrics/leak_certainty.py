@@ -30,6 +30,9 @@ CORTEX_PERCENTILE = 95.0
 BRIGHTEST_PERCENTILE = 90.0
 NEAR_BONE_MM = 1.2
 SHARE_NEAR_BONE = 0.75
+# Streaks of cement without metal are fainter than this beside it: a brighter cord in line with a needle's way
+# and so with the cement in the body is none.
+STREAK_UP_TO_HU = 420.0
 # Rounding errors of sums of fractions, in millilitres.
 VOLUME_EPSILON_ML = 1e-9
 
@@ -71,18 +74,19 @@ class Judge:
         fraction = parts.filled[tuple(with_rim.T)]
         if count_slices_seen(with_rim, fraction, around.grid) < 2:
             return Certainty.POSSIBLE
+        hu = self.volume.hu[tuple((part.points + np.asarray(around.box.start)).T)]
+        brightest_hu = float(np.percentile(hu, BRIGHTEST_PERCENTILE))
         # No vessel or ligament is calcified in line with a needle's way into the body.
         chalk_counts = part.kind != Kind.ACCESS_TRACK
+        streak_counts = chalk_counts or bool(self.cement.foreign) or brightest_hu < STREAK_UP_TO_HU
         doubtful = [
             p.number
             for p in self.cement.properties
-            if p.streak_like or (chalk_counts and p.calcification_like)
+            if (streak_counts and p.streak_like) or (chalk_counts and p.calcification_like)
         ]
         deposits = around.deposits[tuple(with_rim.T)]
         if fraction[np.isin(deposits, doubtful)].sum() > DOUBTFUL_SHARE * fraction.sum():
             return Certainty.POSSIBLE
-        hu = self.volume.hu[tuple((part.points + np.asarray(around.box.start)).T)]
-        brightest_hu = float(np.percentile(hu, BRIGHTEST_PERCENTILE))
         if self._fades_under_streaks(part.points, brightest_hu, around):
             return Certainty.POSSIBLE
         if self._looks_like_cortex(with_rim, fraction, brightest_hu, around):

@@ -32,8 +32,8 @@ FAINT_POWER = 3
 PLATEAU_PERCENTILE = 75.0
 # Beside a vertebra with so many times as much cement, one with less in its bone than this, or with less than
 # this share of it deep in its bone, was reached, not treated: what lies at the surface is a neighbour's leak
-# against it, or in a disc where labels are wrong. More than `FLOWED_ML` in its bone is neither: hardly anything
-# of a low body lies deep where slices are thick.
+# against it, or in a disc where labels are wrong. More than `FLOWED_ML` in its bone is neither: hardly
+# anything of a low body lies deep where slices are thick.
 MUCH_MORE = 4.0
 LEAST_TREATED_ML, LEAST_DEEP_SHARE = 0.08, 0.25
 

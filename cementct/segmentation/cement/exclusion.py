@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from cementct.anatomy.model import Compartment
+from cementct.anatomy.model import Compartment, Vertebra
 from cementct.core.arrays import BoolArray
 from cementct.core.threads import each
 from cementct.segmentation.cement.candidates import Candidates
@@ -44,7 +44,7 @@ def choose_cement(
     candidates: Candidates,
     *,
     seeds: BoolArray,
-    treated: tuple[int, ...],
+    treated: tuple[Vertebra, ...],
     bright_hu: float,
 ) -> BoolArray:
     """Return the pieces that are cement, generously outlined.
@@ -56,7 +56,7 @@ def choose_cement(
     seeds
         Cement beyond doubt.
     treated
-        Numbers of the treated vertebrae.
+        The treated vertebrae.
     bright_hu
         Level over which nothing is bone.
     """
@@ -67,13 +67,14 @@ def choose_cement(
     chosen = np.zeros(candidates.count + 1, dtype=np.bool_)
     chosen[np.unique(candidates.labels[seeds])] = True
     chosen[0] = False
-    own = np.isin(around.owner, treated)
+    numbers_treated = tuple(v.number for v in treated)
+    own = np.isin(around.owner, numbers_treated)
     treated_bone = Nearness(own, scene.spacing_mm)
     core = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
     treated_core = Nearness(own & core, scene.spacing_mm)
     source_hu = max(float(np.median(scene.hu[seeds])), 1.0) if seeds.any() else bright_hu
     cement = Nearness(chosen[candidates.labels], scene.spacing_mm)
-    compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
+    compared = Compared(cement, treated_bone, treated_core, numbers_treated, treated, bright_hu, source_hu)
     blocks = ndimage.find_objects(candidates.labels)
     pieces: dict[int, PieceFeatures] = {}
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, IntArray
+from cementct.anatomy.model import Compartment, Vertebra
+from cementct.anatomy.needle_way import lies_on_a_needles_way
+from cementct.core.arrays import BoolArray, FloatArray, IntArray
 from cementct.core.distances import depth_inside
 from cementct.core.morphology import dilate_box, erode_box
 from cementct.segmentation.cement.bone_edges import contact_of
@@ -26,6 +27,10 @@ NEXT_TO_CEMENT_MM = 2.5
 SHELL_GAP_MM = 6.0
 # Smaller pieces are not compared with their counterparts.
 COMPARED_FROM_ML = 0.005
+# What lies against bone with no more of its surface lies in soft tissue.
+IN_SOFT_TISSUE_CONTACT = 0.3
+# Every voxel of a piece counts this much, whatever stands out in it.
+LEAST_WEIGHT = 1e-6
 # The excess of usual cement, by which masses become volumes.
 USUAL_RISE_HU = 1500.0
 
@@ -79,6 +84,8 @@ class PieceFeatures:
         above and below; small pieces are not compared.
     outline_is_given
         Whether the outline of the nearest vertebra comes from the user, not from a guess.
+    on_a_needles_way
+        Whether it is a straight cord in soft tissue that leads into a treated body as a needle does.
     """
 
     voxels: int
@@ -113,6 +120,7 @@ class PieceFeatures:
     like_other_side: float
     like_other_levels: float
     outline_is_given: bool
+    on_a_needles_way: bool
 
 
 @dataclass(frozen=True)
@@ -126,7 +134,9 @@ class Compared:
     treated_bone, treated_core
         The treated vertebrae, and their bodies and pedicles.
     treated
-        Their numbers.
+        The treated vertebrae's numbers.
+    vertebrae
+        The treated vertebrae themselves.
     bright_hu
         Level over which nothing is bone.
     source_hu
@@ -137,6 +147,7 @@ class Compared:
     treated_bone: Nearness
     treated_core: Nearness
     treated: tuple[int, ...]
+    vertebrae: tuple[Vertebra, ...]
     bright_hu: float
     source_hu: float
 
@@ -210,6 +221,8 @@ def describe_piece(
         like_other_side=like.other_side,
         like_other_levels=like.other_levels,
         outline_is_given=_outline_is_given(scene, around, index),
+        on_a_needles_way=contact.bone <= IN_SOFT_TISSUE_CONTACT
+        and _is_on_a_needles_way(scene, index, weight, compared.vertebrae),
     )
 
 
@@ -233,6 +246,14 @@ def come_nearer(
     if gap_mm >= piece.gap_to_seeds_mm:
         return None
     return replace(piece, gap_to_seeds_mm=gap_mm, is_next_to_cement=_is_next_to(gap_mm, scene))
+
+
+def _is_on_a_needles_way(
+    scene: Scene, index: IntArray, weight: FloatArray, vertebrae: tuple[Vertebra, ...]
+) -> bool:
+    points_lps = scene.grid.to_lps(index)
+    weights = weight + LEAST_WEIGHT
+    return any(lies_on_a_needles_way(v.frame.to_local(points_lps), weights, v) for v in vertebrae)
 
 
 def _is_next_to(gap_mm: float, scene: Scene) -> bool:

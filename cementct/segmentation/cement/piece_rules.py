@@ -34,7 +34,7 @@ IN_CANAL_SHARE = 0.5
 
 
 def is_cement(piece: PieceFeatures) -> bool:
-    """Tell whether a piece apart from the seeds is cement."""
+    """Tell whether a piece apart from the seeds is cement: by rules if they suffice, else as learned."""
     film = piece.share_of_source < FILM_SHARE_OF_SOURCE and piece.peak_excess_hu < FILM_HU
     if film or piece.mass_ml < SMALLEST_MASS_ML or piece.volume_ml > LARGEST_LOOSE_ML:
         return False
@@ -43,6 +43,8 @@ def is_cement(piece: PieceFeatures) -> bool:
         return False
     if is_bright(piece) or piece.voxels < FEWEST_VOXELS:
         return is_bright(piece)
+    if piece.on_a_needles_way:
+        return True
     in_canal = piece.outline_is_given and piece.share_neural > IN_CANAL_SHARE
     return probability_of_cement(piece) >= (LEAST_PROBABILITY_IN_CANAL if in_canal else LEAST_PROBABILITY)
 

@@ -101,8 +101,9 @@ def _measure_all(
 ) -> Cement:
     """Outline, attribute and measure everything that belongs to the seeds."""
     candidates = find_candidates(scene, around, seeds=seeds.mask, excluded=metal, bright_hu=seeds.bright_hu)
+    vertebrae = tuple(v for v in spine.vertebrae if v.number in seeds.treated)
     rough = choose_cement(
-        scene, around, candidates, seeds=seeds.mask, treated=seeds.treated, bright_hu=seeds.bright_hu
+        scene, around, candidates, seeds=seeds.mask, treated=vertebrae, bright_hu=seeds.bright_hu
     )
     del candidates  # a third of the memory at hand
     rough &= ~streaks_of_metal(scene, around, rough, seeds=seeds.mask, metal=metal)

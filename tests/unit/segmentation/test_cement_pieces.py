@@ -58,6 +58,7 @@ CORD = PieceFeatures(
     coarsest_mm=1.0,
     like_other_side=0.05,
     like_other_levels=0.05,
+    on_a_needles_way=False,
     outline_is_given=False,
 )
 
