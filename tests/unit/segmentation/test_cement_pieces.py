@@ -86,6 +86,17 @@ def test_a_piece_against_bone_that_repeats_itself_is_the_edge_of_bone() -> None:
     assert not is_cement(edge)
 
 
+def test_a_faint_cord_far_from_cement_is_cement_on_a_needles_way_only() -> None:
+    far = replace(
+        CORD, gap_to_seeds_mm=35.0, gap_to_treated_mm=14.0, peak_excess_hu=520.0, share_of_source=0.17
+    )
+
+    assert not is_cement(far)
+    assert is_cement(replace(far, on_a_needles_way=True))
+    film = replace(far, on_a_needles_way=True, peak_excess_hu=200.0, share_of_source=0.08)
+    assert not is_cement(film)
+
+
 @pytest.mark.parametrize(
     ("change", "more"),
     [
