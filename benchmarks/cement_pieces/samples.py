@@ -18,7 +18,7 @@ from cementct.segmentation.cement import exclusion
 from cementct.segmentation.cement.piece_features import PieceFeatures
 from cementct.segmentation.cement.piece_model import variables_of
 
-SETTINGS = ("labels", "embedded")
+SETTINGS = ("labels+pre", "labels", "embedded")
 # Smaller pieces are noise. A piece is cement, or not, by such a share of it; those in between teach nothing.
 SMALLEST_ML = 0.015
 CEMENT_SHARE, OTHER_SHARE = 0.5, 0.1
@@ -72,7 +72,7 @@ def learning_recipes() -> list[Recipe]:
 
 
 def samples_of(case: Case) -> list[Sample]:
-    """Return the pieces that are looked at in a case, post only, with a label file and with the engine."""
+    """Return the pieces that are looked at in a case, in each of the settings that it allows."""
     found: list[Sample] = []
     for setting in SETTINGS:
         if is_possible(case, setting):

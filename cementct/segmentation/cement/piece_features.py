@@ -82,8 +82,6 @@ class PieceFeatures:
     like_other_side, like_other_levels
         How bright its place on the other side of the vertebra is over it, and its place in the vertebrae
         above and below; small pieces are not compared.
-    outline_is_given
-        Whether the outline of the nearest vertebra comes from the user, not from a guess.
     on_a_needles_way
         Whether it is a straight cord in soft tissue that leads into a treated body as a needle does.
     """
@@ -119,7 +117,6 @@ class PieceFeatures:
     coarsest_mm: float
     like_other_side: float
     like_other_levels: float
-    outline_is_given: bool
     on_a_needles_way: bool
 
 
@@ -220,7 +217,6 @@ def describe_piece(
         coarsest_mm=max(scene.spacing_mm),
         like_other_side=like.other_side,
         like_other_levels=like.other_levels,
-        outline_is_given=_outline_is_given(scene, around, index),
         on_a_needles_way=contact.bone <= IN_SOFT_TISSUE_CONTACT
         and _is_on_a_needles_way(scene, index, weight, compared.vertebrae),
     )
@@ -258,15 +254,6 @@ def _is_on_a_needles_way(
 
 def _is_next_to(gap_mm: float, scene: Scene) -> bool:
     return gap_mm <= max(NEXT_TO_CEMENT_MM, *(1.01 * s for s in scene.spacing_mm))
-
-
-def _outline_is_given(scene: Scene, around: Surroundings, index: IntArray) -> bool:
-    """Tell whether the outline of the vertebra nearest to some voxels can be trusted wholly."""
-    if not around.frames:
-        return False
-    centres = np.array([frame.centre_lps_mm for frame in around.frames])
-    gaps = np.linalg.norm(centres - scene.grid.to_lps(index.mean(axis=0)), axis=1)
-    return around.confidences[int(np.argmin(gaps))] >= 1.0
 
 
 def _hollow_share(scene: Scene, where: BoolArray) -> float:

@@ -59,7 +59,6 @@ CORD = PieceFeatures(
     like_other_side=0.05,
     like_other_levels=0.05,
     on_a_needles_way=False,
-    outline_is_given=False,
 )
 
 
@@ -143,26 +142,24 @@ def test_a_brighter_piece_is_never_less_likely_cement(
     assert probability_of_cement(other) >= probability_of_cement(piece) - 1e-12
 
 
-def test_less_will_do_for_a_cord_in_canal_or_foramina_where_outlines_are_given() -> None:
-    # Paired cords over several levels: each has its like on the other side and above and below.
+def test_less_will_do_where_an_earlier_scan_shows_what_was_there() -> None:
     cord = replace(
         CORD,
-        volume_ml=0.07,
-        gap_to_seeds_mm=9.0,
-        share_canal=1.0,
-        share_neural=1.0,
-        mean_bone_depth_mm=-0.7,
-        share_free=0.15,
-        bone_contact=0.24,
-        soft_contact=0.30,
-        like_other_side=1.5,
-        like_other_levels=0.9,
+        gap_to_seeds_mm=16.0,
+        peak_excess_hu=600.0,
+        share_of_source=0.3,
+        share_of_cortex=0.6,
+        bone_contact=0.4,
+        soft_contact=0.4,
+        share_free=0.6,
+        mean_bone_depth_mm=-2.0,
+        reach_away_mm=3.0,
+        like_other_levels=0.5,
     )
 
-    assert 0.1 <= probability_of_cement(cord) < 0.4
-    assert is_cement(replace(cord, outline_is_given=True))
+    assert 0.2 <= probability_of_cement(replace(cord, share_known=1.0)) < 0.4
+    assert is_cement(replace(cord, share_known=1.0))
     assert not is_cement(cord)
-    assert not is_cement(replace(cord, share_canal=0.0, share_neural=0.4, outline_is_given=True))
 
 
 def test_a_film_as_faint_as_a_streak_is_no_cement() -> None:
