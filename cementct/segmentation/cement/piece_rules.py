@@ -30,6 +30,10 @@ SMALLEST_MASS_ML = 0.002
 # [docs/decisions/0008]
 LEAST_PROBABILITY, LEAST_PROBABILITY_KNOWN = 0.4, 0.2
 KNOWN_SHARE = 0.8
+# On the way of a needle a piece of this size is cement unless its like lies on the other side or in the next
+# vertebrae, so bright as a share of its own: then it is a process or a joint. With the trees alone 84 of 91
+# pieces of tuning cases there were found; this adds 6, and one other.
+SMALLEST_ON_WAY_ML, AS_BRIGHT = 0.05, 0.8
 
 
 def is_cement(piece: PieceFeatures) -> bool:
@@ -42,10 +46,15 @@ def is_cement(piece: PieceFeatures) -> bool:
         return False
     if is_bright(piece) or piece.voxels < FEWEST_VOXELS:
         return is_bright(piece)
-    if piece.on_a_needles_way:
+    if piece.on_a_needles_way and _has_no_like(piece) and piece.volume_ml >= SMALLEST_ON_WAY_ML:
         return True
     known = piece.share_known > KNOWN_SHARE
     return probability_of_cement(piece) >= (LEAST_PROBABILITY_KNOWN if known else LEAST_PROBABILITY)
+
+
+def _has_no_like(piece: PieceFeatures) -> bool:
+    """Tell whether nothing as bright lies on the other side of its vertebra, nor above and below."""
+    return max(piece.like_other_side, piece.like_other_levels) < AS_BRIGHT
 
 
 def is_bright(piece: PieceFeatures) -> bool:

@@ -92,6 +92,8 @@ def test_a_faint_cord_far_from_cement_is_cement_on_a_needles_way_only() -> None:
 
     assert not is_cement(far)
     assert is_cement(replace(far, on_a_needles_way=True))
+    assert not is_cement(replace(far, on_a_needles_way=True, like_other_side=1.0))
+    assert not is_cement(replace(far, on_a_needles_way=True, volume_ml=0.03))
     film = replace(far, on_a_needles_way=True, peak_excess_hu=200.0, share_of_source=0.08)
     assert not is_cement(film)
 
