@@ -91,9 +91,10 @@ class Surroundings:
 
     def is_in(self, *kinds: Compartment) -> BoolArray:
         """Return where one of the given compartments lies."""
-        wanted = np.zeros(256, dtype=np.bool_)
-        wanted[[int(k) for k in kinds]] = True
-        return np.asarray(wanted[self.compartment])
+        found: BoolArray = np.asarray(self.compartment == int(kinds[0]))
+        for kind in kinds[1:]:
+            found |= self.compartment == int(kind)
+        return found
 
 
 def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | None) -> Surroundings:
@@ -130,7 +131,7 @@ def _depth_of(bone: BoolArray, metric_mm: Triple) -> Float32Array:
     depth = np.full(bone.shape, -FARTHEST_MM, dtype=np.float32)
     window = bounds_of(bone, [math.ceil(FARTHEST_MM / s) for s in metric_mm])
     if window is not None:
-        depth[window] = np.maximum(signed_depth(bone[window], metric_mm), -np.float32(FARTHEST_MM))
+        np.maximum(signed_depth(bone[window], metric_mm), -np.float32(FARTHEST_MM), out=depth[window])
     return depth
 
 
@@ -149,9 +150,16 @@ def _owners(
                 continue
             inside = region.voxels[common.within(region.box)]
             owner[common.within(scene.box)][inside] = vertebra.number
+    common = scene.box.intersection(spine.compartments.box)
+    if common.is_empty:
+        return owner
+    # Only there are compartments known.
+    here = common.within(scene.box)
     numbers = np.array([0] + [v.number for v in spine.vertebrae], dtype=np.uint16)
-    unowned = (owner == 0) & np.isin(compartment, [int(k) for k in BONE])
-    owner[unowned] = numbers[np.minimum(place[unowned], len(numbers) - 1)]
+    is_bone = np.zeros(256, dtype=np.bool_)
+    is_bone[[int(k) for k in BONE]] = True
+    unowned = (owner[here] == 0) & is_bone[compartment[here]]
+    owner[here][unowned] = numbers[np.minimum(place[here][unowned], len(numbers) - 1)]
     return owner
 
 
@@ -176,9 +184,10 @@ def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surro
     dense
         Cement and metal: nothing is learned from them or from what is near them.
     """
-    clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
     # Most of a block lies far from bone: what lies near is taken out once, as lists of voxels.
     near = np.flatnonzero(around.bone_depth_mm > DEPTHS_MM[0])
+    clear = ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm).ravel()[near]
+    clear &= scene.measured.ravel()[near]
     compartment = around.compartment.ravel()[near]
     in_body = compartment == int(Compartment.BODY)
     in_body |= (around.owner.ravel()[near] == 0) & (compartment != int(Compartment.CANAL))
@@ -188,7 +197,7 @@ def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surro
         if not where.size:
             continue
         hu, depth = scene.hu.ravel()[where], around.bone_depth_mm.ravel()[where]
-        usable = clear.ravel()[where] & (hu < NOT_BONE_ABOVE_HU)
+        usable = clear[zone] & (hu < NOT_BONE_ABOVE_HU)
         level, width = _profile(hu[usable], depth[usable])
         new = np.interp(depth, DEPTHS_MM, level)
         known = around.known.ravel()[where]
@@ -199,7 +208,7 @@ def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surro
 
 def _profile(hu: Float32Array, depth_mm: Float32Array) -> tuple[FloatArray, FloatArray]:
     """Return the median and the upper spread of intensity at each of `DEPTHS_MM`."""
-    bins = np.clip(np.round((depth_mm - DEPTHS_MM[0]) / 0.5).astype(int), 0, len(DEPTHS_MM) - 1)
+    bins = np.clip(np.round((depth_mm - DEPTHS_MM[0]) / 0.5), 0, len(DEPTHS_MM) - 1).astype(np.uint8)
     order = np.argsort(bins, kind="stable")
     ends = np.searchsorted(bins[order], np.arange(len(DEPTHS_MM) + 1))
     level = np.full(len(DEPTHS_MM), np.nan)
