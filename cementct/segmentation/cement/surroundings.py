@@ -118,7 +118,7 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
     # One value each until something is learned: no memory for the whole block.
     expected = np.broadcast_to(np.float32(SOFT_TISSUE_HU), scene.hu.shape)
     spread = np.broadcast_to(np.float32(LEAST_SPREAD_HU), scene.hu.shape)
-    known: BoolArray = np.broadcast_to(np.zeros(1, dtype=np.bool_), scene.box.shape)
+    known: BoolArray = np.zeros(scene.box.shape, dtype=np.bool_)
     if earlier is not None:
         expected, known = _with_earlier(scene, earlier, expected)
     frames = tuple(v.frame for v in spine.vertebrae)
