@@ -60,14 +60,6 @@ def erode_box(mask: BoolArray, size: Sequence[int]) -> BoolArray:
     return left
 
 
-def erode_lines(mask: BoolArray, size: Sequence[int]) -> BoolArray:
-    """Return where all voxels of the three lines through it, each of its axis' length, lie in the mask."""
-    left = mask.copy()
-    for axis, length in enumerate(size):
-        left &= _along(mask, axis, length // 2, np.logical_and)
-    return left
-
-
 def dilate_faces(mask: BoolArray) -> BoolArray:
     """Return a mask with the voxels that share a face with it."""
     grown = mask.copy()

@@ -14,7 +14,6 @@ from cementct.core.morphology import (
     dilate_box,
     dilate_faces,
     erode_box,
-    erode_lines,
     inner_voxels,
 )
 
@@ -33,17 +32,6 @@ def test_a_mask_grown_by_a_block_is_the_highest_value_of_each_neighbourhood(
     mask = random_mask(shape, seed, share)
     assert np.array_equal(dilate_box(mask, size), ndimage.maximum_filter(mask, size=size, mode="nearest"))
     assert np.array_equal(erode_box(mask, size), ndimage.minimum_filter(mask, size=size, mode="nearest"))
-
-
-@given(shape=SHAPES, size=SIZES, seed=st.integers(0, 99))
-def test_lines_through_a_voxel_lie_in_a_mask_where_the_lowest_value_along_each_axis_does(
-    shape: tuple[int, ...], size: tuple[int, ...], seed: int
-) -> None:
-    mask = random_mask(shape, seed, 0.8)
-    lines = [
-        ndimage.minimum_filter1d(mask.view(np.uint8), n, axis=a, mode="nearest") for a, n in enumerate(size)
-    ]
-    assert np.array_equal(erode_lines(mask, size), np.all(lines, axis=0))
 
 
 @given(shape=SHAPES, seed=st.integers(0, 99), share=st.sampled_from([0.05, 0.5, 0.95]))
