@@ -97,6 +97,9 @@ def _to_other_numbers(
     import edt
 
     spacing = tuple(float(s) for s in spacing_mm)
-    squared = edt.edtsq(np.ascontiguousarray(numbers), anisotropy=spacing, black_border=False, parallel=1)
+    squared: Float32Array = edt.edtsq(
+        np.ascontiguousarray(numbers), anisotropy=spacing, black_border=False, parallel=1
+    )
     # The package takes the roots one by one; numpy does several at once.
-    return np.sqrt(squared, out=squared)
+    np.sqrt(squared, out=squared)
+    return squared

@@ -118,10 +118,9 @@ def extended_sources(scene: Scene, first: Attribution, share: Float32Array) -> S
     if len(first.treated) == 1:
         return np.where(share > 0, first.treated[0], 0).astype(np.uint16)
     found = np.zeros(share.shape, dtype=np.uint16)
-    bounds = bounds_of(share > 0)
-    if bounds is None:
+    window = bounds_of((share > 0) | (first.owner > 0))
+    if window is None:
         return found
-    window = scene.grid.expand(Box.of(bounds), MEASURING_MARGIN_MM).slices
     gaps = np.stack([distance_outside(first.owner[window] == n, scene.spacing_mm) for n in first.treated])
     nearest = np.asarray(first.treated, dtype=np.uint16)[np.argmin(gaps, axis=0)]
     found[window] = np.where(share[window] > 0, nearest, 0)

@@ -58,7 +58,7 @@ def doubt_of_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Fl
     if not around.known.any():
         return None
     brightest = brightest_without_cement(scene, around, dense=dense)
-    return np.maximum(brightest - around.expected_hu, 0.0).astype(np.float32)
+    return np.asarray(np.maximum(brightest - around.expected_hu, 0.0), dtype=np.float32)
 
 
 def brightest_without_cement(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Float32Array:

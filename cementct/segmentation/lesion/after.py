@@ -25,7 +25,7 @@ from cementct.segmentation.lesion.lytic import (
     smooth_darkness,
 )
 from cementct.segmentation.lesion.marrow import TEXTURE_SCALE_MM, NormalMarrow
-from cementct.segmentation.lesion.smoothing import depth_mm, grown, smooth_within
+from cementct.segmentation.lesion.smoothing import continued, depth_mm, grown, smooth_within
 from cementct.segmentation.lesion.tissue import Tissue, measure_tissue
 
 CEMENT_WEIGHT = 0.5
@@ -111,20 +111,11 @@ def _bordered(beside: BesideCement, united: Float32Array, in_bone: Float32Array)
     inside = continue_border(
         united, weight=weight.astype(np.float32), hidden=beside.cement, within=bone.outline, grid=bone.grid
     )
-    around = _continued_from(beside.trust >= READ_TRUST, united, bone)
+    read = (beside.trust >= READ_TRUST) & bone.outline
+    asked = beside.hidden & bone.outline
+    around = continued(united, read, asked, bone.grid)
     share = in_bone * (inside > 0.5) + (1 - in_bone) * around
-    return np.where(beside.hidden & bone.outline, share, united).astype(np.float32)
-
-
-def _continued_from(read: BoolArray, share: Float32Array, bone: Bone) -> Float32Array:
-    """Return shares in which tissue that is not read is what the nearest tissue that is read is."""
-    known = read & bone.outline
-    if not known.any():
-        return share
-    nearest = ndimage.distance_transform_edt(
-        ~known, sampling=bone.grid.spacing_mm, return_distances=False, return_indices=True
-    )
-    return np.asarray(share[tuple(nearest)], dtype=np.float32)
+    return np.where(asked, share, united).astype(np.float32)
 
 
 def _with_cement(pieces: BoolArray, cement: BoolArray) -> BoolArray:

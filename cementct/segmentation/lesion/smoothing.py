@@ -9,6 +9,7 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.distances import TIE_MM, depth_inside, distance_outside
 from cementct.core.grid import Grid
 from cementct.core.image import Region
+from cementct.core.morphology import bounds_of
 
 LEAST_WEIGHT = 1e-3
 # Where less than this of a smoothed value comes from chosen voxels, there is no value.
@@ -46,6 +47,33 @@ def grown(mask: BoolArray, by_mm: float, grid: Grid) -> BoolArray:
     block = _block(mask, by_mm, grid)
     out = np.zeros_like(mask)
     out[block] = distance_outside(mask[block], grid.spacing_mm) <= by_mm + TIE_MM
+    return out
+
+
+def continued(share: Float32Array, known: BoolArray, where: BoolArray, grid: Grid) -> Float32Array:
+    """Return shares in which each voxel of `where` has that of the nearest one that is known.
+
+    Parameters
+    ----------
+    share
+        Shares of all voxels.
+    known
+        Whose share is known.
+    where
+        Who takes over that of the nearest of those.
+    grid
+        Where the voxels lie.
+    """
+    out = share.copy()
+    block = bounds_of(known | where)
+    if block is None or not known.any():
+        return out
+    # All nearest voxels are looked for in the block that holds both.
+    nearest = ndimage.distance_transform_edt(
+        ~known[block], sampling=grid.spacing_mm, return_distances=False, return_indices=True
+    )
+    asked = where[block]
+    out[block][asked] = share[block][tuple(places[asked] for places in nearest)]
     return out
 
 
