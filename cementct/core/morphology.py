@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray
+from cementct.core.arrays import BoolArray, IntArray
 
 
 def bounds_of(mask: BoolArray, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice] | None:
@@ -34,6 +34,14 @@ def bounds_of(mask: BoolArray, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice
         for hit, pad, length in zip(hits, margin, mask.shape, strict=True)
     )
     return z, y, x
+
+
+def places_of(mask: BoolArray) -> IntArray:
+    """Return the indices of the voxels of a mask, shape (n, axes), in the order of the array.
+
+    As `numpy.argwhere`, which takes three times as long over a large mask of little.
+    """
+    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=1)
 
 
 def dilate_box(mask: BoolArray, size: Sequence[int]) -> BoolArray:

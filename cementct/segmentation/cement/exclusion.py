@@ -152,4 +152,4 @@ def _is_out_of_question(
     neural = np.isin(around.compartment[block][where], NEURAL).any()
     reach = CANAL_REACH_MM if neural else LEAK_REACH_MM
     index = np.argwhere(where) + np.array([s.start for s in block])
-    return min(compared.treated_bone.gap_mm(index), compared.cement.gap_mm(index)) > reach
+    return not (compared.treated_bone.is_within(reach, index) or compared.cement.is_within(reach, index))

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.core.distances import TIE_MM, distance_outside
+from cementct.core.distances import within
 from cementct.segmentation.lesion.bone import COARSE_MM, Bone
 from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
 from cementct.segmentation.lesion.smoothing import continued, depth_mm, grown, opened
@@ -189,7 +189,7 @@ def share_of_dark(
     """Return the share of each voxel near a core that is lytic, its darkness taken over that inside."""
     spacing = np.asarray(bone.grid.spacing_mm)
     reach_mm = np.maximum(REACH_MM, REACH_PER_VOXEL * spacing)
-    support = bone.outline & (distance_outside(core, spacing / reach_mm) <= 1.0 + TIE_MM)
+    support = bone.outline & within(core, 1.0, spacing / reach_mm)
     share = np.clip(0.5 + EDGE_GAIN * (darkness / max(inside, CORE_DARKNESS) - 0.5), 0.0, 1.0)
     return _through_the_rim(np.where(support, share, 0.0).astype(np.float32), bone)
 
