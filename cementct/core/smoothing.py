@@ -10,7 +10,7 @@ from cementct.core.arrays import BoolArray, Float32Array, IntArray
 
 # Parts are smoothed in blocks of so many voxels along each axis: larger ones hold more that nobody asked for,
 # smaller ones have more neighbours to be read beside them.
-BLOCK = 64
+BLOCK = 32
 # Whether anything is asked is noted for cells of so many voxels, a part of a block.
 CELL = 8
 # A Gaussian is cut off after so many standard deviations, as in scipy.
@@ -30,8 +30,8 @@ class SmoothedInParts:
 
     def __init__(self, values: Float32Array, sigma: Sequence[float]) -> None:
         self._source = values
-        self._sigma = list(sigma)
         self._reach = [int(TRUNCATE * s + 0.5) for s in sigma]
+        self._weights = [_weights(s, reach) for s, reach in zip(sigma, self._reach, strict=True)]
         self._done = np.zeros([-(-n // BLOCK) for n in values.shape], dtype=np.bool_)
         self.values: Float32Array = np.zeros(values.shape, dtype=np.float32)
         """The smoothed array; 0 in blocks that nobody asked for."""
@@ -64,20 +64,33 @@ class SmoothedInParts:
 
     def _smooth(self, blocks: BoolArray) -> None:
         """Smooth blocks that are not yet."""
-        from scipy import ndimage
-
-        for block in np.argwhere(blocks & ~self._done):
-            inner, outer = [], []
-            for number, reach, length in zip(block.tolist(), self._reach, self.values.shape, strict=True):
-                start, stop = number * BLOCK, min((number + 1) * BLOCK, length)
-                first = max(start - reach, 0)
-                outer.append(slice(first, min(stop + reach, length)))
-                inner.append(slice(start - first, stop - first))
-            part = self._source[tuple(outer)]
-            for axis, (sigma, cut) in enumerate(zip(self._sigma, inner, strict=True)):
-                part = ndimage.gaussian_filter1d(part, sigma, axis, truncate=TRUNCATE)
-                # What lies beside the block along this axis has done its part.
-                part = part[(slice(None),) * axis + (cut,)]
-            z, y, x = (slice(n * BLOCK, (n + 1) * BLOCK) for n in block.tolist())
-            self.values[z, y, x] = part
+        for block in np.argwhere(blocks & ~self._done).tolist():
+            starts = [number * BLOCK for number in block]
+            part = self._with_margin(starts)
+            # Each weighs the voxels along one axis and leaves the margin out; as products of matrices they
+            # take a third of the time of sums along lines.
+            part = np.tensordot(self._weights[0], part, axes=1)
+            part = self._weights[1] @ part
+            part = part @ self._weights[2].T
+            z, y, x = (slice(a, min(a + BLOCK, n)) for a, n in zip(starts, self.values.shape, strict=True))
+            self.values[z, y, x] = part[: z.stop - z.start, : y.stop - y.start, : x.stop - x.start]
         self._done |= blocks
+
+    def _with_margin(self, starts: list[int]) -> Float32Array:
+        """Return a block and all that reaches it; what lies beyond the array is its mirror image."""
+        cut, pad = [], []
+        for start, reach, length in zip(starts, self._reach, self.values.shape, strict=True):
+            first, last = start - reach, start + BLOCK + reach
+            cut.append(slice(max(first, 0), min(last, length)))
+            pad.append((max(-first, 0), max(last - length, 0)))
+        part = self._source[tuple(cut)]
+        return np.pad(part, pad, mode="symmetric") if np.any(pad) else part
+
+
+def _weights(sigma: float, reach: int) -> Float32Array:
+    """Return what each voxel of a block with a margin counts for each of the block."""
+    weight = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    rows = np.zeros((BLOCK, BLOCK + 2 * reach), dtype=np.float32)
+    for place, row in enumerate(rows):
+        row[place : place + weight.size] = weight / weight.sum()
+    return rows

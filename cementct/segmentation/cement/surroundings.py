@@ -210,7 +210,7 @@ def _profile(hu: Float32Array, depth_mm: Float32Array) -> tuple[FloatArray, Floa
     """Return the median and the upper spread of intensity at each of `DEPTHS_MM`."""
     bins = np.clip(np.round((depth_mm - DEPTHS_MM[0]) / 0.5), 0, len(DEPTHS_MM) - 1).astype(np.uint8)
     order = np.argsort(bins, kind="stable")
-    ends = np.searchsorted(bins[order], np.arange(len(DEPTHS_MM) + 1))
+    ends = np.concatenate([[0], np.cumsum(np.bincount(bins, minlength=len(DEPTHS_MM)))])
     level = np.full(len(DEPTHS_MM), np.nan)
     width = np.full(len(DEPTHS_MM), np.nan)
     for i in range(len(DEPTHS_MM)):
