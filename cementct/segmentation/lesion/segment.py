@@ -192,7 +192,7 @@ def lesion_from_after(
     share = averaged(cement_share, grid, factor)[0]
     found = segment_after(bone, normal, share, max(plateaus, default=None))
     in_bone = vertebra.body.in_box(bone.box) | vertebra.whole.in_box(bone.box)
-    share = np.where(in_bone, interpolated(found, bone.grid, grid), np.float32(0))
+    share = interpolated(found, bone.grid, grid, in_bone)
     if not share.any():
         return no_lesion(None)
     return Lesion(

@@ -90,14 +90,12 @@ def _block(mask: BoolArray, margin_mm: float, grid: Grid) -> tuple[slice, slice,
     return grid.expand(Region.of(mask).box, margin_mm + max(grid.spacing_mm)).slices
 
 
-def interpolated(share: Float32Array, source: Grid, target: Grid) -> Float32Array:
-    """Return shares of one grid on another grid of the same scan; 0 beyond its edge."""
-    steps = [np.arange(n, dtype=np.float64) for n in target.shape]
-    points = target.to_lps(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1))
-    index = np.moveaxis(source.to_index(points), -1, 0)
-    return np.asarray(
-        ndimage.map_coordinates(share, index, output=np.float32, order=1, mode="nearest"), dtype=np.float32
-    )
+def interpolated(share: Float32Array, source: Grid, target: Grid, where: BoolArray) -> Float32Array:
+    """Return shares of one grid in some voxels of another grid of the same scan; 0 in all others."""
+    out = np.zeros(target.shape, dtype=np.float32)
+    index = source.to_index(target.to_lps(np.argwhere(where))).T
+    out[where] = ndimage.map_coordinates(share, index, output=np.float32, order=1, mode="nearest")
+    return out
 
 
 def surface_mm2(share: Float32Array, grid: Grid) -> float:
