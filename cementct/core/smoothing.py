@@ -26,10 +26,13 @@ class SmoothedInParts:
         What is smoothed, shape (z, y, x).
     sigma
         Standard deviations in voxels along z, y and x.
+    highest
+        What counts as no more than this; nothing is cut off, if not given.
     """
 
-    def __init__(self, values: Float32Array, sigma: Sequence[float]) -> None:
+    def __init__(self, values: Float32Array, sigma: Sequence[float], *, highest: float = np.inf) -> None:
         self._source = values
+        self._highest = np.float32(highest)
         self._reach = [int(TRUNCATE * s + 0.5) for s in sigma]
         self._weights = [_weights(s, reach) for s, reach in zip(sigma, self._reach, strict=True)]
         self._done = np.zeros([-(-n // BLOCK) for n in values.shape], dtype=np.bool_)
@@ -83,7 +86,7 @@ class SmoothedInParts:
             first, last = start - reach, start + BLOCK + reach
             cut.append(slice(max(first, 0), min(last, length)))
             pad.append((max(-first, 0), max(last - length, 0)))
-        part = self._source[tuple(cut)]
+        part = np.minimum(self._source[tuple(cut)], self._highest)
         return np.pad(part, pad, mode="symmetric") if np.any(pad) else part
 
 

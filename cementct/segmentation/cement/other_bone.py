@@ -110,6 +110,7 @@ def find_other_bone(
     marrow &= outside
     dense |= marrow
     solid = _solid(scene, smoothed.values)
+    del smoothed  # as large as the scene
     dense &= ~solid
     apart &= ~solid
     hollow = np.flatnonzero(dense & (around.bone_depth_mm < -HOLLOW_FROM_MM))
@@ -205,7 +206,7 @@ def _brighter_than_bone(scene: Scene, *, dense: BoolArray, bright_hu: float) -> 
     brighter = hu > bright_hu
     if np.count_nonzero(bone) >= FEWEST_VOXELS:
         sigma = [SOLID_SIGMA_MM / s for s in scene.spacing_mm]
-        wide = SmoothedInParts(np.minimum(scene.hu, np.float32(bright_hu)), sigma).at(index)
+        wide = SmoothedInParts(scene.hu, sigma, highest=bright_hu).at(index)
         own = MARGIN * float(np.percentile(hu[bone], BRIGHTEST_PERCENTILE))
         solid = MARGIN * float(np.percentile(wide[bone], SOLID_PERCENTILE))
         own = min(float(np.clip(own, *BOUNDS_HU)), bright_hu)

@@ -35,3 +35,10 @@ def test_what_nobody_asks_for_is_left_out(noise: np.ndarray) -> None:
     smoothed = SmoothedInParts(noise, SIGMA)
     smoothed.at(np.array([0]))
     assert not smoothed.values[:, BLOCK:].any()
+
+
+def test_what_is_too_bright_counts_as_no_more_than_it_may(noise: np.ndarray) -> None:
+    whole = ndimage.gaussian_filter(np.minimum(noise, 50.0), SIGMA)
+    index = np.flatnonzero(noise > 300.0)
+    cut = SmoothedInParts(noise, SIGMA, highest=50.0)
+    assert cut.at(index) == pytest.approx(whole.ravel()[index], abs=1e-3)
