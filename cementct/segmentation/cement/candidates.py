@@ -108,7 +108,7 @@ def find_candidates(
 
 def _level(around: Surroundings, index: IntArray, least: np.float32) -> Float32Array:
     """Return the excess from which voxels stand out: anywhere, near bone, at its surface, and in it."""
-    depth, spread = around.bone_depth_mm.ravel()[index], around.spread_hu.ravel()[index]
+    depth, spread = around.bone_depth_mm.ravel()[index], around.spread_hu(index)
     near = np.maximum(least, AT_SURFACE_SPREADS * spread)
     surface = np.maximum(np.float32(AT_SURFACE_HU), AT_SURFACE_SPREADS * spread)
     bone = np.maximum(np.float32(IN_BONE_HU), IN_BONE_SPREADS * spread)

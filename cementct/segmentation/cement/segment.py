@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cementct.anatomy.model import Spine
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.distances import within
-from cementct.core.grid import Box, Scalar
+from cementct.core.grid import Box
 from cementct.core.image import Volume
-from cementct.core.morphology import bounds_of
 from cementct.core.threads import beside
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.beside_metal import blurred_metal, metal_voxels
+from cementct.segmentation.cement.blocks import block_of, with_streaks, work_box
 from cementct.segmentation.cement.by_source import (
-    MEASURING_MARGIN_MM,
     extended_sources,
     measure_by_source,
     up_to_metal,
@@ -28,21 +26,16 @@ from cementct.segmentation.cement.doubts import raise_doubts, with_faint_cement,
 from cementct.segmentation.cement.dull_bone import without_dull_bone
 from cementct.segmentation.cement.exclusion import choose_cement
 from cementct.segmentation.cement.explained import doubt_of_bone
+from cementct.segmentation.cement.learned_bone import learn_bone
 from cementct.segmentation.cement.rims import without_rims
 from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene
 from cementct.segmentation.cement.screening import suspicious_vertebrae
 from cementct.segmentation.cement.seeds import Seeds, find_old_cement, find_seeds
 from cementct.segmentation.cement.streaks import find_streaks, streaks_of_metal
-from cementct.segmentation.cement.surroundings import Surroundings, describe_surroundings, learn_bone
+from cementct.segmentation.cement.surroundings import Surroundings, describe_surroundings
 from cementct.segmentation.metal import find_metal
 from cementct.segmentation.model import Cement, EarlierScan, ForeignBody
 
-# Leaks are looked for this far around the treated vertebrae and their neighbours: behind them runs the access
-# track, before and beside them veins, whose farther branches are searched for remote deposits.
-MARGIN_MM = 25.0
-MARGIN_BEHIND_MM = 40.0
-# Vertebrae above and below a treated one that are looked at as well: cement in canal and veins travels.
-NEIGHBOURS = 2
 # Cement this near to metal touches it.
 TOUCHING_MM = 1.5
 
@@ -67,7 +60,7 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
     suspicious = suspicious_vertebrae(volume, spine)
     if not suspicious:
         return _no_cement(volume, spine)
-    scene = view_scene(volume, _work_box(spine, suspicious))
+    scene = view_scene(volume, work_box(spine, suspicious))
     around, foreign = beside(
         lambda: describe_surroundings(scene, spine, earlier),
         lambda: find_metal(scene.hu, scene.grid, scene.box),
@@ -99,7 +92,7 @@ def _measure_all(
     )
     del candidates  # a third of the memory at hand
     # All that follows looks at the cement and what lies near it, a small part of what was searched.
-    near = _block_of(scene, rough | metal)
+    near = block_of(scene, rough | metal)
     close = _Close(scene.crop(near), around.crop(near), seeds.mask[near.slices], metal[near.slices])
     found = rough[near.slices]
     found &= ~streaks_of_metal(close.scene, close.around, found, seeds=close.seeds, metal=close.metal)
@@ -110,7 +103,7 @@ def _measure_all(
     cement = _measured(
         close, spine, found, first, foreign, None if doubt_hu is None else doubt_hu[near.slices]
     )
-    return _with_streaks(cement, scene.box, find_streaks(scene, around, cement=rough, metal=metal))
+    return with_streaks(cement, scene.box, find_streaks(scene, around, cement=rough, metal=metal))
 
 
 @dataclass(frozen=True)
@@ -131,14 +124,6 @@ class _Close:
     around: Surroundings
     seeds: BoolArray
     metal: BoolArray
-
-
-def _block_of(scene: Scene, where: BoolArray) -> Box:
-    """Return the block, on the scene's grid, in which some voxels are measured."""
-    bounds = bounds_of(where)
-    if bounds is None:
-        return scene.grid.box
-    return scene.grid.expand(Box.of(bounds), MEASURING_MARGIN_MM + 2.0 * max(scene.spacing_mm))
 
 
 def _measured(
@@ -175,35 +160,6 @@ def _measured(
     )
 
 
-def _with_streaks(cement: Cement, searched: Box, streaks: BoolArray) -> Cement:
-    """Return the cement with the streaks of the block that was searched, in the smallest block of both."""
-    own = bounds_of((cement.fraction > 0) | cement.region | (cement.owner > 0))
-    beside = bounds_of(streaks)
-    boxes = [Box.of(own).placed_in(cement.box)] if own is not None else []
-    boxes += [Box.of(beside).placed_in(searched)] if beside is not None else []
-    if not boxes:
-        return cement
-    box = boxes[0].union(boxes[-1])
-    return replace(
-        cement,
-        box=box,
-        fraction=_placed(cement.fraction, cement.box, box),
-        region=_placed(cement.region, cement.box, box),
-        deposits=_placed(cement.deposits, cement.box, box),
-        owner=_placed(cement.owner, cement.box, box),
-        streaks=_placed(streaks, searched, box),
-    )
-
-
-def _placed(array: NDArray[Scalar], there: Box, box: Box) -> NDArray[Scalar]:
-    """Return the part of an array, given in one block, that lies in another; 0 beyond it."""
-    out = np.zeros(box.shape, dtype=array.dtype)
-    common = there.intersection(box)
-    if not common.is_empty:
-        out[common.within(box)] = array[common.within(there)]
-    return out
-
-
 def _metal_before(scene: Scene, around: Surroundings) -> BoolArray:
     """Return the metal that an earlier scan shows, with its blur; shape of the scene."""
     if not around.known.any():
@@ -223,19 +179,6 @@ def _touching(scene: Scene, body: ForeignBody, cement: BoolArray) -> ForeignBody
         body.direction_lps,
         touches_cement=bool((near & cement).any()),
     )
-
-
-def _work_box(spine: Spine, numbers: tuple[int, ...]) -> Box:
-    """Return the block around some vertebrae and their neighbours in which cement is looked for."""
-    positions = {v.position for v in spine.vertebrae if v.number in numbers}
-    near = [v for v in spine.vertebrae if min(abs(v.position - p) for p in positions) <= NEIGHBOURS]
-    box = near[0].whole.box
-    for vertebra in near[1:]:
-        box = box.union(vertebra.whole.box)
-    around = spine.grid.expand(box, MARGIN_MM)
-    behind = spine.grid.expand(box, MARGIN_BEHIND_MM)
-    (z, y, x), (z_end, _, x_end) = around.start, around.stop
-    return Box((z, y, x), (z_end, behind.stop[1], x_end))
 
 
 def _no_cement(
