@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cementct.anatomy.model import Spine, Vertebra
-from cementct.core.arrays import Float32Array
 from cementct.core.findings import Destruction, LesionSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Mask, Region, Volume
-from cementct.segmentation.lesion.after import segment_after
+from cementct.segmentation.lesion.after import cement_share_of, segment_after
 from cementct.segmentation.lesion.before import segment_before
 from cementct.segmentation.lesion.bone import averaged, prepare_bone
 from cementct.segmentation.lesion.marrow import MarrowOf, measure_normal_marrow
@@ -239,15 +238,3 @@ def no_lesion(destruction: Destruction | None, flags: tuple[QualityFlag, ...] = 
         posterior_wall_involved=None if destruction is None else False,
         flags=flags,
     )
-
-
-def cement_share_of(cement: Cement, number: int, box: Box) -> Float32Array:
-    """Return the share of each voxel of a block that the cement of one vertebra occupies."""
-    share = np.zeros(box.shape, dtype=np.float32)
-    common = cement.box.intersection(box)
-    if common.is_empty:
-        return share
-    window = common.within(cement.box)
-    own = cement.owner[window] == number
-    share[common.within(box)] = np.where(own, cement.fraction[window], np.float32(0))
-    return share

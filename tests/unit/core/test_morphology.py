@@ -15,6 +15,7 @@ from cementct.core.morphology import (
     dilate_faces,
     erode_box,
     inner_voxels,
+    places_of,
 )
 
 SHAPES = st.tuples(*[st.integers(1, 14)] * 3)
@@ -39,6 +40,12 @@ def test_faces_are_those_of_scipys_usual_structure(shape: tuple[int, ...], seed:
     mask = random_mask(shape, seed, share)
     assert np.array_equal(dilate_faces(mask), ndimage.binary_dilation(mask))
     assert np.array_equal(inner_voxels(mask), ndimage.binary_erosion(mask))
+
+
+@given(shape=SHAPES, seed=st.integers(0, 99), share=st.sampled_from([0.0, 0.05, 0.95]))
+def test_places_are_those_of_numpy_in_its_order(shape: tuple[int, ...], seed: int, share: float) -> None:
+    mask = random_mask(shape, seed, share)
+    assert np.array_equal(places_of(mask), np.argwhere(mask))
 
 
 def test_bounds_hold_a_mask_tightly_and_grow_only_as_far_as_the_array() -> None:
