@@ -66,15 +66,16 @@ class _Link:
     Attributes
     ----------
     after, before
-        Places of its neighbours on both sides in the list; its own where there is none.
+        Places of its neighbours on both sides in the list, any place where there is none; None along the
+        last axis, where neighbours stand next to each other in the list.
     per_mm
         One over the distance to the neighbour after it, 0 where there is none.
     per_mm_before
         The same of the neighbour before it.
     """
 
-    after: IntArray
-    before: IntArray
+    after: IntArray | None
+    before: IntArray | None
     per_mm: Float32Array
     per_mm_before: Float32Array
 
@@ -90,8 +91,10 @@ def _links(domain: BoolArray, grid: Grid) -> list[_Link]:
         upper = tuple(slice(1, None) if a == axis else slice(None) for a in range(3))
         joined = domain[lower] & domain[upper]
         first, second = places[lower][joined], places[upper][joined]
-        after, before = np.arange(count), np.arange(count)
-        after[first], before[second] = second, first
+        after, before = None, None
+        if axis < 2:
+            after, before = np.arange(count), np.arange(count)
+            after[first], before[second] = second, first
         per_mm, per_mm_before = np.zeros((2, count), dtype=np.float32)
         per_mm[first] = per_mm_before[second] = 1 / spacing
         links.append(_Link(after, before, per_mm, per_mm_before))
@@ -108,7 +111,7 @@ def _solve(
     pull, held = primal * weight * picture, 1 + primal * weight
     value, ahead = picture.copy(), picture.copy()
     flows = [np.zeros_like(picture) for _ in links]
-    inflow, excess, moved = np.empty_like(picture), *np.empty((2, CHUNK), dtype=np.float32)
+    inflow, excess, moved = np.empty_like(picture), *np.zeros((2, CHUNK), dtype=np.float32)
     chunks = [slice(first, min(first + CHUNK, len(picture))) for first in range(0, len(picture), CHUNK)]
     for _ in range(STEPS):
         for chunk in chunks:
@@ -138,8 +141,7 @@ def _turn_flows(
     excess, moved = (buffer[: chunk.stop - chunk.start] for buffer in buffers)
     excess.fill(0)
     for flow, link in zip(flows, links, strict=True):
-        # All places are valid: with "clip" numpy does not go through a buffer.
-        np.take(ahead, link.after[chunk], out=moved, mode="clip")
+        _look_beside(ahead, link.after, 1, chunk, moved)
         moved -= ahead[chunk]
         moved *= dual
         moved *= link.per_mm[chunk]
@@ -160,7 +162,19 @@ def _inflow(
     out.fill(0)
     for flow, link in zip(flows, links, strict=True):
         out += np.multiply(flow[chunk], link.per_mm[chunk], out=moved)
-        np.take(flow, link.before[chunk], out=moved, mode="clip")
+        _look_beside(flow, link.before, -1, chunk, moved)
         moved *= link.per_mm_before[chunk]
         out -= moved
     return out
+
+
+def _look_beside(
+    values: Float32Array, places: IntArray | None, step: int, chunk: slice, out: Float32Array
+) -> None:
+    """Write the values of the neighbours of some voxels to `out`; any number where there is none."""
+    if places is not None:
+        # All places are valid: with "clip" numpy does not go through a buffer.
+        np.take(values, places[chunk], out=out, mode="clip")
+        return
+    first, last = max(chunk.start + step, 0), min(chunk.stop + step, len(values))
+    out[first - step - chunk.start : last - step - chunk.start] = values[first:last]
