@@ -272,12 +272,14 @@ def _new_brightness(scene: Scene, around: Surroundings, window: Block) -> Float3
 
 def _large_components(labels: ComponentLabels, least_voxels: int) -> list[tuple[Block, BoolArray]]:
     """Return the components of at least so many voxels, each in its block."""
-    import cc3d
-
-    statistics = cc3d.statistics(labels)
-    counts, blocks = statistics["voxel_counts"], statistics["bounding_boxes"]
-    large = (int(n) for n in np.flatnonzero(counts >= least_voxels) if n)
-    return [(blocks[n], np.asarray(labels[blocks[n]] == n)) for n in large]
+    index = np.flatnonzero(labels.ravel() != 0)
+    numbers = labels.ravel()[index]
+    found = []
+    for number in np.flatnonzero(np.bincount(numbers) >= least_voxels):
+        places = np.unravel_index(index[numbers == number], labels.shape)
+        z, y, x = (slice(int(axis.min()), int(axis.max()) + 1) for axis in places)
+        found.append(((z, y, x), np.asarray(labels[z, y, x] == number)))
+    return found
 
 
 def _owners(around: Surroundings, block: Block, where: BoolArray) -> set[int]:
