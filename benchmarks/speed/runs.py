@@ -46,8 +46,12 @@ def run_warm(study: Path, *, repeats: int) -> float:
 def _run_once(study: Path, options: tuple[str, ...]) -> Run:
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "cementct.cli", "run", str(study), "--out", out, "--quiet", *options]
-        # As users run it: a study alone may use all cores.
-        environment = {name: value for name, value in os.environ.items() if not name.endswith("_THREADS")}
+        # As users run it: a study alone may use all cores, and modules are compiled once.
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not (name.endswith("_THREADS") or name == "PYTHONDONTWRITEBYTECODE")
+        }
         started = time.perf_counter()
         child = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=environment)
         _, status, used = os.wait4(child.pid, 0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.morphology import bounds_of, erode_box
@@ -17,6 +18,8 @@ from cementct.core.morphology import bounds_of, erode_box
 FAR_MM = 1e3
 # Distances are 32-bit numbers: what lies no farther than this beyond a limit lies on it.
 TIE_MM = 1e-3
+# What lies outside a mask, while its inside and its outermost layer are 1 and 0.
+_OUTSIDE = 2
 
 
 def distance_outside(mask: BoolArray, spacing_mm: Sequence[float] | FloatArray) -> Float32Array:
@@ -56,12 +59,17 @@ def signed_depth(mask: BoolArray, spacing_mm: Sequence[float] | FloatArray) -> F
 
     The surface is taken half a voxel outside the outermost centres. `-FAR_MM` where the mask is empty.
     """
-    depth = -distance_outside(mask, spacing_mm)
-    window = bounds_of(mask, (1, 1, 1))
-    if window is None:
-        return depth
-    # Inside, depths are counted from the outermost voxels, those with a neighbour outside, corners included.
-    depth[window] += _to_nearest_hole(erode_box(mask[window], (3, 3, 3)), spacing_mm)
+    inner = bounds_of(mask, (1, 1, 1))
+    if inner is None:
+        return np.full(mask.shape, -FAR_MM, dtype=np.float32)
+    if mask.all():
+        return np.full(mask.shape, FAR_MM, dtype=np.float32)
+    # Inside, depths are counted from the outermost voxels, those with a neighbour outside, corners included:
+    # between two numbered regions and that layer, all distances come at once.
+    regions = np.multiply(~mask, _OUTSIDE, dtype=np.uint8)
+    regions[inner] += erode_box(mask[inner], (3, 3, 3))
+    depth = _to_other_numbers(regions, spacing_mm)
+    np.negative(depth, out=depth, where=regions == _OUTSIDE)
     depth += np.float32(0.5 * float(np.mean(spacing_mm)))
     return depth
 
@@ -77,12 +85,21 @@ def within(mask: BoolArray, reach_mm: float, spacing_mm: Sequence[float] | Float
 
 def _to_nearest_hole(mask: BoolArray, spacing_mm: Sequence[float] | FloatArray) -> Float32Array:
     """Return how far each voxel of a mask lies from the nearest outside it in the array; else `FAR_MM`."""
-    import edt
-
     if mask.all():
         return np.full(mask.shape, FAR_MM, dtype=np.float32)
+    return _to_other_numbers(mask, spacing_mm)
+
+
+def _to_other_numbers(
+    numbers: NDArray[np.bool_] | NDArray[np.uint8], spacing_mm: Sequence[float] | FloatArray
+) -> Float32Array:
+    """Return how far each voxel lies from the nearest of another number in the array; 0 where it is 0."""
+    import edt
+
     spacing = tuple(float(s) for s in spacing_mm)
-    return np.asarray(
-        edt.edt(np.ascontiguousarray(mask), anisotropy=spacing, black_border=False, parallel=1),
-        dtype=np.float32,
+    squared: Float32Array = edt.edtsq(
+        np.ascontiguousarray(numbers), anisotropy=spacing, black_border=False, parallel=1
     )
+    # The package takes the roots one by one; numpy does several at once.
+    np.sqrt(squared, out=squared)
+    return squared

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray
+from cementct.core.arrays import BoolArray, IntArray
 
 
 def bounds_of(mask: BoolArray, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice] | None:
@@ -36,6 +36,14 @@ def bounds_of(mask: BoolArray, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice
     return z, y, x
 
 
+def places_of(mask: BoolArray) -> IntArray:
+    """Return the indices of the voxels of a mask, shape (n, axes), in the order of the array.
+
+    As `numpy.argwhere`, which takes three times as long over a large mask of little.
+    """
+    return np.stack(np.unravel_index(np.flatnonzero(mask), mask.shape), axis=1)
+
+
 def dilate_box(mask: BoolArray, size: Sequence[int]) -> BoolArray:
     """Return where any voxel of a block around it lies in the mask.
 
@@ -57,14 +65,6 @@ def erode_box(mask: BoolArray, size: Sequence[int]) -> BoolArray:
     left = mask.copy()
     for axis, length in enumerate(size):
         left = _along(left, axis, length // 2, np.logical_and)
-    return left
-
-
-def erode_lines(mask: BoolArray, size: Sequence[int]) -> BoolArray:
-    """Return where all voxels of the three lines through it, each of its axis' length, lie in the mask."""
-    left = mask.copy()
-    for axis, length in enumerate(size):
-        left &= _along(mask, axis, length // 2, np.logical_and)
     return left
 
 

@@ -11,7 +11,7 @@ from cementct.anatomy.model import Compartment, HeightField, Spine, Vertebra
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.findings import Certainty, ForamenDistance, LeakType
 from cementct.core.flags import Flag, QualityFlag, raise_flag
-from cementct.core.grid import Grid
+from cementct.core.grid import Box, Grid
 from cementct.core.morphology import bounds_of
 from cementct.metrics.leaks import LeakFindings
 from cementct.metrics.surroundings import Surroundings, compartments_in, surroundings_of
@@ -194,16 +194,20 @@ def _distance_to_foramina_mm(
     box = spine.grid.expand(around.box, FORAMEN_REACH_MM)
     compartment, place = compartments_in(box, spine)
     here = compartment == side
+    window = bounds_of(here)
+    if window is None:
+        return None
+    here, place = here[window], place[window]
     spaces = [here & (place == vertebra.position), here & (place == vertebra.position + 1)]
     if not all(space.any() for space in spaces) or len(outline_lps_mm) == 0:
         return None
     foramina = spaces[0] | spaces[1]
-    common = around.box.within(box)
-    if np.any(around.fraction[foramina[common]] > HALF_HEIGHT):
-        return 0.0
-    window = bounds_of(foramina)
-    if window is None:
-        return None
-    vertices = marching_cubes(np.pad(foramina[window], 1).astype(np.float32), 0.5)[0]
+    part = Box.of(window).placed_in(box)
+    common = part.intersection(around.box)
+    if not common.is_empty:
+        share = around.fraction[common.within(around.box)]
+        if np.any(share[foramina[common.within(part)]] > HALF_HEIGHT):
+            return 0.0
+    vertices = marching_cubes(np.pad(foramina, 1).astype(np.float32), 0.5)[0]
     points_lps_mm = spine.grid.crop(box).to_lps(vertices - 1 + [cut.start for cut in window])
     return float(np.min(cKDTree(points_lps_mm).query(outline_lps_mm)[0]))

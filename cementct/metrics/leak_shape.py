@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, FloatArray
+from cementct.core.distances import depth_inside
 from cementct.core.findings import Side
 from cementct.core.grid import Grid
 
@@ -124,11 +125,10 @@ def measure_thickness_mm(
         Where the voxels lie.
     """
     spacing = np.asarray(grid.spacing_mm)
-    padded_mm = np.asarray(ndimage.distance_transform_edt(np.pad(canal, 1), sampling=spacing))
-    depth_mm = padded_mm[1:-1, 1:-1, 1:-1]
-    smooth = ndimage.gaussian_filter(depth_mm, WALL_BLUR_MM / spacing)
+    smooth = ndimage.gaussian_filter(depth_inside(canal, spacing), WALL_BLUR_MM / spacing)
     ridge = points[fraction[tuple(points.T)] >= np.median(fraction[tuple(points.T)])]
-    slope = np.stack([axis[tuple(ridge.T)] for axis in np.gradient(smooth, *spacing)], axis=1)
+    slopes = [np.gradient(smooth, step, axis=axis) for axis, step in enumerate(spacing)]
+    slope = np.stack([along[tuple(ridge.T)] for along in slopes], axis=1)
     steep = np.linalg.norm(slope, axis=1)
     ridge, slope, steep = ridge[steep > 1e-3], slope[steep > 1e-3], steep[steep > 1e-3]
     if len(ridge) == 0:

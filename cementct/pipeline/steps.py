@@ -225,10 +225,11 @@ def renumbered_cement(cement: Cement, numbers: Mapping[int, int]) -> Cement:
 
 
 def _find_lesions(subject: Subject, spine: Spine, cement: Cement, before: Before | None) -> dict[int, Lesion]:
-    from cementct.segmentation.lesion import find_before, outlined_after, segment_lesion
+    from cementct.segmentation.lesion import MarrowOf, find_before, outlined_after, segment_lesion
 
     treated = treated_numbers(cement, spine)
     affected = before.numbers_before(treated) if before is not None else frozenset()
+    marrow = MarrowOf(subject.post)
 
     def lesion_of(vertebra: Vertebra) -> Lesion:
         earlier = None
@@ -246,6 +247,7 @@ def _find_lesions(subject: Subject, spine: Spine, cement: Cement, before: Before
             before=earlier,
             drawn=subject.drawn_lesion,
             treated=treated,
+            marrow=marrow,
         )
 
     having = [v for v in spine.vertebrae if v.number in treated]

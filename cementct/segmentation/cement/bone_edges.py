@@ -57,10 +57,11 @@ def brightest_cortex_hu(scene: Scene, around: Surroundings, *, dense: BoolArray,
     bright_hu
         Level over which nothing in this scan is bone.
     """
-    surface = np.abs(around.bone_depth_mm) < SURFACE_WITHIN_MM
-    surface &= scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
-    values = scene.hu[surface]
-    values = values[(values > ABOVE_MARROW_HU) & (values < bright_hu)]
+    index = np.flatnonzero((scene.hu > ABOVE_MARROW_HU) & (scene.hu < bright_hu))
+    surface = np.abs(around.bone_depth_mm.ravel()[index]) < SURFACE_WITHIN_MM
+    surface &= scene.measured.ravel()[index]
+    surface &= ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm).ravel()[index]
+    values = scene.hu.ravel()[index[surface]]
     if values.size < FEWEST_VOXELS:
         return min(USUAL_HU, bright_hu)
     own = MARGIN * float(np.percentile(values, BRIGHTEST_PERCENTILE))

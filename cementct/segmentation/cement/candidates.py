@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.distances import within
 from cementct.core.morphology import bounds_of, dilate_box
 from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
@@ -86,66 +86,79 @@ def find_candidates(
         Level over which nothing is bone.
     """
     other = find_other_bone(scene, around, seeds=seeds, excluded=excluded, bright_hu=bright_hu)
-    level = _level(scene, around, unlabelled=other.where & ~around.known & ~other.brighter)
+    excess = scene.hu - around.expected_hu
+    # What rises by less than this stands out nowhere: nearly all of the block is not looked at any more.
+    least = np.float32(max(IN_SOFT_TISSUE_HU, SOFT_TISSUE_SIGMAS * scene.noise_hu))
+    index = np.flatnonzero((excess > least) | seeds)
+    level = _level(around, index, least)
+    level[other.where.ravel()[index] & ~around.known.ravel()[index] & ~other.brighter.ravel()[index]] = np.inf
     if around.known.any():
         explained = explained_level(scene, around, seeds=seeds, excluded=excluded)
-        level = np.maximum(level, explained - around.expected_hu)
-    excess = scene.hu - around.expected_hu
-    _raise_beside(level, scene, around, np.where(seeds, excess, np.float32(0)))
-    stands_out = ((excess > level) | seeds) & ~excluded & scene.measured
-    del level
+        level = np.maximum(level, explained.ravel()[index] - around.expected_hu.ravel()[index])
+    level = np.maximum(level, _level_beside(scene, around, seeds, excess).ravel()[index])
+    stands_out = (excess.ravel()[index] > level) | seeds.ravel()[index]
+    stands_out &= ~excluded.ravel()[index] & scene.measured.ravel()[index]
+    index = index[stands_out]
     cortex_hu = brightest_cortex_hu(scene, around, dense=seeds | excluded, bright_hu=bright_hu)
-    strong = seeds | (scene.hu > cortex_hu) | around.known
-    fingers = around.is_in(Compartment.BODY)
-    labels, count = _pieces(scene, stands_out, strong=strong, fingers=fingers)
+    strong = seeds.ravel()[index] | (scene.hu.ravel()[index] > cortex_hu) | around.known.ravel()[index]
+    fingers = around.compartment.ravel()[index] == int(Compartment.BODY)
+    labels, count = _pieces(scene, index, strong=strong, fingers=fingers)
     return Candidates(labels, count, excess, other.where & ~around.known, cortex_hu)
 
 
-def _level(scene: Scene, around: Surroundings, *, unlabelled: BoolArray) -> Float32Array:
-    """Return the excess from which a voxel stands out: anywhere, near bone, at its surface, and in it."""
-    depth, spread = around.bone_depth_mm, around.spread_hu
-    soft = max(IN_SOFT_TISSUE_HU, SOFT_TISSUE_SIGMAS * scene.noise_hu)
-    level = np.full(scene.hu.shape, soft, dtype=np.float32)
-    fringe = np.flatnonzero(depth > -POOR_LABELS_MM)
-    depths, spreads = depth.ravel()[fringe], spread.ravel()[fringe]
-    found = np.maximum(np.float32(soft), AT_SURFACE_SPREADS * spreads)
-    surface = np.maximum(np.float32(AT_SURFACE_HU), AT_SURFACE_SPREADS * spreads)
-    found = np.where(depths > -SURFACE_MM, surface, found)
-    bone = np.maximum(np.float32(IN_BONE_HU), IN_BONE_SPREADS * spreads)
-    level.ravel()[fringe] = np.where(depths > 0.0, bone, found)
-    if around.known.any():
-        level = np.where(around.known, np.minimum(level, np.float32(max(KNOWN_HU, soft))), level)
-    level[unlabelled] = np.inf
+def _level(around: Surroundings, index: IntArray, least: np.float32) -> Float32Array:
+    """Return the excess from which voxels stand out: anywhere, near bone, at its surface, and in it."""
+    depth, spread = around.bone_depth_mm.ravel()[index], around.spread_hu(index)
+    near = np.maximum(least, AT_SURFACE_SPREADS * spread)
+    surface = np.maximum(np.float32(AT_SURFACE_HU), AT_SURFACE_SPREADS * spread)
+    bone = np.maximum(np.float32(IN_BONE_HU), IN_BONE_SPREADS * spread)
+    level = np.where(depth > -POOR_LABELS_MM, np.where(depth > -SURFACE_MM, surface, near), least)
+    level = np.where(depth > 0.0, bone, level)
+    known = around.known.ravel()[index]
+    level[known] = np.minimum(level[known], np.maximum(np.float32(KNOWN_HU), least))
     return level
 
 
-def _raise_beside(level: Float32Array, scene: Scene, around: Surroundings, bright: Float32Array) -> None:
-    """Raise the level beside bright cement to the share of it that its blur and its streaks reach."""
+def _level_beside(scene: Scene, around: Surroundings, seeds: BoolArray, excess: Float32Array) -> Float32Array:
+    """Return the share of bright cement beside each voxel that its blur and its streaks reach there."""
     from scipy import ndimage
 
+    level = np.zeros(seeds.shape, dtype=np.float32)
     size = [2 * max(1, round(NEIGHBOUR_REACH_MM / s)) + 1 for s in scene.spacing_mm]
-    window = bounds_of(bright != 0, size)
-    if window is None:
-        return
-    brightest = ndimage.maximum_filter(bright[window], size=size)
-    bone = around.bone_depth_mm[window] > 0.0
-    relative = np.where(bone, SHARE_OF_NEIGHBOUR_IN_BONE, SHARE_OF_NEIGHBOUR_OUTSIDE) * brightest
-    level[window] = np.maximum(level[window], relative)
+    window = bounds_of(seeds, size)
+    if window is not None:
+        bright = np.where(seeds[window], excess[window], np.float32(0))
+        bone = around.bone_depth_mm[window] > 0.0
+        share = np.where(bone, SHARE_OF_NEIGHBOUR_IN_BONE, SHARE_OF_NEIGHBOUR_OUTSIDE)
+        level[window] = share * ndimage.maximum_filter(bright, size=size)
+    return level
 
 
 def _pieces(
-    scene: Scene, stands_out: BoolArray, *, strong: BoolArray, fingers: BoolArray
+    scene: Scene, index: IntArray, *, strong: BoolArray, fingers: BoolArray
 ) -> tuple[PieceNumbers, int]:
-    """Return the numbers of connected pieces, and how many; faint parts are pieces apart but in `fingers`."""
+    """Return the numbers of connected pieces, and how many; faint parts are pieces apart but in `fingers`.
+
+    `index` lists the voxels that stand out, `strong` and `fingers` say which of them are.
+    """
     import cc3d
 
-    strong = stands_out & strong
-    near = within(strong, BLUR_OF_BRIGHT_MM, scene.spacing_mm) | fingers
-    near |= dilate_box(strong, (3, 3, 3))
+    shape = scene.hu.shape
+    bright = _mask_of(index[strong], shape)
+    near = within(bright, BLUR_OF_BRIGHT_MM, scene.spacing_mm)
+    near |= dilate_box(bright, (3, 3, 3))
+    joined = near.ravel()[index] | fingers
     labels, count = cc3d.connected_components(
-        stands_out & near, connectivity=18, return_N=True, out_dtype=np.uint32
+        _mask_of(index[joined], shape), connectivity=18, return_N=True, out_dtype=np.uint32
     )
-    faint, more = cc3d.connected_components(stands_out & ~near, connectivity=18, return_N=True)
-    apart = faint > 0
-    labels[apart] = faint[apart] + np.uint32(count)
+    apart = index[~joined]
+    faint, more = cc3d.connected_components(_mask_of(apart, shape), connectivity=18, return_N=True)
+    labels.ravel()[apart] = faint.ravel()[apart] + np.uint32(count)
     return labels, int(count) + int(more)
+
+
+def _mask_of(index: IntArray, shape: tuple[int, ...]) -> BoolArray:
+    """Return the mask of a list of voxels."""
+    mask = np.zeros(shape, dtype=np.bool_)
+    mask.ravel()[index] = True
+    return mask

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from cementct.anatomy.model import Compartment, Vertebra
-from cementct.core.arrays import BoolArray
+from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.threads import each
-from cementct.segmentation.cement.candidates import Candidates
+from cementct.segmentation.cement.candidates import Candidates, PieceNumbers
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.piece_features import (
     NEURAL,
@@ -60,27 +60,42 @@ def choose_cement(
     bright_hu
         Level over which nothing is bone.
     """
-    from scipy import ndimage
+    # Pieces fill a hundredth of the block: what all of them are asked is asked of the list of their voxels.
+    index = np.flatnonzero(candidates.labels.ravel() != 0)
+    numbers = candidates.labels.ravel()[index]
 
-    counts = np.bincount(candidates.labels.ravel(), minlength=candidates.count + 1)
+    def pieces_of(which: BoolArray) -> BoolArray:
+        """Return the voxels of some of the pieces."""
+        mask = np.zeros(candidates.labels.shape, dtype=np.bool_)
+        mask.ravel()[index[which[numbers]]] = True
+        return mask
+
+    counts = np.bincount(numbers, minlength=candidates.count + 1)
     large = (counts >= FEWEST_VOXELS) | (counts * scene.voxel_ml >= SMALLEST_ML)
     chosen = np.zeros(candidates.count + 1, dtype=np.bool_)
-    chosen[np.unique(candidates.labels[seeds])] = True
-    chosen[0] = False
-    numbers_treated = tuple(v.number for v in treated)
-    own = np.isin(around.owner, numbers_treated)
+    chosen[np.unique(numbers[seeds.ravel()[index]])] = True
+    own = np.zeros(seeds.shape, dtype=np.bool_)
+    for vertebra in treated:
+        own |= around.owner == vertebra.number
     treated_bone = Nearness(own, scene.spacing_mm)
     core = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
     treated_core = Nearness(own & core, scene.spacing_mm)
     source_hu = max(float(np.median(scene.hu[seeds])), 1.0) if seeds.any() else bright_hu
-    cement = Nearness(chosen[candidates.labels], scene.spacing_mm)
-    compared = Compared(cement, treated_bone, treated_core, numbers_treated, treated, bright_hu, source_hu)
-    blocks = ndimage.find_objects(candidates.labels)
+    compared = Compared(
+        Nearness(pieces_of(chosen), scene.spacing_mm),
+        treated_bone,
+        treated_core,
+        tuple(v.number for v in treated),
+        treated,
+        bright_hu,
+        source_hu,
+    )
+    blocks = _blocks(index, numbers, candidates.labels.shape)
     pieces: dict[int, PieceFeatures] = {}
 
     def look_at(number: int) -> PieceFeatures | None:
         """Return a piece as it looks beside `compared`; None where it looks as it did, or is no cement."""
-        block = blocks[number - 1]
+        block = blocks[number]
         where = candidates.labels[block] == number
         if number in pieces:
             return come_nearer(pieces[number], scene, where, block, cement=compared.cement)
@@ -89,8 +104,8 @@ def choose_cement(
         return describe_piece(scene, around, candidates, where, block, compared=compared)
 
     for _ in range(LOOKS):
-        numbers = [int(n) for n in np.flatnonzero(large & ~chosen) if n]
-        seen = {n: piece for n, piece in zip(numbers, each(look_at, numbers), strict=True) if piece}
+        left = [int(n) for n in np.flatnonzero(large & ~chosen) if n]
+        seen = {n: piece for n, piece in zip(left, each(look_at, left), strict=True) if piece}
         pieces.update(seen)
         fresh = np.zeros_like(chosen)
         for number, piece in seen.items():
@@ -100,8 +115,25 @@ def choose_cement(
         if not fresh.any():
             break
         # A piece may hang on one that hangs on the seeds: then it is looked at beside that one.
-        compared = replace(compared, cement=Nearness(fresh[candidates.labels], scene.spacing_mm))
-    return np.asarray(chosen[candidates.labels])
+        compared = replace(compared, cement=Nearness(pieces_of(fresh), scene.spacing_mm))
+    return pieces_of(chosen)
+
+
+def _blocks(
+    index: IntArray, numbers: PieceNumbers, shape: tuple[int, ...]
+) -> dict[int, tuple[slice, slice, slice]]:
+    """Return the block that holds each piece, from the list of voxels and the numbers of their pieces."""
+    if not index.size:
+        return {}
+    order = np.argsort(numbers, kind="stable")
+    found, first = np.unique(numbers[order], return_index=True)
+    places = [axis[order] for axis in np.unravel_index(index, shape)]
+    starts = np.stack([np.minimum.reduceat(axis, first) for axis in places], axis=1).tolist()
+    stops = np.stack([np.maximum.reduceat(axis, first) + 1 for axis in places], axis=1).tolist()
+    return {
+        number: (slice(a, d), slice(b, e), slice(c, f))
+        for number, (a, b, c), (d, e, f) in zip(found.tolist(), starts, stops, strict=True)
+    }
 
 
 def _is_out_of_question(
@@ -121,4 +153,4 @@ def _is_out_of_question(
     neural = np.isin(around.compartment[block][where], NEURAL).any()
     reach = CANAL_REACH_MM if neural else LEAK_REACH_MM
     index = np.argwhere(where) + np.array([s.start for s in block])
-    return min(compared.treated_bone.gap_mm(index), compared.cement.gap_mm(index)) > reach
+    return not (compared.treated_bone.is_within(reach, index) or compared.cement.is_within(reach, index))

@@ -45,6 +45,22 @@ def explained_level(
     return level
 
 
+def doubt_of_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Float32Array | None:
+    """Return by how much bone may be brighter than an earlier scan showed; None where there is no such scan.
+
+    Parameters
+    ----------
+    scene, around
+        The block of CT and its anatomy.
+    dense
+        Cement and metal, from which nothing is learned.
+    """
+    if not around.known.any():
+        return None
+    brightest = brightest_without_cement(scene, around, dense=dense)
+    return np.asarray(np.maximum(brightest - around.expected_hu, 0.0), dtype=np.float32)
+
+
 def brightest_without_cement(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Float32Array:
     """Return how bright bone beside cortex may be by an earlier scan; -inf where that is not known.
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.distances import FAR_MM
 from cementct.core.grid import Triple
-from cementct.core.morphology import bounds_of, inner_voxels
+from cementct.core.morphology import bounds_of, inner_voxels, places_of
 
 # So many voxels of a piece tell roughly how near it is, before all of its surface is asked.
 FIRST_ASKED = 64
@@ -34,8 +34,18 @@ class Nearness:
         if window is None:
             self._tree = None
             return
-        points = np.argwhere(_surface(mask[window])) + [cut.start for cut in window]
+        points = places_of(_surface(mask[window])) + [cut.start for cut in window]
         self._tree = KDTree(points * self._spacing)
+
+    def is_within(self, reach_mm: float, index_zyx: IntArray) -> bool:
+        """Tell whether any of the voxels lies so near to the set."""
+        if self._tree is None or len(index_zyx) == 0:
+            return reach_mm >= FAR_MM
+        points = index_zyx * self._spacing
+        # Most pieces are told by the first voxel that is asked; the others by those of their surface.
+        if float(self._tree.query(points[len(points) // 2])[0]) <= reach_mm:
+            return True
+        return self.gap_mm(index_zyx) <= reach_mm
 
     def gap_mm(self, index_zyx: IntArray) -> float:
         """Return the shortest distance from any of the voxels to the set; `FAR_MM` where that is empty."""

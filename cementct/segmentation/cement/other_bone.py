@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, Float32Array, IntArray
+from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.distances import within
-from cementct.core.morphology import dilate_box, erode_box, erode_lines
+from cementct.core.grid import Box
+from cementct.core.morphology import bounds_of, dilate_box, erode_box
+from cementct.core.smoothing import SmoothedInParts
 from cementct.core.threads import beside
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -56,6 +58,8 @@ MARGIN = 1.08
 # Canal and foramina hold no bone farther than this from what is known as bone: a dense thing there is cement.
 # Nearer to it may lie facets that labels miss, more often than leaks: found on phantoms and implants.
 HOLLOW_FROM_MM = 3.5
+_HOLLOW = [int(Compartment.CANAL), int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)]
+_WITHOUT_BONE = [*_HOLLOW, int(Compartment.DISC)]
 
 
 @dataclass(frozen=True)
@@ -91,55 +95,76 @@ def find_other_bone(
     bright_hu
         Level over which nothing in this scan is bone.
     """
-    from scipy import ndimage
-
-    smooth, brighter = beside(
-        lambda: ndimage.gaussian_filter(scene.hu, [SMOOTH_MM / s for s in scene.spacing_mm]),
+    smoothed, brighter = beside(
+        lambda: _smoothed(scene),
         lambda: _brighter_than_bone(scene, dense=seeds | excluded, bright_hu=bright_hu),
     )
     outside = around.bone_depth_mm < -OUTSIDE_LABELS_MM
-    dense = (smooth > DENSE_ABOVE_HU) & outside & ~seeds & ~excluded & ~brighter
-    apart = dense & ~around.is_in(
-        Compartment.CANAL, Compartment.DISC, Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT
-    )
-    dense |= _marrow(scene, smooth, dense | brighter | ~outside) & outside
-    solid = _solid(scene, smooth)
+    index = np.flatnonzero(smoothed.values > DENSE_ABOVE_HU)
+    index = index[(outside & ~seeds & ~excluded & ~brighter).ravel()[index]]
+    dense, apart = np.zeros_like(outside), np.zeros_like(outside)
+    dense.ravel()[index] = True
+    soft_place = around.compartment.ravel()[index]
+    apart.ravel()[index[~np.isin(soft_place, _WITHOUT_BONE)]] = True
+    marrow = _marrow(scene, smoothed, dense | brighter | ~outside)
+    marrow &= outside
+    dense |= marrow
+    solid = _solid(scene, smoothed.values)
+    del smoothed  # as large as the scene
     dense &= ~solid
     apart &= ~solid
-    hollow = around.is_in(Compartment.CANAL, Compartment.FORAMEN_LEFT, Compartment.FORAMEN_RIGHT)
-    dense &= ~(hollow & (around.bone_depth_mm < -HOLLOW_FROM_MM))
+    hollow = np.flatnonzero(dense & (around.bone_depth_mm < -HOLLOW_FROM_MM))
+    dense.ravel()[hollow[np.isin(around.compartment.ravel()[hollow], _HOLLOW)]] = False
     found = _at_least(_thick(scene, dense), SMALLEST_ML, scene.voxel_ml)
     found |= _at_least(apart, LARGE_ML, scene.voxel_ml)
     size = [2 * max(1, round(RIM_MM / s)) + 1 for s in scene.spacing_mm]
     found = dilate_box(found, size)
-    return OtherBone(found & outside & ~solid, brighter)
+    found &= outside
+    found &= ~solid
+    return OtherBone(found, brighter)
+
+
+def _smoothed(scene: Scene) -> SmoothedInParts:
+    """Return the smoothed image, taken as 0 where it cannot be dense."""
+    smoothed = SmoothedInParts(scene.hu, [SMOOTH_MM / s for s in scene.spacing_mm])
+    smoothed.smooth_around(np.flatnonzero(scene.hu > DENSE_ABOVE_HU))
+    return smoothed
 
 
 def _solid(scene: Scene, smooth: Float32Array) -> BoolArray:
     """Return what is dense and even over the width of a deposit, along each axis."""
     size = [max(1, round(EVEN_OVER_MM / s)) for s in scene.spacing_mm]
     size = [n + 1 - n % 2 for n in size]
-    core = erode_lines(smooth > EVEN_FROM_HU, size)
-    index = np.argwhere(core)
-    low = high = smooth[core]
+    found, flat = np.zeros(smooth.shape, dtype=np.bool_), smooth.ravel()
+    index = np.flatnonzero(smooth > EVEN_FROM_HU)
+    low = high = flat[index]
     for axis, length in enumerate(size):
-        line = np.arange(-(length // 2), length // 2 + 1)
-        places: list[IntArray] = [index[:, a, None] for a in range(3)]
-        places[axis] = np.clip(places[axis] + line, 0, smooth.shape[axis] - 1)
-        around = smooth[tuple(places)]
-        low, high = np.minimum(low, around.min(axis=1)), np.maximum(high, around.max(axis=1))
-    core[core] = low > EVEN_SHARE * high
-    return dilate_box(core, size)
+        along, step = smooth.shape[axis], int(np.prod(smooth.shape[axis + 1 :]))
+        place = index // step % along
+        for shift in range(-(length // 2), length // 2 + 1):
+            beside = flat[index + (np.clip(place + shift, 0, along - 1) - place) * step]
+            low, high = np.minimum(low, beside), np.maximum(high, beside)
+            # Most are out after a few.
+            even = (low > EVEN_FROM_HU) & (low > EVEN_SHARE * high)
+            index, place, low, high = index[even], place[even], low[even], high[even]
+    found.ravel()[index] = True
+    window = bounds_of(found, size)
+    if window is not None:
+        found[window] = dilate_box(found[window], size)
+    return found
 
 
 def _at_least(where: BoolArray, volume_ml: float, voxel_ml: float) -> BoolArray:
     """Return the connected components of at least so large a volume."""
     import cc3d
 
-    labels = cc3d.connected_components(where, connectivity=6)
-    keep = cc3d.statistics(labels)["voxel_counts"] * voxel_ml >= volume_ml
-    keep[0] = False
-    return np.asarray(keep[labels])
+    labels = cc3d.connected_components(where, connectivity=6).ravel()
+    index = np.flatnonzero(where)
+    numbers = labels[index]
+    large = np.bincount(numbers) * voxel_ml >= volume_ml
+    found = np.zeros(where.shape, dtype=np.bool_)
+    found.ravel()[index[large[numbers]]] = True
+    return found
 
 
 def _thick(scene: Scene, dense: BoolArray) -> BoolArray:
@@ -149,32 +174,44 @@ def _thick(scene: Scene, dense: BoolArray) -> BoolArray:
     return dilate_box(erode_box(dense, size), size)
 
 
-def _marrow(scene: Scene, smooth: Float32Array, bone: BoolArray) -> BoolArray:
+def _marrow(scene: Scene, smoothed: SmoothedInParts, bone: BoolArray) -> BoolArray:
     """Return the small holes of bone in each slice that are no brighter than soft tissue."""
     from scipy import ndimage
 
     found = np.zeros(bone.shape, dtype=np.bool_)
-    pixel_mm2 = scene.spacing_mm[1] * scene.spacing_mm[2]
-    for z, plane in enumerate(bone):
-        labels, count = ndimage.label(~plane)
-        small = np.bincount(labels.ravel(), minlength=count + 1) * pixel_mm2 <= LARGEST_HOLE_MM2
+    most = int(LARGEST_HOLE_MM2 / (scene.spacing_mm[1] * scene.spacing_mm[2]))
+    for plane, holes in zip(bone, found, strict=True):
+        bounds = bounds_of(plane[None])
+        if bounds is None:
+            continue
+        # Around all bone of a slice lies what is no hole: of that, more pixels than a hole has are enough.
+        _, rows, columns = Box.of(bounds).shape
+        _, y, x = bounds_of(plane[None], (0, most // columns + 1, most // rows + 1)) or bounds
+        labels, count = ndimage.label(~plane[y, x])
+        small = np.bincount(labels.ravel(), minlength=count + 1) <= most
         small[0] = False
-        found[z] = small[labels] & (smooth[z] > LEAST_MARROW_HU)
+        if small.any():
+            holes[y, x] = small[labels]
+    index = np.flatnonzero(found)
+    found.ravel()[index] = smoothed.at(index) > LEAST_MARROW_HU
     return found
 
 
 def _brighter_than_bone(scene: Scene, *, dense: BoolArray, bright_hu: float) -> BoolArray:
     """Return where the image exceeds what bone far from cement shows in this scan."""
-    from scipy import ndimage
-
-    wide = np.minimum(scene.hu, np.float32(bright_hu))
-    ndimage.gaussian_filter(wide, [SOLID_SIGMA_MM / s for s in scene.spacing_mm], output=wide)
-    clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
-    bone = clear & (scene.hu > LEARNED_ABOVE_HU) & (scene.hu < bright_hu)
-    if np.count_nonzero(bone) < FEWEST_VOXELS:
-        return np.asarray(scene.hu > bright_hu)
-    own = MARGIN * float(np.percentile(scene.hu[bone], BRIGHTEST_PERCENTILE))
-    solid = MARGIN * float(np.percentile(wide[bone], SOLID_PERCENTILE))
-    own = min(float(np.clip(own, *BOUNDS_HU)), bright_hu)
-    solid = float(np.clip(solid, *SOLID_BOUNDS_HU))
-    return np.asarray((scene.hu > own) | ((wide > solid) & (scene.hu > solid)))
+    index = np.flatnonzero(scene.hu > LEARNED_ABOVE_HU)
+    hu = scene.hu.ravel()[index]
+    clear = scene.measured.ravel()[index] & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm).ravel()[index]
+    bone = clear & (hu < bright_hu)
+    brighter = hu > bright_hu
+    if np.count_nonzero(bone) >= FEWEST_VOXELS:
+        sigma = [SOLID_SIGMA_MM / s for s in scene.spacing_mm]
+        wide = SmoothedInParts(scene.hu, sigma, highest=bright_hu).at(index)
+        own = MARGIN * float(np.percentile(hu[bone], BRIGHTEST_PERCENTILE))
+        solid = MARGIN * float(np.percentile(wide[bone], SOLID_PERCENTILE))
+        own = min(float(np.clip(own, *BOUNDS_HU)), bright_hu)
+        solid = float(np.clip(solid, *SOLID_BOUNDS_HU))
+        brighter = (hu > own) | ((wide > solid) & (hu > solid))
+    found = np.zeros(scene.hu.shape, dtype=np.bool_)
+    found.ravel()[index[brighter]] = True
+    return found

@@ -24,9 +24,9 @@ FILM_HU = 300.0
 LARGEST_LOOSE_ML = 6.0
 # A summed excess smaller than that of so much cement of 1500 HU is noise.
 SMALLEST_MASS_ML = 0.002
-# From this probability on a piece that is no brighter than bone counts as cement: with trees that had not seen
-# the case, 400 of 481 pieces of cement of tuning cases, and 29 of 10 000 others. Where an earlier scan shows
-# what was there, less will do: 82 of 87 pieces of cement instead of 78, and 5 others instead of 2.
+# From this probability on a piece that is no brighter than bone counts as cement: with trees that had not
+# seen the case, 400 of 481 pieces of cement of tuning cases, and 29 of 10 000 others. Where an earlier scan
+# shows what was there, less will do: 82 of 87 pieces of cement instead of 78, and 5 others instead of 2.
 # [docs/decisions/0008]
 LEAST_PROBABILITY, LEAST_PROBABILITY_KNOWN = 0.4, 0.2
 KNOWN_SHARE = 0.8

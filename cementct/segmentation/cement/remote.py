@@ -12,7 +12,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.image import Volume
-from cementct.core.morphology import dilate_box
+from cementct.core.morphology import dilate_box, places_of
 from cementct.segmentation.model import Cement, RemotePiece
 
 # As bright as this share of the injected cement's plateau; small deposits lose the rest to partial volume.
@@ -44,7 +44,7 @@ def find_remote_pieces(volume: Volume, cement: Cement) -> tuple[RemotePiece, ...
     if not plateaus:
         return ()
     bright_hu = max(LEAST_HU, PLATEAU_SHARE * float(np.median(plateaus)))
-    bright = np.argwhere(volume.hu >= bright_hu)
+    bright = places_of(np.asarray(volume.hu >= bright_hu))
     bright = bright[~_near_cement(bright, volume, cement)]
     if len(bright) == 0:
         return ()

@@ -14,6 +14,8 @@ from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 SOFT_TISSUE_HU = (-20.0, 120.0)
 # Noise where too little soft tissue is in view to measure it; a usual body protocol. [clinical.md: 8–40 HU]
 USUAL_NOISE_HU = 18.0
+# What stands for voxels that were not measured.
+AIR_HU = -1000.0
 # A number range that ends below this is not a scanner's clip but simply the brightest thing in view.
 LOWEST_CLIP_HU = 2900.0
 # So many voxels at exactly the highest number make it a clip, not a peak.
@@ -124,7 +126,9 @@ def view_scene(volume: Volume, box: Box) -> Scene:
     """Return the scene of one block of a volume, with its noise and clip measured and usual sharpness."""
     raw = volume.hu[box.slices]
     measured = np.asarray(raw > NOT_MEASURED_BELOW_HU)
-    hu = np.where(measured, raw, -1000).astype(np.float32)
+    hu = raw.astype(np.float32)
+    if not measured.all():
+        hu[~measured] = AIR_HU
     grid = volume.grid.crop(box)
     return Scene(
         box,

@@ -8,7 +8,8 @@ from cementct.anatomy.model import Compartment, Spine
 from cementct.core.arrays import BoolArray
 from cementct.core.grid import Triple
 from cementct.core.image import Volume
-from cementct.segmentation.cement.seeds import BRIGHTER_THAN_BONE_HU, FAINT_LEVELS_HU, FEWEST_BRIGHT_VOXELS
+from cementct.segmentation.cement.faint_masses import FAINT_LEVELS_HU
+from cementct.segmentation.cement.seeds import BRIGHTER_THAN_BONE_HU, FEWEST_BRIGHT_VOXELS
 
 # Less than this over the faintest level cannot be faint cement.
 LEAST_FAINT_ML = 0.30

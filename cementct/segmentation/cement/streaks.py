@@ -7,8 +7,11 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.distances import distance_outside, within
+from cementct.core.morphology import bounds_of
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
+
+CompartmentNumbers = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 # Dense enough to throw streaks.
 STREAK_SOURCE_HU = 2200.0
@@ -47,24 +50,27 @@ def find_streaks(scene: Scene, around: Surroundings, *, cement: BoolArray, metal
     slices = np.flatnonzero(dense.any(axis=(1, 2)))
     if slices.size == 0:
         return unreadable
-    soft = (around.bone_depth_mm < -CLEAR_OF_DENSE_MM) & ~cement
     calm = tuple(max(1, round(WINDOW_MM / s)) for s in scene.spacing_mm[1:])
     limit = max(ROUGHER_THAN_NOISE * scene.noise_hu, ROUGHEST_CALM_HU)
     for z in slices:
-        plane: Float32Array = np.asarray(scene.hu[z])
-        source = dense[z]
-        gap = distance_outside(source | cement[z], scene.spacing_mm[1:])
-        candidate = soft[z] & (gap > CLEAR_OF_DENSE_MM) & (gap < REACH_MM)
         # Streaks are judged where it matters: canal, foramina and discs; air and bowel lie outside them.
-        candidate &= np.isin(around.compartment[z], _JUDGED)
-        if not candidate.any():
+        candidate = _judged(around.compartment[z])
+        candidate &= (around.bone_depth_mm[z] < -CLEAR_OF_DENSE_MM) & ~cement[z]
+        bounds = bounds_of((candidate | dense[z] | cement[z])[None], (0, *calm))
+        if bounds is None or not candidate.any():
             continue
+        _, y, x = bounds
+        here = (int(z), y, x)
+        plane: Float32Array = np.asarray(scene.hu[here])
+        candidate = candidate[y, x]
+        gap = distance_outside(dense[here] | cement[here], scene.spacing_mm[1:])
+        candidate &= (gap > CLEAR_OF_DENSE_MM) & (gap < REACH_MM)
         weight = ndimage.uniform_filter(candidate.astype(np.float32), calm)
         mean = ndimage.uniform_filter(np.where(candidate, plane, 0.0), calm) / np.maximum(weight, 1e-3)
         square = ndimage.uniform_filter(np.where(candidate, plane**2, 0.0), calm) / np.maximum(weight, 1e-3)
         rough = np.sqrt(np.maximum(square - mean**2, 0.0)) > limit
         disturbed = candidate & (rough | (mean < DARK_HU) | (mean > BRIGHT_HU))
-        unreadable[z] = ndimage.binary_opening(disturbed, iterations=1)
+        unreadable[here] = ndimage.binary_opening(disturbed, iterations=1)
     return unreadable
 
 
@@ -96,7 +102,7 @@ def streaks_of_metal(
     touching = np.unique(labels[within(metal, TOUCHES_METAL_MM, scene.spacing_mm)])
     spared = np.unique(labels[seeds])
     found = np.zeros(count + 1, dtype=np.bool_)
-    neural = np.isin(around.compartment, _JUDGED)
+    neural = _judged(around.compartment)
     for number in touching[(touching > 0) & ~np.isin(touching, spared)]:
         where = labels == number
         outside = float(np.mean((around.bone_depth_mm[where] < 0) & ~neural[where]))
@@ -110,6 +116,14 @@ _JUDGED = [
     int(Compartment.FORAMEN_RIGHT),
     int(Compartment.DISC),
 ]
+
+
+def _judged(compartment: CompartmentNumbers) -> BoolArray:
+    """Return where streaks matter."""
+    found: BoolArray = np.asarray(compartment == _JUDGED[0])
+    for kind in _JUDGED[1:]:
+        found |= compartment == kind
+    return found
 
 
 def is_streak_like(

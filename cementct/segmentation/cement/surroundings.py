@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from cementct.anatomy.model import BONE, Compartment, Spine
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray
-from cementct.core.distances import signed_depth, within
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from cementct.core.distances import signed_depth
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Triple
 from cementct.core.morphology import bounds_of
@@ -21,23 +21,10 @@ from cementct.segmentation.model import EarlierScan
 DEPTHS_MM = np.arange(-3.0, 8.01, 0.5)
 # Depths are known to so far outside of bone; no question about it reaches half as far.
 FARTHEST_MM = 15.0
-# Voxels over this are cement or metal, and bone is not learned from them.
-NOT_BONE_ABOVE_HU = 1500.0
-# Bone by itself is not expected to be brighter than this, however much cement hides it: cortex, and marrow
-# from 4 mm below the surface. [clinical.md: marrow 60–250 HU, cortex to about 1500 HU on thin slices]
-BRIGHTEST_CORTEX_HU = 900.0
-BRIGHTEST_MARROW_HU = 350.0
-MARROW_FROM_MM = 4.0
 # Soft tissue where nothing else is known.
 SOFT_TISSUE_HU = 50.0
 # Least spread of bone's intensity: the texture of trabeculae.
 LEAST_SPREAD_HU = 40.0
-# Most that the spread of bone is taken for.
-WIDEST_SPREAD_HU = 300.0
-# Bone is learned this far from cement and metal: out of reach of blur, fingers and most streaks.
-CLEAR_OF_DENSE_MM = 4.0
-# Fewer voxels do not tell what a depth looks like.
-FEWEST_VOXELS = 30
 
 
 @dataclass(frozen=True)
@@ -54,14 +41,13 @@ class Surroundings:
         Depth below the surface of bone, of vertebrae and other bone, negative outside.
     expected_hu
         Intensity to expect without cement.
-    spread_hu
-        Standard deviation of that among places of the same depth.
     known
         Where an earlier scan says what was there.
     frames
         Of the vertebrae in view, from top to bottom.
-    confidences
-        How far the outlines of these vertebrae can be trusted, 0 to 1.
+    widths_hu
+        Standard deviation of bone's intensity at each of `DEPTHS_MM`, in bodies and in other bone, once it
+        is learned.
     """
 
     compartment: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -69,10 +55,9 @@ class Surroundings:
     owner: np.ndarray[tuple[int, ...], np.dtype[np.uint16]]
     bone_depth_mm: Float32Array
     expected_hu: Float32Array
-    spread_hu: Float32Array
     known: BoolArray
     frames: tuple[Frame, ...] = ()
-    confidences: tuple[float, ...] = ()
+    widths_hu: tuple[FloatArray, FloatArray] | None = None
 
     def crop(self, box: Box) -> Surroundings:
         """Return the part in `box`, given on the scene's own grid."""
@@ -83,17 +68,31 @@ class Surroundings:
             self.owner[window],
             self.bone_depth_mm[window],
             self.expected_hu[window],
-            self.spread_hu[window],
             self.known[window],
             self.frames,
-            self.confidences,
+            self.widths_hu,
         )
 
     def is_in(self, *kinds: Compartment) -> BoolArray:
         """Return where one of the given compartments lies."""
-        wanted = np.zeros(256, dtype=np.bool_)
-        wanted[[int(k) for k in kinds]] = True
-        return np.asarray(wanted[self.compartment])
+        found: BoolArray = np.asarray(self.compartment == int(kinds[0]))
+        for kind in kinds[1:]:
+            found |= self.compartment == int(kind)
+        return found
+
+    def spread_hu(self, index: IntArray) -> Float32Array:
+        """Return the standard deviation of what is expected, for a list of voxels near bone."""
+        if self.widths_hu is None:
+            return np.full(len(index), LEAST_SPREAD_HU, dtype=np.float32)
+        depth = self.bone_depth_mm.ravel()[index]
+        in_body, other = (np.interp(depth, DEPTHS_MM, width) for width in self.widths_hu)
+        return np.where(self.is_like_body(index), in_body, other).astype(np.float32)
+
+    def is_like_body(self, index: IntArray) -> BoolArray:
+        """Tell which of a list of voxels near bone look like bodies: also what is in no vertebra does."""
+        compartment = self.compartment.ravel()[index]
+        beside = (self.owner.ravel()[index] == 0) & (compartment != int(Compartment.CANAL))
+        return np.asarray((compartment == int(Compartment.BODY)) | beside)
 
 
 def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | None) -> Surroundings:
@@ -116,13 +115,11 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
     depth = _depth_of((owner > 0) | _other_bone(scene, spine, compartment), metric)
     # One value each until something is learned: no memory for the whole block.
     expected = np.broadcast_to(np.float32(SOFT_TISSUE_HU), scene.hu.shape)
-    spread = np.broadcast_to(np.float32(LEAST_SPREAD_HU), scene.hu.shape)
-    known: BoolArray = np.broadcast_to(np.zeros(1, dtype=np.bool_), scene.box.shape)
+    known: BoolArray = np.zeros(scene.box.shape, dtype=np.bool_)
     if earlier is not None:
         expected, known = _with_earlier(scene, earlier, expected)
     frames = tuple(v.frame for v in spine.vertebrae)
-    confidences = tuple(v.confidence for v in spine.vertebrae)
-    return Surroundings(compartment, place, owner, depth, expected, spread, known, frames, confidences)
+    return Surroundings(compartment, place, owner, depth, expected, known, frames)
 
 
 def _depth_of(bone: BoolArray, metric_mm: Triple) -> Float32Array:
@@ -130,7 +127,7 @@ def _depth_of(bone: BoolArray, metric_mm: Triple) -> Float32Array:
     depth = np.full(bone.shape, -FARTHEST_MM, dtype=np.float32)
     window = bounds_of(bone, [math.ceil(FARTHEST_MM / s) for s in metric_mm])
     if window is not None:
-        depth[window] = np.maximum(signed_depth(bone[window], metric_mm), -np.float32(FARTHEST_MM))
+        np.maximum(signed_depth(bone[window], metric_mm), -np.float32(FARTHEST_MM), out=depth[window])
     return depth
 
 
@@ -149,9 +146,16 @@ def _owners(
                 continue
             inside = region.voxels[common.within(region.box)]
             owner[common.within(scene.box)][inside] = vertebra.number
+    common = scene.box.intersection(spine.compartments.box)
+    if common.is_empty:
+        return owner
+    # Only there are compartments known.
+    here = common.within(scene.box)
     numbers = np.array([0] + [v.number for v in spine.vertebrae], dtype=np.uint16)
-    unowned = (owner == 0) & np.isin(compartment, [int(k) for k in BONE])
-    owner[unowned] = numbers[np.minimum(place[unowned], len(numbers) - 1)]
+    is_bone = np.zeros(256, dtype=np.bool_)
+    is_bone[[int(k) for k in BONE]] = True
+    unowned = (owner[here] == 0) & is_bone[compartment[here]]
+    owner[here][unowned] = numbers[np.minimum(place[here][unowned], len(numbers) - 1)]
     return owner
 
 
@@ -162,63 +166,6 @@ def _other_bone(
     if spine.other_bone is None:
         return np.zeros(scene.box.shape, dtype=np.bool_)
     return np.asarray(spine.other_bone.voxels[scene.box.slices] & (compartment == 0))
-
-
-def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surroundings:
-    """Return the surroundings with what bone and the tissue beside it look like in this very scan.
-
-    Parameters
-    ----------
-    scene
-        The block of CT.
-    around
-        Its anatomy.
-    dense
-        Cement and metal: nothing is learned from them or from what is near them.
-    """
-    clear = scene.measured & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm)
-    # Most of a block lies far from bone: what lies near is taken out once, as lists of voxels.
-    near = np.flatnonzero(around.bone_depth_mm > DEPTHS_MM[0])
-    compartment = around.compartment.ravel()[near]
-    in_body = compartment == int(Compartment.BODY)
-    in_body |= (around.owner.ravel()[near] == 0) & (compartment != int(Compartment.CANAL))
-    expected, spread = around.expected_hu.copy(), around.spread_hu.copy()
-    for zone in (in_body, ~in_body):
-        where = near[zone]
-        if not where.size:
-            continue
-        hu, depth = scene.hu.ravel()[where], around.bone_depth_mm.ravel()[where]
-        usable = clear.ravel()[where] & (hu < NOT_BONE_ABOVE_HU)
-        level, width = _profile(hu[usable], depth[usable])
-        new = np.interp(depth, DEPTHS_MM, level)
-        known = around.known.ravel()[where]
-        expected.ravel()[where] = np.where(known, expected.ravel()[where], new)
-        spread.ravel()[where] = np.interp(depth, DEPTHS_MM, width)
-    return replace(around, expected_hu=expected, spread_hu=spread)
-
-
-def _profile(hu: Float32Array, depth_mm: Float32Array) -> tuple[FloatArray, FloatArray]:
-    """Return the median and the upper spread of intensity at each of `DEPTHS_MM`."""
-    bins = np.clip(np.round((depth_mm - DEPTHS_MM[0]) / 0.5).astype(int), 0, len(DEPTHS_MM) - 1)
-    order = np.argsort(bins, kind="stable")
-    ends = np.searchsorted(bins[order], np.arange(len(DEPTHS_MM) + 1))
-    level = np.full(len(DEPTHS_MM), np.nan)
-    width = np.full(len(DEPTHS_MM), np.nan)
-    for i in range(len(DEPTHS_MM)):
-        values = hu[order[ends[i] : ends[i + 1]]]
-        if values.size < FEWEST_VOXELS:
-            continue
-        low, middle, high = np.percentile(values, [25, 50, 90])
-        level[i] = middle
-        # 1.28 and 0.67 standard deviations; the upper side is the one that has to be told from cement.
-        width[i] = min(max((high - middle) / 1.28, (middle - low) / 0.67), WIDEST_SPREAD_HU)
-    good = np.isfinite(level)
-    if not good.any():
-        return np.full(len(DEPTHS_MM), 150.0), np.full(len(DEPTHS_MM), 150.0)
-    level = np.interp(DEPTHS_MM, DEPTHS_MM[good], level[good])
-    width = np.interp(DEPTHS_MM, DEPTHS_MM[good], width[good])
-    ceiling = np.where(DEPTHS_MM > MARROW_FROM_MM, BRIGHTEST_MARROW_HU, BRIGHTEST_CORTEX_HU)
-    return np.clip(level, SOFT_TISSUE_HU - 100.0, ceiling), np.maximum(width, LEAST_SPREAD_HU)
 
 
 def _with_earlier(

@@ -1,5 +1,6 @@
 """The destroyed part of a treated vertebra: seen before injection, or guessed after it."""
 
+from cementct.segmentation.lesion.marrow import MarrowOf
 from cementct.segmentation.lesion.segment import (
     Before,
     find_before,
@@ -12,6 +13,7 @@ from cementct.segmentation.lesion.segment import (
 
 __all__ = [
     "Before",
+    "MarrowOf",
     "find_before",
     "lesion_from_after",
     "lesion_from_before",

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.grid import Box
 from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.completion import continue_border
 from cementct.segmentation.lesion.glow import READ_TRUST, BesideCement, look_beside_cement
@@ -25,8 +26,9 @@ from cementct.segmentation.lesion.lytic import (
     smooth_darkness,
 )
 from cementct.segmentation.lesion.marrow import TEXTURE_SCALE_MM, NormalMarrow
-from cementct.segmentation.lesion.smoothing import depth_mm, grown, smooth_within
+from cementct.segmentation.lesion.smoothing import continued, depth_mm, grown, smooth_within
 from cementct.segmentation.lesion.tissue import Tissue, measure_tissue
+from cementct.segmentation.model import Cement
 
 CEMENT_WEIGHT = 0.5
 # Say of a voxel of cement that it lies in destroyed bone, when rest and cement are outlined as one.
@@ -66,6 +68,18 @@ def segment_after(
     if not united.any():
         return in_bone
     return _bordered(beside, united, in_bone)
+
+
+def cement_share_of(cement: Cement, number: int, box: Box) -> Float32Array:
+    """Return the share of each voxel of a block that the cement of one vertebra occupies."""
+    share = np.zeros(box.shape, dtype=np.float32)
+    common = cement.box.intersection(box)
+    if common.is_empty:
+        return share
+    window = common.within(cement.box)
+    own = cement.owner[window] == number
+    share[common.within(box)] = np.where(own, cement.fraction[window], np.float32(0))
+    return share
 
 
 def _cement_and_rest(beside: BesideCement, normal: NormalMarrow, in_bone: Float32Array) -> Float32Array:
@@ -111,20 +125,11 @@ def _bordered(beside: BesideCement, united: Float32Array, in_bone: Float32Array)
     inside = continue_border(
         united, weight=weight.astype(np.float32), hidden=beside.cement, within=bone.outline, grid=bone.grid
     )
-    around = _continued_from(beside.trust >= READ_TRUST, united, bone)
+    read = (beside.trust >= READ_TRUST) & bone.outline
+    asked = beside.hidden & bone.outline
+    around = continued(united, read, asked, bone.grid)
     share = in_bone * (inside > 0.5) + (1 - in_bone) * around
-    return np.where(beside.hidden & bone.outline, share, united).astype(np.float32)
-
-
-def _continued_from(read: BoolArray, share: Float32Array, bone: Bone) -> Float32Array:
-    """Return shares in which tissue that is not read is what the nearest tissue that is read is."""
-    known = read & bone.outline
-    if not known.any():
-        return share
-    nearest = ndimage.distance_transform_edt(
-        ~known, sampling=bone.grid.spacing_mm, return_distances=False, return_indices=True
-    )
-    return np.asarray(share[tuple(nearest)], dtype=np.float32)
+    return np.where(asked, share, united).astype(np.float32)
 
 
 def _with_cement(pieces: BoolArray, cement: BoolArray) -> BoolArray:

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.anatomy.model import Vertebra
+from cementct.anatomy.sampling import local_coordinates
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.distances import TIE_MM, depth_inside, distance_outside
 from cementct.core.grid import Box, Grid
@@ -102,9 +103,7 @@ def prepare_bone(
     )
     in_body = averaged(body.in_box(box).astype(np.float32), grid, factor)[0] >= 0.5
     in_whole = averaged(whole.in_box(box).astype(np.float32), grid, factor)[0] >= 0.5
-    steps = [np.arange(n, dtype=np.float64) for n in grid.shape]
-    local = vertebra.frame.to_local(grid.to_lps(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1)))
-    left, posterior, superior = local[..., 0], local[..., 1], local[..., 2]
+    left, posterior, superior = local_coordinates(grid, grid.box, vertebra.frame)
     outline = in_body | (in_whole & (posterior < vertebra.depth_mm / 2 + PEDICLE_REACH_MM))
     vein = (np.abs(left) < VEIN_HALF_WIDTH_MM) & (np.abs(superior) < VEIN_HALF_HEIGHT_MM) & (posterior > 0)
     return Bone(

@@ -8,10 +8,10 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, Float32Array
-from cementct.core.distances import TIE_MM, distance_outside
+from cementct.core.distances import within
 from cementct.segmentation.lesion.bone import COARSE_MM, Bone
 from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
-from cementct.segmentation.lesion.smoothing import depth_mm, grown, opened
+from cementct.segmentation.lesion.smoothing import continued, depth_mm, grown, opened
 from cementct.segmentation.lesion.variation import smooth_by_total_variation
 
 TUMOUR_HU = 50.0
@@ -189,7 +189,7 @@ def share_of_dark(
     """Return the share of each voxel near a core that is lytic, its darkness taken over that inside."""
     spacing = np.asarray(bone.grid.spacing_mm)
     reach_mm = np.maximum(REACH_MM, REACH_PER_VOXEL * spacing)
-    support = bone.outline & (distance_outside(core, spacing / reach_mm) <= 1.0 + TIE_MM)
+    support = bone.outline & within(core, 1.0, spacing / reach_mm)
     share = np.clip(0.5 + EDGE_GAIN * (darkness / max(inside, CORE_DARKNESS) - 0.5), 0.0, 1.0)
     return _through_the_rim(np.where(support, share, 0.0).astype(np.float32), bone)
 
@@ -202,10 +202,7 @@ def _through_the_rim(share: Float32Array, bone: Bone) -> Float32Array:
     rim = bone.outline & ~bone.interior
     if min(bone.grid.spacing_mm) > COARSE_MM or not (rim.any() and bone.interior.any()):
         return share
-    nearest = ndimage.distance_transform_edt(
-        ~bone.interior, sampling=bone.grid.spacing_mm, return_distances=False, return_indices=True
-    )
-    return np.where(rim, np.maximum(share, share[tuple(nearest)]), share).astype(np.float32)
+    return np.maximum(share, continued(share, bone.interior, rim, bone.grid))
 
 
 def large_pieces(dark: BoolArray, bone: Bone, unread: BoolArray) -> BoolArray:

@@ -15,6 +15,8 @@ from cementct.segmentation.lesion.smoothing import smooth_within
 
 TEXTURE_SCALE_MM = 1.5
 # Trabecular pattern is averaged over this standard deviation before marrow is compared.
+FEWEST_VALUES = 200
+# Fewer voxels do not tell what marrow looks like.
 NEIGHBOURS_USED = 4
 # The nearest vertebrae speak for a level; marrow changes along the spine.
 USUAL_MARROW_HU = 130.0
@@ -65,15 +67,39 @@ class NormalMarrow:
     measured: bool
 
 
+class MarrowOf:
+    """The marrow of the vertebrae of a scan, each looked at once however many levels it speaks for.
+
+    Parameters
+    ----------
+    volume
+        The scan.
+    """
+
+    def __init__(self, volume: Volume) -> None:
+        self.volume = volume
+        self._found: dict[int, tuple[float, float] | None] = {}
+
+    def look_at(self, vertebra: Vertebra) -> tuple[float, float] | None:
+        """Return middle and spread of a vertebra's smoothed intensities; None where they are too few."""
+        if vertebra.number not in self._found:
+            values = marrow_values(self.volume, vertebra)
+            middle = float(np.median(values)) if values.size >= FEWEST_VALUES else None
+            self._found[vertebra.number] = (
+                None if middle is None else (middle, 1.4826 * float(np.median(np.abs(values - middle))))
+            )
+        return self._found[vertebra.number]
+
+
 def measure_normal_marrow(
-    volume: Volume, spine: Spine, near: Vertebra, *, affected: Collection[int] = ()
+    marrow: MarrowOf, spine: Spine, near: Vertebra, *, affected: Collection[int] = ()
 ) -> NormalMarrow:
     """Return the sound marrow near a level: the median of the nearest vertebrae that are not affected.
 
     Parameters
     ----------
-    volume, spine
-        The scan and its vertebrae.
+    marrow, spine
+        What is seen of a scan's marrow, and its vertebrae.
     near
         The vertebra that it is wanted for; not looked at itself.
     affected
@@ -84,12 +110,10 @@ def measure_normal_marrow(
     whole.sort(key=lambda v: abs(v.position - near.position))
     means, spreads = [], []
     for vertebra in whole[:NEIGHBOURS_USED]:
-        values = marrow_values(volume, vertebra)
-        if values.size < 200:
-            continue
-        middle = float(np.median(values))
-        means.append(middle)
-        spreads.append(1.4826 * float(np.median(np.abs(values - middle))))
+        seen = marrow.look_at(vertebra)
+        if seen is not None:
+            means.append(seen[0])
+            spreads.append(seen[1])
     if not means:
         return NormalMarrow(USUAL_MARROW_HU, USUAL_SPREAD_HU, measured=False)
     return NormalMarrow(float(np.median(means)), float(np.median(spreads)), measured=True)

@@ -8,15 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from cementct.anatomy.model import Spine, Vertebra
-from cementct.core.arrays import Float32Array
 from cementct.core.findings import Destruction, LesionSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Mask, Region, Volume
-from cementct.segmentation.lesion.after import segment_after
+from cementct.segmentation.lesion.after import cement_share_of, segment_after
 from cementct.segmentation.lesion.before import segment_before
 from cementct.segmentation.lesion.bone import averaged, prepare_bone
-from cementct.segmentation.lesion.marrow import measure_normal_marrow
+from cementct.segmentation.lesion.marrow import MarrowOf, measure_normal_marrow
 from cementct.segmentation.lesion.outline import fits_as_well
 from cementct.segmentation.lesion.smoothing import interpolated, surface_mm2
 from cementct.segmentation.lesion.wall import involves_posterior_wall
@@ -92,7 +91,7 @@ def outlined_after(before: Before, vertebra: Vertebra, post_grid: Grid) -> Befor
     return replace(before, body=body, whole=whole)
 
 
-def segment_lesion(
+def segment_lesion(  # noqa: PLR0913 -- a lesion has one of several sources
     post: Volume,
     spine: Spine,
     vertebra: Vertebra,
@@ -101,6 +100,7 @@ def segment_lesion(
     before: Before | None = None,
     drawn: Mask | None = None,
     treated: Collection[int] = (),
+    marrow: MarrowOf | None = None,
 ) -> Lesion:
     """Return the lesion of a treated vertebra on the post-injection grid.
 
@@ -121,6 +121,8 @@ def segment_lesion(
         Lesions drawn by the user, on the post-injection grid.
     treated
         Numbers of the treated vertebrae, whose marrow is not taken for sound.
+    marrow
+        What is seen of the marrow of the post-injection scan, kept from one vertebra to the next.
 
     Returns
     -------
@@ -133,7 +135,7 @@ def segment_lesion(
     if before is not None:
         return lesion_from_before(before, post.grid, vertebra)
     affected = {vertebra.number, *treated}
-    return lesion_from_after(post, spine, vertebra, cement=cement, affected=affected)
+    return lesion_from_after(marrow or MarrowOf(post), spine, vertebra, cement=cement, affected=affected)
 
 
 def lesion_from_before(before: Before, post_grid: Grid, vertebra: Vertebra | None = None) -> Lesion:
@@ -150,7 +152,8 @@ def lesion_from_before(before: Before, post_grid: Grid, vertebra: Vertebra | Non
         the better one too.
     """
     bone = prepare_bone(before.volume, before.vertebra, before.body, before.whole)
-    normal = measure_normal_marrow(before.volume, before.spine, before.vertebra, affected=before.affected)
+    marrow = MarrowOf(before.volume)
+    normal = measure_normal_marrow(marrow, before.spine, before.vertebra, affected=before.affected)
     found = segment_before(bone, normal)
     if found.volume_ml <= 0:
         return no_lesion(found.destruction)
@@ -173,21 +176,22 @@ def lesion_from_before(before: Before, post_grid: Grid, vertebra: Vertebra | Non
 
 
 def lesion_from_after(
-    post: Volume, spine: Spine, vertebra: Vertebra, *, cement: Cement, affected: Collection[int] = ()
+    marrow: MarrowOf, spine: Spine, vertebra: Vertebra, *, cement: Cement, affected: Collection[int] = ()
 ) -> Lesion:
     """Return cement in the bone and the lytic rest around it; nothing where the body is not whole in view."""
     if not vertebra.complete:
         return no_lesion(None, (raise_flag(Flag.VERTEBRA_CUT),))
+    post = marrow.volume
     bone = prepare_bone(post, vertebra)
     grid = post.grid.crop(bone.box)
-    normal = measure_normal_marrow(post, spine, vertebra, affected=affected)
+    normal = measure_normal_marrow(marrow, spine, vertebra, affected=affected)
     cement_share = cement_share_of(cement, vertebra.number, bone.box)
     factor = tuple(n // m for n, m in zip(grid.shape, bone.grid.shape, strict=True))
     plateaus = [deposit.plateau_hu for deposit in cement.properties if deposit.owner == vertebra.number]
     share = averaged(cement_share, grid, factor)[0]
     found = segment_after(bone, normal, share, max(plateaus, default=None))
     in_bone = vertebra.body.in_box(bone.box) | vertebra.whole.in_box(bone.box)
-    share = np.where(in_bone, interpolated(found, bone.grid, grid), np.float32(0))
+    share = interpolated(found, bone.grid, grid, in_bone)
     if not share.any():
         return no_lesion(None)
     return Lesion(
@@ -234,15 +238,3 @@ def no_lesion(destruction: Destruction | None, flags: tuple[QualityFlag, ...] = 
         posterior_wall_involved=None if destruction is None else False,
         flags=flags,
     )
-
-
-def cement_share_of(cement: Cement, number: int, box: Box) -> Float32Array:
-    """Return the share of each voxel of a block that the cement of one vertebra occupies."""
-    share = np.zeros(box.shape, dtype=np.float32)
-    common = cement.box.intersection(box)
-    if common.is_empty:
-        return share
-    window = common.within(cement.box)
-    own = cement.owner[window] == number
-    share[common.within(box)] = np.where(own, cement.fraction[window], np.float32(0))
-    return share

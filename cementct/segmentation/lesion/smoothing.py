@@ -9,6 +9,7 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.distances import TIE_MM, depth_inside, distance_outside
 from cementct.core.grid import Grid
 from cementct.core.image import Region
+from cementct.core.morphology import bounds_of
 
 LEAST_WEIGHT = 1e-3
 # Where less than this of a smoothed value comes from chosen voxels, there is no value.
@@ -49,6 +50,33 @@ def grown(mask: BoolArray, by_mm: float, grid: Grid) -> BoolArray:
     return out
 
 
+def continued(share: Float32Array, known: BoolArray, where: BoolArray, grid: Grid) -> Float32Array:
+    """Return shares in which each voxel of `where` has that of the nearest one that is known.
+
+    Parameters
+    ----------
+    share
+        Shares of all voxels.
+    known
+        Whose share is known.
+    where
+        Who takes over that of the nearest of those.
+    grid
+        Where the voxels lie.
+    """
+    out = share.copy()
+    block = bounds_of(known | where)
+    if block is None or not known.any():
+        return out
+    # All nearest voxels are looked for in the block that holds both.
+    nearest = ndimage.distance_transform_edt(
+        ~known[block], sampling=grid.spacing_mm, return_distances=False, return_indices=True
+    )
+    asked = where[block]
+    out[block][asked] = share[block][tuple(places[asked] for places in nearest)]
+    return out
+
+
 def depth_mm(mask: BoolArray, grid: Grid) -> Float32Array:
     """Return how deep each voxel lies inside a set of voxels; beyond the array counts as outside."""
     out = np.zeros(mask.shape, dtype=np.float32)
@@ -62,14 +90,12 @@ def _block(mask: BoolArray, margin_mm: float, grid: Grid) -> tuple[slice, slice,
     return grid.expand(Region.of(mask).box, margin_mm + max(grid.spacing_mm)).slices
 
 
-def interpolated(share: Float32Array, source: Grid, target: Grid) -> Float32Array:
-    """Return shares of one grid on another grid of the same scan; 0 beyond its edge."""
-    steps = [np.arange(n, dtype=np.float64) for n in target.shape]
-    points = target.to_lps(np.stack(np.meshgrid(*steps, indexing="ij"), axis=-1))
-    index = np.moveaxis(source.to_index(points), -1, 0)
-    return np.asarray(
-        ndimage.map_coordinates(share, index, output=np.float32, order=1, mode="nearest"), dtype=np.float32
-    )
+def interpolated(share: Float32Array, source: Grid, target: Grid, where: BoolArray) -> Float32Array:
+    """Return shares of one grid in some voxels of another grid of the same scan; 0 in all others."""
+    out = np.zeros(target.shape, dtype=np.float32)
+    index = source.to_index(target.to_lps(np.argwhere(where))).T
+    out[where] = ndimage.map_coordinates(share, index, output=np.float32, order=1, mode="nearest")
+    return out
 
 
 def surface_mm2(share: Float32Array, grid: Grid) -> float:

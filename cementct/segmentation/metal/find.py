@@ -7,6 +7,7 @@ import numpy as np
 from cementct.core.arrays import BoolArray, HuArray
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Region
+from cementct.core.morphology import places_of
 from cementct.segmentation.metal.hardware import beyond_cement, hanging_on
 from cementct.segmentation.metal.lattice import find_lattices
 from cementct.segmentation.metal.rods import Rod, judge_run, rod_voxels
@@ -64,10 +65,11 @@ def find_straight_metal(hu: HuArray, grid: Grid, box: Box) -> tuple[ForeignBody,
 
 def _rods(hu: HuArray, grid: Grid) -> list[Rod]:
     """Return the shafts of a block, the longest first, each once."""
-    top = float(hu.max())
     rods: list[Rod] = []
-    for level in (level for level in LEVELS_HU if level < top):
-        index = np.argwhere(hu > level)
+    index = places_of(np.asarray(hu > LEVELS_HU[0]))
+    values = hu[tuple(index.T)]
+    for level in LEVELS_HU:
+        index, values = index[values > level], values[values > level]
         if len(index) * grid.voxel_mm3 < SHORTEST_RUN_MM * SMALLEST_SECTION_MM2:
             break
         for count, run in enumerate(free_runs(grid.to_lps(index), grid.voxel_mm3)):

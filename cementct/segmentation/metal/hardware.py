@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, HuArray
 from cementct.core.grid import Grid
+from cementct.core.morphology import places_of
 from cementct.segmentation.metal.rods import Rod
 
 # Rods and plates hang together with the heads of screws above this level; it lies over bone.
@@ -35,7 +36,7 @@ def hanging_on(hu: HuArray, grid: Grid, screws: Sequence[Rod]) -> BoolArray:
         return found
     import cc3d
 
-    index = np.argwhere(hu > HARDWARE_ABOVE_HU)
+    index = places_of(np.asarray(hu > HARDWARE_ABOVE_HU))
     points = grid.to_lps(index)
     # Behind the head of the nearest screw, along that screw's own axis.
     heads = np.stack([s.outer_mm for s in screws])

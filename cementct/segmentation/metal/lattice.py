@@ -44,9 +44,10 @@ def find_lattices(hu: HuArray, grid: Grid, *, taken: BoolArray) -> BoolArray:
 
     found = np.zeros(hu.shape, dtype=np.bool_)
     struts = _thin(np.asarray(hu > STRUT_ABOVE_HU) & ~taken, grid)
-    if not struts.any():
+    bounds = bounds_of(struts)
+    if bounds is None:
         return found
-    box = grid.box_around(np.argwhere(struts), HALF_GAP_MM + 2.0)
+    box = grid.expand(Box.of(bounds), HALF_GAP_MM + 2.0)
     near = _wall(struts[box.slices], grid)
     labels, count = cc3d.connected_components(near, connectivity=6, return_N=True)
     for number, block in enumerate(cc3d.statistics(labels)["bounding_boxes"][: count + 1]):

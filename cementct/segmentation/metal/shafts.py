@@ -119,7 +119,7 @@ def _local_lines(points: FloatArray, weight: FloatArray) -> tuple[FloatArray, Fl
     from scipy.spatial import KDTree
 
     tree = KDTree(points)
-    near = tree.sparse_distance_matrix(tree, LOCAL_REACH_MM, output_type="coo_matrix").tocsr()
+    near = tree.sparse_distance_matrix(tree, LOCAL_REACH_MM, output_type="coo_matrix")
     near.data = np.ones_like(near.data)
     number = np.asarray(near @ np.ones(len(points)))
     centred = points - points.mean(axis=0)

@@ -14,8 +14,8 @@ from cementct.core.morphology import (
     dilate_box,
     dilate_faces,
     erode_box,
-    erode_lines,
     inner_voxels,
+    places_of,
 )
 
 SHAPES = st.tuples(*[st.integers(1, 14)] * 3)
@@ -35,22 +35,17 @@ def test_a_mask_grown_by_a_block_is_the_highest_value_of_each_neighbourhood(
     assert np.array_equal(erode_box(mask, size), ndimage.minimum_filter(mask, size=size, mode="nearest"))
 
 
-@given(shape=SHAPES, size=SIZES, seed=st.integers(0, 99))
-def test_lines_through_a_voxel_lie_in_a_mask_where_the_lowest_value_along_each_axis_does(
-    shape: tuple[int, ...], size: tuple[int, ...], seed: int
-) -> None:
-    mask = random_mask(shape, seed, 0.8)
-    lines = [
-        ndimage.minimum_filter1d(mask.view(np.uint8), n, axis=a, mode="nearest") for a, n in enumerate(size)
-    ]
-    assert np.array_equal(erode_lines(mask, size), np.all(lines, axis=0))
-
-
 @given(shape=SHAPES, seed=st.integers(0, 99), share=st.sampled_from([0.05, 0.5, 0.95]))
 def test_faces_are_those_of_scipys_usual_structure(shape: tuple[int, ...], seed: int, share: float) -> None:
     mask = random_mask(shape, seed, share)
     assert np.array_equal(dilate_faces(mask), ndimage.binary_dilation(mask))
     assert np.array_equal(inner_voxels(mask), ndimage.binary_erosion(mask))
+
+
+@given(shape=SHAPES, seed=st.integers(0, 99), share=st.sampled_from([0.0, 0.05, 0.95]))
+def test_places_are_those_of_numpy_in_its_order(shape: tuple[int, ...], seed: int, share: float) -> None:
+    mask = random_mask(shape, seed, share)
+    assert np.array_equal(places_of(mask), np.argwhere(mask))
 
 
 def test_bounds_hold_a_mask_tightly_and_grow_only_as_far_as_the_array() -> None:

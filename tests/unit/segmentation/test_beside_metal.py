@@ -32,7 +32,6 @@ def block(
         owner=np.full(SHAPE, 21, dtype=np.uint16),
         bone_depth_mm=np.full(SHAPE, 5.0 if in_bone else -5.0, dtype=np.float32),
         expected_hu=np.full(SHAPE, 150.0, np.float32) if before is None else before,
-        spread_hu=np.full(SHAPE, 50.0, dtype=np.float32),
         known=np.full(SHAPE, before is not None),
     )
     return scene, around

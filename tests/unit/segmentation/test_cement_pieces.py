@@ -226,7 +226,6 @@ def _around(depth_mm: Float32Array) -> Surroundings:
         owner=numbers.astype(np.uint16),
         bone_depth_mm=depth_mm,
         expected_hu=level,
-        spread_hu=level,
         known=NOTHING,
     )
 

@@ -35,7 +35,6 @@ def body_with_rim(rim_hu: float) -> tuple[Scene, Surroundings, np.ndarray]:
         owner=np.full(SHAPE, TREATED, dtype=np.uint16),
         bone_depth_mm=np.full(SHAPE, 5.0, dtype=np.float32),
         expected_hu=np.full(SHAPE, 150.0, dtype=np.float32),
-        spread_hu=np.full(SHAPE, 50.0, dtype=np.float32),
         known=np.zeros(SHAPE, dtype=np.bool_),
     )
     return scene, around, hu > 500.0

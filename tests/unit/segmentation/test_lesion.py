@@ -20,7 +20,7 @@ from cementct.segmentation.lesion import (
 )
 from cementct.segmentation.lesion.bone import prepare_bone
 from cementct.segmentation.lesion.kind import name_destruction
-from cementct.segmentation.lesion.marrow import measure_normal_marrow, own_marrow_hu
+from cementct.segmentation.lesion.marrow import MarrowOf, measure_normal_marrow, own_marrow_hu
 from cementct.segmentation.model import Cement, Registration
 
 STILL = Registration(rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101)
@@ -95,7 +95,7 @@ def test_a_large_lesion_in_thin_marrow_does_not_pass_for_that_marrow(build_spine
     shape = ball((-7.0, 0.0, 0.0), 10.5)
     made = build_spine(marrow_hu=90.0, lesion=shape, noise_hu=8.0)
     bone = prepare_bone(made.volume, made.spine.vertebrae[0])
-    normal = measure_normal_marrow(made.volume, made.spine, made.spine.vertebrae[0])
+    normal = measure_normal_marrow(MarrowOf(made.volume), made.spine, made.spine.vertebrae[0])
     assert own_marrow_hu(bone, normal) == pytest.approx(normal.mean_hu, abs=10)
     assert dice_with(lesion_from_before(before_of(made), made.volume.grid), made, shape) > 0.8
 
