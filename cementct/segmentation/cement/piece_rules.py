@@ -25,10 +25,10 @@ LARGEST_LOOSE_ML = 6.0
 # A summed excess smaller than that of so much cement of 1500 HU is noise.
 SMALLEST_MASS_ML = 0.002
 # From this probability on a piece that is no brighter than bone counts as cement: with trees that had not
-# seen the case, 400 of 481 pieces of cement of tuning cases, and 29 of 10 000 others. Where an earlier scan
-# shows what was there, less will do: 82 of 87 pieces of cement instead of 78, and 5 others instead of 2.
+# seen the case, 392 of 498 pieces of cement of tuning cases, and 21 of 10 000 others. Where an earlier scan
+# shows what was there, less will do: 82 of 87 pieces of cement instead of 77, and 6 others instead of 4.
 # [docs/decisions/0008]
-LEAST_PROBABILITY, LEAST_PROBABILITY_KNOWN = 0.4, 0.2
+LEAST_PROBABILITY, LEAST_PROBABILITY_KNOWN = 0.45, 0.2
 KNOWN_SHARE = 0.8
 # On the way of a needle a piece of this size is cement unless its like lies on the other side or in the next
 # vertebrae, so bright as a share of its own: then it is a process or a joint. With the trees alone 84 of 91
