@@ -26,14 +26,15 @@ from cementct.core.grid import Box
 from cementct.core.image import PADDING_HU, Volume
 from cementct.io.files import read_volume
 
+# So many slices of the chest, from its lower end, hold twelve bodies.
 REPEATS = 5
 SLICES, SLICES_OF_ONE = 300, 40
 TWELVE_BODIES = 110
-# So many slices of the chest, from its lower end, hold twelve bodies.
-PHANTOM_SEED = 204
 # Slices of 1.25 mm.
-NOISE_HU = 12.0
+PHANTOM_SEED = 204
 # Put on slices between two of the scan, which are smoother than a scanner's.
+NOISE_HU = 12.0
+# Functions that are timed where they are called from; those that an engine no longer has are passed over.
 EMBEDDED = "cementct.segmentation.vertebrae.embedded"
 STEPS = {
     f"{EMBEDDED}.tracking": ("average_blocks", "smooth", "measure_canal_likeness", "find_best_chain"),
@@ -56,7 +57,6 @@ STEPS = {
     "cementct.anatomy.describe": ("_first_frames", "_measure", "measure_outline", "_compartments"),
     "cementct.anatomy.compartments": ("find_borders", "_fill_interval", "_fill_bone"),
 }
-# Functions that are timed where they are called from; those that an engine no longer has are passed over.
 
 
 def main() -> None:

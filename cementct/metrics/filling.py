@@ -18,38 +18,38 @@ from cementct.core.morphology import bounds_of
 from cementct.metrics.filling_shares import overlap, sharpened
 from cementct.segmentation.model import Cement, Lesion, Registration
 
+# Chen et al., AJNR 2022 (A7415), Table 2; the lower bound belongs to the category.
 CATEGORY_BORDERS = {
     FillingCategory.UNDER_50: (0.0, 0.5),
     FillingCategory.FROM_50: (0.5, 0.75),
     FillingCategory.FROM_75: (0.75, 0.9),
     FillingCategory.COMPLETE: (0.9, 1.0),
 }
-# Chen et al., AJNR 2022 (A7415), Table 2; the lower bound belongs to the category.
-CEMENT_BORDER_SD_MM = 0.10
 # Standard deviation of the place of cement's border as a whole, on slices of 1 mm or less.
-CEMENT_BORDER_PER_SLICE = 0.05
+CEMENT_BORDER_SD_MM = 0.10
 # Added for each millimetre of slice distance.
-LEAST_SHIFT_SD_MM = 0.1
+CEMENT_BORDER_PER_SLICE = 0.05
 # A registration is not believed to be better than this.
-USUAL_SHIFT_SD_MM = 0.4
+LEAST_SHIFT_SD_MM = 0.1
 # Where its residual is not known.
-OUTLINE_SD, OUTLINE_SD_PER_MM = 0.01, 0.015
+USUAL_SHIFT_SD_MM = 0.4
 # Standard deviation of a rate from what a lesion's outline lacks or has in excess, and what a millimetre of
 # slice distance adds: on phantoms and implants in real CT rates are off by 3 points at 1 mm and by 6 at 3 mm.
-POST_ONLY_SD = 0.11
+OUTLINE_SD, OUTLINE_SD_PER_MM = 0.01, 0.015
 # Standard deviation of a rate whose lesion was guessed from the post-injection scan alone: what part of the
 # cement lies in sound marrow is seen only at its edges (26 vertebrae of phantoms and implants: 11 points).
-UNFILLED_SHARE = 0.8
+POST_ONLY_SD = 0.11
 # Of the unfilled rest that is guessed post only, so much is there: dark marrow around cement passes for rest.
 # Rates of 45 vertebrae with given labels were 3 points too low, those of 14 with the embedded engine 8.
-PROBE_MM = 0.3
+UNFILLED_SHARE = 0.8
 # Borders are moved by this much to see how the rate follows.
-MARGIN_MM, MARGIN_VOXELS = 2.0, 3.0
+PROBE_MM = 0.3
 # Cement is looked at this far around a lesion, and no farther than that around the block it was given in.
-INTERVAL_SHARE = 0.9
+MARGIN_MM, MARGIN_VOXELS = 2.0, 3.0
 # Of all outcomes that an interval is to hold.
-LEAST_SD = 0.004
+INTERVAL_SHARE = 0.9
 # No rate is known better than this.
+LEAST_SD = 0.004
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import numpy as np
 from cementct.core.arrays import Float32Array
 from cementct.core.grid import Grid
 
-SOLID_SHARE = 0.6
 # Cement whose voxels reach this share is a mass with an edge; thinner cement is left as it is measured.
+SOLID_SHARE = 0.6
 
 
 def overlap(first: Float32Array, second: Float32Array, grid: Grid) -> Float32Array:

@@ -13,13 +13,13 @@ from cementct.core.image import Region, Volume
 from cementct.segmentation.model import EarlierScan, Registration
 from cementct.segmentation.registration.carry import carry_hu, carry_region
 
-REACH_MM = 12.0
 # Each vertebra's movement is applied this far around it: discs, canal and the veins beside the body.
-RAISED_MM, OUTLINE_ERROR_MM = 2.5, 1.0
+REACH_MM = 12.0
 # A body that reaches so far beyond where it stood before was raised by the injection; what came to stand
 # where disc was begins beyond the error of both outlines.
-BLUR_MM = 1.5
+RAISED_MM, OUTLINE_ERROR_MM = 2.5, 1.0
 # The new endplate's blur reaches as far beyond it.
+BLUR_MM = 1.5
 
 
 def carry_earlier_scan(

@@ -30,18 +30,18 @@ from cementct.segmentation.lesion.smoothing import continued, depth_mm, grown, s
 from cementct.segmentation.lesion.tissue import Tissue, measure_tissue
 from cementct.segmentation.model import Cement
 
-CEMENT_WEIGHT = 0.5
 # Say of a voxel of cement that it lies in destroyed bone, when rest and cement are outlined as one.
-LEAST_CEMENT_SHARE = 0.05
+CEMENT_WEIGHT = 0.5
 # A dark piece belongs to the lesion where this much of it is cement.
-CLEARANCE_MM = 2.5
+LEAST_CEMENT_SHARE = 0.05
 # Marrow this far from a lesion is sound.
-MARROW_SLACK_HU, TUMOUR_SLACK_HU = 15.0, 20.0
+CLEARANCE_MM = 2.5
 # How far intensities that are read in and beside the lesion may lead away from those first expected.
-LEAST_REST_ML = 0.2
+MARROW_SLACK_HU, TUMOUR_SLACK_HU = 15.0, 20.0
 # Less rest shows no border that could be continued.
-RIM_WEIGHT = 0.3
+LEAST_REST_ML = 0.2
 # The bone's rim, which cortex blurs, says less about the border.
+RIM_WEIGHT = 0.3
 
 
 def segment_after(

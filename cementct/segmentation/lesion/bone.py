@@ -14,28 +14,28 @@ from cementct.core.distances import TIE_MM, depth_inside, distance_outside
 from cementct.core.grid import Box, Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Region, Volume
 
-MARGIN_MM = 6.0
 # The block reaches this far beyond the bone, so that what lies outside a broken wall is seen.
-CORTEX_REACH_MM = 1.6
+MARGIN_MM = 6.0
 # Cortex of 0.4–0.8 mm blurred by 1 mm, and an outline right to 0.7 mm, spoil marrow this deep under the
 # surface.
-CORTEX_REACH_PER_VOXEL = 0.6
+CORTEX_REACH_MM = 1.6
 # Thick slices and coarse pixels blur further: 1 mm plus this share of their distance.
-COARSE_MM = 2.2
+CORTEX_REACH_PER_VOXEL = 0.6
 # Where voxels are coarser than this the outermost layer always holds cortex.
-CLEAR_OF_DENSE_MM = 2.0
+COARSE_MM = 2.2
 # The blur of metal and old cement reaches so far.
-PEDICLE_REACH_MM = 14.0
+CLEAR_OF_DENSE_MM = 2.0
 # Bone up to here behind the posterior wall is searched for lesion: the pedicles and the base of the arch.
-VOXEL_MM = 0.9
+PEDICLE_REACH_MM = 14.0
 # Voxels are averaged up to this size: a lesion's border is right to a tenth of that, and finer ones cost
 # time.
-DENSE_HU = 1100.0
+VOXEL_MM = 0.9
 # Old cement and metal: neither marrow nor lesion.
-VEIN_HALF_WIDTH_MM = 4.0
-VEIN_HALF_HEIGHT_MM = 3.5
+DENSE_HU = 1100.0
 # The basivertebral vein runs forwards from the middle of the posterior wall in a channel up to 8 by 7 mm
 # wide.
+VEIN_HALF_WIDTH_MM = 4.0
+VEIN_HALF_HEIGHT_MM = 3.5
 
 
 @dataclass(frozen=True)

@@ -12,22 +12,22 @@ from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.grid import Grid
 from cementct.segmentation.lesion.smoothing import grown
 
-REACH_MM = 15.0
 # Bone further than this from lesion and hidden parts says nothing about the border.
-HIDDEN_LESION_SHARE = 0.65
+REACH_MM = 15.0
 # Cement is injected into the lesion: so much of it lies there where nothing else is known.
-HIDDEN_WEIGHT = 0.3
+HIDDEN_LESION_SHARE = 0.65
 # How much that says, compared with tissue that is seen.
-LENGTH_MM = 10.0
+HIDDEN_WEIGHT = 0.3
 # Places are measured in this length.
-PATCH_MM3 = 20.0
+LENGTH_MM = 10.0
 # Volume of tissue that counts as one independent observation.
-RIDGE = 0.1
+PATCH_MM3 = 20.0
 # Holds coefficients that nothing seen decides.
-MOST_POINTS = 15_000
+RIDGE = 0.1
 # More sharpen nothing.
-ROUNDS, SETTLED = 25, 1e-3
+MOST_POINTS = 15_000
 # Newton's steps, and the step that ends them.
+ROUNDS, SETTLED = 25, 1e-3
 
 
 def continue_border(

@@ -10,25 +10,25 @@ from cementct.core.distances import distance_outside
 from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.smoothing import grown
 
-SHELL_MM = 1.2
 # Cortex is looked for this far to both sides of the outline.
-PEAK_RADIUS_MM = 1.8
+SHELL_MM = 1.2
 # Its brightest voxel within this distance tells whether it stands.
-CORTEX_THICKNESS_MM = 0.6
+PEAK_RADIUS_MM = 1.8
 # Thickness of a standing cortex that is cut off a lesion under it; 0.4–0.8 mm in vertebral bodies.
-LESION_CLEARANCE_MM = 4.0
+CORTEX_THICKNESS_MM = 0.6
 # Cortex further than this from a lesion is taken for sound and shows what standing cortex reads here.
-ENDPLATE_SLOPE = 0.7
+LESION_CLEARANCE_MM = 4.0
 # Surfaces whose normal leans this much (cosine) towards the slices' normal are blurred by slice thickness.
+ENDPLATE_SLOPE = 0.7
 
-REFERENCE_STEP_MM = 0.5
 # Sound rim is compared with rim as deep under the surface as this.
-LEAST_REFERENCE = 30
+REFERENCE_STEP_MM = 0.5
 # From so few voxels of sound rim nothing is taken.
-LEAST_RIM_CONTRAST_HU = 90.0
+LEAST_REFERENCE = 30
 # Sound rim that is so little brighter than tumour does not show what is left of it.
-RIM_GAIN, RIM_MIDDLE = 1.4, 0.47
+LEAST_RIM_CONTRAST_HU = 90.0
 # Blur and the pattern of bone leave a tenth of the contrast on either side; lysis under a thin layer more.
+RIM_GAIN, RIM_MIDDLE = 1.4, 0.47
 
 
 def destroyed_rim(bone: Bone, share: Float32Array, tumour_hu: float) -> Float32Array:

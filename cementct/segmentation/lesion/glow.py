@@ -11,22 +11,22 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Grid
 from cementct.segmentation.lesion.bone import Bone
 
-IN_PLANE_SIGMA_MM = 0.48
 # Standard deviation of a point's image in the plane: FWHM 1.1 mm, a usual body kernel.
-SLICE_SIGMA_SHARE = 0.36
+IN_PLANE_SIGMA_MM = 0.48
 # Along z, as a share of the distance of slices; that of a box as wide is 0.29, of a Gaussian 0.42.
-LEAST_THROUGH_MM = 0.45
+SLICE_SIGMA_SHARE = 0.36
 # Thin slices are as blurred along z as the plane is.
-TRUSTED_GLOW_HU = 40.0
+LEAST_THROUGH_MM = 0.45
 # Where cement adds so much, what is left after taking it out is believed half: the blur is known to a third.
-SEEN_SHARE = 0.05
+TRUSTED_GLOW_HU = 40.0
 # A voxel that holds more cement than this shows nothing else.
-OWN_SHARE = 0.3
+SEEN_SHARE = 0.05
 # From this share on a voxel is cement's own, and no glow is taken out of it.
-READ_TRUST, HALF_READ_TRUST = 0.85, 0.3
+OWN_SHARE = 0.3
 # From this trust on tissue is read; under the second it shows nothing.
-USUAL_PLATEAU_HU = 2000.0
+READ_TRUST, HALF_READ_TRUST = 0.85, 0.3
 # Of cement whose inside shows nowhere.
+USUAL_PLATEAU_HU = 2000.0
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cementct.core.findings import Destruction
 
-MIXED_FROM, MIXED_TO = 0.20, 0.80
 # Sclerotic share of the lesion's volume within which it is mixed (definition of the report).
+MIXED_FROM, MIXED_TO = 0.20, 0.80
 
 
 def name_destruction(lytic_ml: float, sclerotic_ml: float) -> Destruction:

@@ -14,57 +14,57 @@ from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
 from cementct.segmentation.lesion.smoothing import continued, depth_mm, grown, opened
 from cementct.segmentation.lesion.variation import smooth_by_total_variation
 
-TUMOUR_HU = 50.0
 # First guess of a lytic metastasis: soft tissue, 30 to 70 HU.
-TUMOUR_RANGE_HU = (-20.0, 90.0)
+TUMOUR_HU = 50.0
 # Its intensity is not believed outside; gas in it counts as lesion and is clipped to the lower end.
-LEAST_CONTRAST_HU = 18.0
+TUMOUR_RANGE_HU = (-20.0, 90.0)
 # Below this difference to marrow, intensity does not tell tumour from marrow (osteoporosis).
-STRENGTH_MM = 0.3
+LEAST_CONTRAST_HU = 18.0
 # Noise and marrow pattern are taken out by total variation of this strength; more than that rounds corners.
-STRENGTH_PER_VOXEL = 0.15
+STRENGTH_MM = 0.3
 # At the least this share of a voxel's width, or single coarse voxels would pass.
-STRENGTH_PER_SPREAD, MOST_STRENGTH_MM = 0.6, 0.45
+STRENGTH_PER_VOXEL = 0.15
 # And this share of a voxel's width times the spread of neighbouring voxels, in units of the contrast; at
 # most the second, more only where noise exceeds the contrast.
-SPREAD_LAG_MM = 1.6
+STRENGTH_PER_SPREAD, MOST_STRENGTH_MM = 0.6, 0.45
 # Neighbours this far apart; a soft kernel's noise is alike in nearer ones.
-DENSE_RIM_MM = 0.8
+SPREAD_LAG_MM = 1.6
 # Sclerosis brightens what lies this near to it.
-DENSE_WEIGHT = 0.3
+DENSE_RIM_MM = 0.8
 # Say of a sclerotic voxel that it is destroyed.
-LEAST_LYTIC_ML, LEAST_LYTIC_SHARE = 0.1, 0.1
+DENSE_WEIGHT = 0.3
 # A piece that holds less lysis than this is sclerosis alone, which is judged as such.
-DARKNESS_RANGE = (-0.6, 1.6)
+LEAST_LYTIC_ML, LEAST_LYTIC_SHARE = 0.1, 0.1
 # From marrow (0) to tumour (1); beyond, values say nothing more: cortex below, fat and gas above.
-RANGE_PER_SPREAD = 1.5
+DARKNESS_RANGE = (-0.6, 1.6)
 # The range is widened by so many standard deviations of the noise, which clipping would make one-sided.
-DARK_RIM_WEIGHT = 0.3
+RANGE_PER_SPREAD = 1.5
 # The outermost bone is darkened by what lies outside and counts little; cortex there counts in full.
-CORE_DARKNESS = 0.68
+DARK_RIM_WEIGHT = 0.3
 # A lesion is this dark somewhere; half-dark places that are not beside such a core are pockets in the marrow.
+CORE_DARKNESS = 0.68
+# From its core a blurred border reaches this far, and at least one voxel along each axis.
 REACH_MM = 1.2
 REACH_PER_VOXEL = 1.05
-# From its core a blurred border reaches this far, and at least one voxel along each axis.
-EDGE_GAIN = 1.5
 # The border is drawn this much steeper than it is blurred; its place at half height stays.
-CLEARANCE_MM = 2.5
+EDGE_GAIN = 1.5
 # Marrow this far from a lesion is sound.
+CLEARANCE_MM = 2.5
+# The lesion's intensity is read this deep in it, from at least so many voxels.
 DEEP_MM = 1.5
 LEAST_DEEP = 15
-# The lesion's intensity is read this deep in it, from at least so many voxels.
-LEAST_RADIUS_MM = 2.6
 # A ball of this radius fits into a lesion; rims beside cortex, veins and marrow pattern are thinner.
-ROUNDNESS = 0.45
-MOST_RADIUS_MM = 5.0
+LEAST_RADIUS_MM = 2.6
 # A ball of this share of a piece's inner radius, and no more than this, fits into all of it: what hangs
 # on by a narrower neck is dark marrow.
-LEAST_VOLUME_ML = 0.25
+ROUNDNESS = 0.45
+MOST_RADIUS_MM = 5.0
 # Smaller dark places are marrow pattern, a Schmorl node or a vein.
-SCHMORL_ML = 0.8
-SCHMORL_DEPTH_MM = 7.0
+LEAST_VOLUME_ML = 0.25
 # A dark place up to this size that lies wholly within this distance of an endplate is a Schmorl node or a
 # fracture cleft.
+SCHMORL_ML = 0.8
+SCHMORL_DEPTH_MM = 7.0
 
 
 @dataclass(frozen=True)

@@ -13,39 +13,39 @@ from cementct.core.image import Volume
 from cementct.segmentation.lesion.bone import Bone, prepare_bone
 from cementct.segmentation.lesion.smoothing import smooth_within
 
-TEXTURE_SCALE_MM = 1.5
 # Trabecular pattern is averaged over this standard deviation before marrow is compared.
-FEWEST_VALUES = 200
+TEXTURE_SCALE_MM = 1.5
 # Fewer voxels do not tell what marrow looks like.
-NEIGHBOURS_USED = 4
+FEWEST_VALUES = 200
 # The nearest vertebrae speak for a level; marrow changes along the spine.
-USUAL_MARROW_HU = 130.0
+NEIGHBOURS_USED = 4
 # Where no other vertebra is in view: middle of what is seen in adults (60 osteoporotic to 250 dense).
-USUAL_SPREAD_HU = 25.0
+USUAL_MARROW_HU = 130.0
 # Spread of smoothed marrow within a sound body, where none is in view.
-OWN_SOUND_SHARE = 0.12
+USUAL_SPREAD_HU = 25.0
 # A body's own sound part replaces the neighbours' marrow where it is at least this much of the interior.
-OWN_RANGE = 0.35
+OWN_SOUND_SHARE = 0.12
 # What differs from the neighbours' marrow by no more than this share of it may be sound.
-OWN_RANGE_LEAST_HU = 30.0
+OWN_RANGE = 0.35
 # And by no more than this at the least.
+OWN_RANGE_LEAST_HU = 30.0
 
-LYTIC_HU = 50.0
 # Usual intensity of a lytic metastasis: soft tissue, 30 to 70 HU.
-LEVEL_STEP_HU = 2.0
+LYTIC_HU = 50.0
 # Fineness of the search for the level of a vertebra's own marrow.
-LEAST_SPREAD_HU = 10.0
+LEVEL_STEP_HU = 2.0
 # Marrow and what is left of noise spread no less, once smoothed.
-INDEPENDENT_VALUES = 40
+LEAST_SPREAD_HU = 10.0
 # So many independent patches of tissue a vertebra is worth.
-FIRST_SHARE = 0.3
+INDEPENDENT_VALUES = 40
 # Share of tumour with which the search for it begins.
-OUTLIERS = 2e-4
+FIRST_SHARE = 0.3
 # Likelihood of a value that is neither tumour nor marrow: cortex, sclerosis, gas.
-ROUNDS = 6
+OUTLIERS = 2e-4
 # After so many the share of tumour has settled.
-MOST_VALUES = 4000
+ROUNDS = 6
 # More values tell no more.
+MOST_VALUES = 4000
 
 
 @dataclass(frozen=True)

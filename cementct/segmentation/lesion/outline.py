@@ -7,17 +7,17 @@ from scipy import ndimage
 
 from cementct.core.image import Region, Volume
 
-LEAST_LIKENESS = 0.6
 # Dice of a body's outlines before and after injection; less alike, one of them is of something else.
-LEAST_CORTEX_SHARE = 0.98
+LEAST_LIKENESS = 0.6
 # Cortex on the surface of an outline from after injection, over that on the outline found before. A body
 # that was raised in between puts endplates into the disc: 0.87–0.95 of it; well-drawn outlines 0.99 and more.
-CORTEX_REACH_MM = 1.0
+LEAST_CORTEX_SHARE = 0.98
 # A surface lies on cortex where something is as bright this near.
-MOST_HU = 400.0
+CORTEX_REACH_MM = 1.0
 # Brighter cortex is no more cortex.
-COARSE_SLICE_MM = 2.0
+MOST_HU = 400.0
 # Slices further apart are not searched across.
+COARSE_SLICE_MM = 2.0
 
 
 def fits_as_well(volume: Volume, drawn: Region, own: Region) -> bool:

@@ -9,12 +9,12 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.smoothing import grown
 
-REACH_MM = 5.0
 # Tumour outside is looked for this far beyond the destroyed cortex.
-LEAST_ML = 0.4
+REACH_MM = 5.0
 # Smaller differences between the two sides are chance.
-FAT_BELOW_HU = 0.0
+LEAST_ML = 0.4
 # Where the mirrored place holds fat or lung and this one soft tissue, something has grown there.
+FAT_BELOW_HU = 0.0
 
 
 def has_tumour_outside(bone: Bone, share: Float32Array, tumour_hu: float) -> bool:

@@ -10,39 +10,39 @@ from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.marrow import NormalMarrow
 from cementct.segmentation.lesion.smoothing import depth_mm, grown, opened, smooth_within
 
-SCALE_MM = 0.7
 # Sclerotic shells can be under 2 mm thick, so they are smoothed little; their contrast is ten times the
 # noise.
-SCLEROSIS_HU = 620.0
+SCALE_MM = 0.7
 # First guess of their intensity: sclerotic metastases 654 ± 176 HU (AJR 2016).
-LEAST_EXCESS_HU = 170.0
+SCLEROSIS_HU = 620.0
 # Over the marrow; impacted trabeculae of a fresh fracture stay below.
-PLATEAU_PERCENT = 97.0
+LEAST_EXCESS_HU = 170.0
 # Percentile of the dense voxels that is the intensity of solid sclerosis; a shell's blurred peaks lie lower.
-RIM_HEIGHT = 0.4
+PLATEAU_PERCENT = 97.0
 # Share of the way from marrow to that plateau down to which a shell is followed.
-INSIDE_MM = 1.5
+RIM_HEIGHT = 0.4
 # Deeper than this in what is followed, sclerosis fills its voxels, whatever its pattern.
-SHELL_REACH_MM = 4.0
+INSIDE_MM = 1.5
 # From the lytic part a sclerotic shell is followed this far outwards.
-BESIDE_LYTIC_MM = 2.5
+SHELL_REACH_MM = 4.0
 # A sclerotic shell belongs to a lytic part this near.
-SHELL_SHARE = 0.5
+BESIDE_LYTIC_MM = 2.5
 # With this much of it, or where as much lies deep in the body: dense corners and osteophytes do neither.
-DEEP_MM = 4.0
+SHELL_SHARE = 0.5
 # Under the surface of the bone.
-CORTEX_RIM_MM = 0.9
+DEEP_MM = 4.0
 # The interior's outermost rim is not searched: cortex blurred by a soft kernel reaches into it.
-LEAST_PIECE_ML = 0.08
+CORTEX_RIM_MM = 0.9
 # Of a piece beside a lytic part.
+LEAST_PIECE_ML = 0.08
+# A lesion of sclerosis alone is at least this large and thick; else it is a bone island or a scar.
 LEAST_ALONE_ML = 0.5
 LEAST_ALONE_RADIUS_MM = 3.0
-# A lesion of sclerosis alone is at least this large and thick; else it is a bone island or a scar.
-ISLAND_HU = 900.0
 # Bone islands are denser (1190 ± 239 HU, AJR 2016) and small.
+ISLAND_HU = 900.0
+# Sclerosis mostly this near to an endplate, without a lytic part, is degenerative.
 ISLAND_ML = 1.0
 ENDPLATE_MM = 5.0
-# Sclerosis mostly this near to an endplate, without a lytic part, is degenerative.
 
 
 def find_dense(bone: Bone, normal: NormalMarrow, marrow_hu: float) -> tuple[Float32Array, BoolArray]:

@@ -22,10 +22,10 @@ from cementct.segmentation.lesion.wall import involves_posterior_wall
 from cementct.segmentation.model import Cement, Lesion, Registration
 from cementct.segmentation.registration.carry import carry_region_back, carry_share
 
-MASK_BORDER_SD_MM = 0.5
 # Standard deviation of the border of a lesion that a reader drew.
-GUESSED_BORDER_SD_MM = 0.6
+MASK_BORDER_SD_MM = 0.5
 # Standard deviation of the border of a lesion guessed from the post-injection scan.
+GUESSED_BORDER_SD_MM = 0.6
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from cementct.core.grid import Grid
 from cementct.core.image import Region
 from cementct.core.morphology import bounds_of
 
-LEAST_WEIGHT = 1e-3
 # Where less than this of a smoothed value comes from chosen voxels, there is no value.
+LEAST_WEIGHT = 1e-3
 
 
 def smooth_within(hu: Float32Array, chosen: BoolArray, grid: Grid, sigma_mm: float) -> Float32Array:

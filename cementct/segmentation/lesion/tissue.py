@@ -15,17 +15,17 @@ from cementct.segmentation.lesion.marrow import (
     mixture_likelihood,
 )
 
-OFFSETS_HU = (-40.0, 90.0)
 # Beams hardened by dense cement shift a whole vertebra by so much.
+OFFSETS_HU = (-40.0, 90.0)
+# What is expected of the offset before looking.
 STEP_HU = 5.0
 USUAL_OFFSET_HU, OFFSET_SPREAD_HU = 5.0, 12.0
-# What is expected of the offset before looking.
-LEAST_SPREAD_HU = 15.0
 # Smoothed marrow spreads no less.
-SPREAD_BESIDE_CEMENT = 1.3
+LEAST_SPREAD_HU = 15.0
 # And by so much more than in a sound body: streaks and what is left of the cement's glow.
-LEAST_VALUES = 100
+SPREAD_BESIDE_CEMENT = 1.3
 # Fewer tell nothing.
+LEAST_VALUES = 100
 
 
 @dataclass(frozen=True)

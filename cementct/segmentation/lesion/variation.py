@@ -19,12 +19,12 @@ from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.grid import Grid
 from cementct.core.morphology import bounds_of
 
-STEPS = 70
 # After so many steps shares of a voxel change by under 0.01.
-PRIMAL_STEP, DUAL_STEP = 0.5, 2.0
+STEPS = 70
 # Their product may not exceed 1 over the squared norm of the gradient; small primal steps settle sooner.
-CHUNK = 16_384
+PRIMAL_STEP, DUAL_STEP = 0.5, 2.0
 # So many voxels are worked on at a time, all steps on them one after the other: they stay in the cache.
+CHUNK = 16_384
 
 
 def smooth_by_total_variation(

@@ -10,11 +10,11 @@ from cementct.core.arrays import BoolArray
 from cementct.core.distances import distance_outside
 from cementct.core.grid import Grid
 
+# Definition of the report: within 1 mm of the wall over 10 mm² or more.
 NEAR_MM = 1.0
 LEAST_AREA_MM2 = 10.0
-# Definition of the report: within 1 mm of the wall over 10 mm² or more.
-VOXEL_TOLERANCE = 0.5
 # Share of a voxel by which a distance between voxel centres overstates that between surfaces.
+VOXEL_TOLERANCE = 0.5
 
 
 def involves_posterior_wall(lesion: BoolArray, grid: Grid, vertebra: Vertebra) -> bool:

@@ -10,8 +10,8 @@ from cementct.core.grid import Box, Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Region, Volume
 from cementct.segmentation.model import Registration
 
-SUBSAMPLES = 3
 # Per axis and voxel when shares are carried over; a straight edge is then right to 2 % of a voxel.
+SUBSAMPLES = 3
 
 
 def carry_region(region: Region, pre_grid: Grid, registration: Registration, post_grid: Grid) -> Region:

@@ -25,32 +25,32 @@ from cementct.segmentation.registration.vertebra import (
     search_movement,
 )
 
-SURROUNDINGS_MM = 10.0
 # Compared around the bone when levels are told apart: rib heads, discs, facets.
-PAIRS_TRIED = 3
+SURROUNDINGS_MM = 10.0
 # Vertebra pairs that a way of pairing is judged by.
-KEPT_FOR_SECOND_LOOK = 4
+PAIRS_TRIED = 3
 # Ways of pairing that are looked at again on a finer scale.
-KEPT_FOR_THIRD_LOOK = 3
+KEPT_FOR_SECOND_LOOK = 4
 # And where these are still alike, on the finest: thick slices and few vertebrae leave little to tell by.
-AMBIGUOUS_MARGIN = 0.04
+KEPT_FOR_THIRD_LOOK = 3
 # The best way of pairing has to resemble more than the next one by this much (correlation).
-LEAST_MARGIN, UNLIKE_RATIO = 0.015, 2.0
+AMBIGUOUS_MARGIN = 0.04
 # Or by this much, where the next one leaves at least this many times as much unlike: on quiet images even
 # neighbours reach 0.94.
-NAMED_MARGIN = 0.04
+LEAST_MARGIN, UNLIKE_RATIO = 0.015, 2.0
 # Correlation that agreement of level names is worth.
-SURFACE_RATIO, FARTHEST_SURFACES_MM = 0.6, 0.35
+NAMED_MARGIN = 0.04
 # Where pictures leave it open, surfaces decide: a vertebra's own lie 0.05 to 0.15 mm apart, its neighbour's
 # 0.3 to 0.4 mm. The best way's have to lie so near, and nearer than this share of the next one's.
-LEAST_SIMILARITY = 0.6
+SURFACE_RATIO, FARTHEST_SURFACES_MM = 0.6, 0.35
 # No pairing is believed below this correlation at 3.2 mm; a vertebra over itself has 0.8–0.97.
-LEAST_FOLLOWED_SIMILARITY = 0.4
+LEAST_SIMILARITY = 0.6
 # A vertebra whose lesion and cement leave less alike is still tried on the fine scale, which has its own
 # checks; but the search goes on from its neighbour.
-NEAR_MM = 12.0
+LEAST_FOLLOWED_SIMILARITY = 0.4
 # A neighbour is looked for this near to where its matched neighbour's movement takes it: bending between two
 # scans turns neighbours against each other by a few degrees, which is 3 mm at 35 mm.
+NEAR_MM = 12.0
 
 
 @dataclass(frozen=True)

@@ -19,18 +19,18 @@ from cementct.core.grid import Grid
 from cementct.segmentation.registration.movement import Movement
 from cementct.segmentation.registration.scene import Scene
 
-MAX_STEPS = 30
 # Gauss-Newton steps at one scale; most vertebrae settle within ten.
-SETTLED_MM = 0.004
+MAX_STEPS = 30
 # A step that moves no sample further than this ends the search.
-ROBUSTNESS = 2.5
+SETTLED_MM = 0.004
 # Differences beyond this many standard deviations lose their say (Welsch's weight falls to exp(-1/2) at one).
-LEAST_SPREAD_HU = 15.0
+ROBUSTNESS = 2.5
 # The spread is not taken lower, or noise-free images would let single points decide.
-GAIN_BOUNDS = (0.6, 1.6)
+LEAST_SPREAD_HU = 15.0
 # Bone reads up to a third higher at 80 kVp than at 140 kVp.
-MIN_POINTS = 200
+GAIN_BOUNDS = (0.6, 1.6)
 # Fewer usable points than this cannot hold six degrees of freedom.
+MIN_POINTS = 200
 
 
 @dataclass(frozen=True)

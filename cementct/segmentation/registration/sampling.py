@@ -12,15 +12,15 @@ from cementct.core.image import Region, Volume
 from cementct.segmentation.registration.refine import Samples
 from cementct.segmentation.registration.scene import CEMENT_HU, Scene, prepare_scene
 
-RIM_MM = 3.0
 # Samples reach this far out of the bone, so that its outer surface is among them from both sides.
-MAX_SAMPLES = 15_000
+RIM_MM = 3.0
 # More points than this sharpen nothing: at 1.6 mm a lumbar vertebra has about this many.
-MAX_SAMPLES_BY_SCALE = {6.4: 4_000, 3.2: 6_000}
+MAX_SAMPLES = 15_000
 # On coarse lattices fewer suffice.
-POSTERIOR_SHARE = 0.25
+MAX_SAMPLES_BY_SCALE = {6.4: 4_000, 3.2: 6_000}
 # What lies further back than this share of the body's depth behind its centre keeps its shape when a
 # compressed body is raised: posterior wall, pedicles and posterior elements.
+POSTERIOR_SHARE = 0.25
 
 
 def sample_vertebra(

@@ -13,21 +13,21 @@ from cementct.core.distances import within
 from cementct.core.grid import Box, Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 
-COMPARED_HU = (-200.0, 1000.0)
 # Intensities outside this range say nothing about bone: fat is above, cement and metal below its ends.
-CEMENT_HU = (1000.0, 1500.0)
+COMPARED_HU = (-200.0, 1000.0)
 # What is brighter than the brightest bone is taken for cement or metal and left out, at
 # least and at most this: cortex on sharp thin slices reaches 1400 and is needed, dilute cement starts at 900.
-BRIGHTEST_BONE_PERCENT = 99.9
+CEMENT_HU = (1000.0, 1500.0)
 # Percentile of a vertebra's voxels that is its brightest bone; noise and islands lie above.
-DENSE_SHARE = 0.15
+BRIGHTEST_BONE_PERCENT = 99.9
 # A voxel of the comparison's lattice is left out where this much of it is that dense.
-CEMENT_RIM_MM = 2.5
+DENSE_SHARE = 0.15
 # Left out around them: partial volume, overshoot and dark streaks of beam hardening reach about this far.
-BLUR_PER_SCALE = 0.5
+CEMENT_RIM_MM = 2.5
 # Standard deviation of the smoothing as a share of the scale; a lattice of that scale can just carry it.
-LEAST_KNOWN_SHARE = 0.7
+BLUR_PER_SCALE = 0.5
 # A smoothed voxel is compared where this much of what went into it is clear of cement.
+LEAST_KNOWN_SHARE = 0.7
 
 
 # A scan and its vertebrae.

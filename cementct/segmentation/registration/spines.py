@@ -13,24 +13,24 @@ from cementct.segmentation.registration.matching import MatchedPair, match_spine
 from cementct.segmentation.registration.movement import Movement
 from cementct.segmentation.registration.vertebra import PreparedScans, VertebraFit, register_vertebra
 
-MAX_RESIDUAL_MM = 0.8
 # Surfaces of a vertebra over itself lie 0.05–0.4 mm apart, more with thick slices.
-RESIDUAL_PER_SLICE_MM = 0.15
+MAX_RESIDUAL_MM = 0.8
 # Added to that per millimetre of the thicker slices.
-LEAST_SIMILARITY = 0.65
+RESIDUAL_PER_SLICE_MM = 0.15
 # Correlation at 1.6 mm; 0.77 to 0.99 on phantoms and moved real CT. It does not tell neighbours apart
 # (they reach 0.54 to 0.94 at 3.2 mm): that is the matching's task. Chosen, not fitted.
-CLOSE_RESIDUAL_MM, CLOSE_SIMILARITY, CLOSE_SHARE = 0.2, 0.1, 0.6
+LEAST_SIMILARITY = 0.65
 # Where surfaces lie this close over this share of them, much cement may leave little that is alike; a
 # neighbour's lie 0.35 mm apart.
-LEAST_MATCHING_SHARE = 0.4
+CLOSE_RESIDUAL_MM, CLOSE_SIMILARITY, CLOSE_SHARE = 0.2, 0.1, 0.6
 # Share of readable surface points found again; a raised body and a new fracture take up to half of them away.
-LEAST_READABLE = 100
+LEAST_MATCHING_SHARE = 0.4
 # Surface points that cement leaves; fewer do not show whether the bone lies right.
-MAX_BEND_DEG = 20.0
+LEAST_READABLE = 100
 # Neighbours do not turn against each other by more between two scans lying down.
-MAX_SLIP_MM = 10.0
+MAX_BEND_DEG = 20.0
 # Nor does a vertebra move further than this from where its neighbour's movement takes it.
+MAX_SLIP_MM = 10.0
 
 
 def register_spines(

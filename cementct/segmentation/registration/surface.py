@@ -11,24 +11,24 @@ from cementct.core.arrays import FloatArray
 from cementct.segmentation.registration.movement import Movement
 from cementct.segmentation.registration.refine import Samples, Target
 
-SURFACE_POINTS = 1_500
 # Points on the steepest edges that are measured; their mean is steadier than 0.02 mm.
-PROFILE_MM = 2.0
+SURFACE_POINTS = 1_500
 # A profile reaches this far to both sides of a surface: cortex and what lies on both sides of it.
-SEARCH_MM = 3.0
+PROFILE_MM = 2.0
 # Surfaces further apart than this are not found again.
-STEP_MM = 0.25
+SEARCH_MM = 3.0
 # Distance of the samples along a profile.
-MATCHING_CORRELATION = 0.85
+STEP_MM = 0.25
 # Profiles that resemble each other less show no common surface: cement, a new fracture, noise.
-INLIER_MM = 1.5
+MATCHING_CORRELATION = 0.85
 # Matching surfaces that lie apart by more than this belong to a part that moved on its own.
-PATCH_POINTS = 20
+INLIER_MM = 1.5
 # Distances are averaged over the nearest points of like orientation, so that noise of single profiles
 # (0.2 mm at 1.5 mm voxels, 0.7 mm at 3 mm) does not pass for displacement.
-NORMAL_WEIGHT_MM = 10.0
+PATCH_POINTS = 20
 # Distance that opposite orientations count as when patches are formed, halved: two sides of a plate stay
 # apart.
+NORMAL_WEIGHT_MM = 10.0
 
 
 @dataclass(frozen=True)

@@ -22,15 +22,15 @@ from cementct.segmentation.registration.sampling import RIM_MM, posterior_part, 
 from cementct.segmentation.registration.scene import cement_above_hu, prepare_scene
 from cementct.segmentation.registration.surface import SurfaceMatch, measure_surface_match
 
-COARSE_SCALES_MM = (6.4, 3.2)
-FINE_SCALE_MM = 1.6
 # From 6.4 mm a start 10 mm and 16 degrees off is caught; at 1.6 mm known movements of real lumbar CT are
 # recovered to 0.02–0.08 mm.
-SEARCH_MARGIN_MM = 12.0
+COARSE_SCALES_MM = (6.4, 3.2)
+FINE_SCALE_MM = 1.6
 # The post-injection scan is prepared this far around the expected place.
-RAISED_BODY_MM = 0.5
+SEARCH_MARGIN_MM = 12.0
 # Where the fit to the posterior part alone puts that part further than this from where the fit to all
 # puts it, the body changed its shape.
+RAISED_BODY_MM = 0.5
 
 
 @dataclass(frozen=True)

@@ -20,20 +20,20 @@ from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWal
 
 Bytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
+# First, last and step of the atlas along the spine (shares of the disc-to-disc spacing from the middle of the
+# body), towards the back from the middle of the canal, and to either side of the midline.
 PHASES = (-1.5, 1.1, 0.05)
 BACK_MM = (-18.0, 54.0, 2.0)
 ASIDE_MM = (0.0, 52.0, 2.0)
-# First, last and step of the atlas along the spine (shares of the disc-to-disc spacing from the middle of the
-# body), towards the back from the middle of the canal, and to either side of the midline.
-NODES_MM = (20.0, 25.0, 30.0, 35.0)
 # Disc-to-disc spacings that the atlas was counted for: upper thoracic to lower lumbar vertebrae.
-HOLLOW_ASIDE_MM, HOLLOW_PHASE, HOLLOW_SHARE = 12.0, 0.6, 20
-WALL_MM = 0.3
+NODES_MM = (20.0, 25.0, 30.0, 35.0)
 # Canal and foramina between a body's wall, or its cortex where it was drawn too thin, and the canal's middle:
 # so far to either side, within this share of the spacing from the body's middle, and where fewer of 255
 # vertebrae have bone.
-NEIGHBOURS = 2
+HOLLOW_ASIDE_MM, HOLLOW_PHASE, HOLLOW_SHARE = 12.0, 0.6, 20
+WALL_MM = 0.3
 # Spacings are medians over so many vertebrae to either side: a compressed body keeps its arch.
+NEIGHBOURS = 2
 
 
 @dataclass(frozen=True)

@@ -14,24 +14,24 @@ from cementct.core.image import NOT_MEASURED_BELOW_HU
 from cementct.segmentation.vertebrae.embedded.column import BodyColumn
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
-DEPTH_BANDS = ((-1.3, -1.0), (-1.0, -0.75), (-0.75, -0.5), (-0.5, -0.25), (-0.25, 0.0))
 # Bands in front of the canal, in shares of the depth of the body, from its posterior wall.
-FARTHEST_IN_FRONT_MM = 8.0
+DEPTH_BANDS = ((-1.3, -1.0), (-1.0, -0.75), (-0.75, -0.5), (-0.5, -0.25), (-0.25, 0.0))
 # The foremost band reaches no farther than this in front of the body.
-BACK_BANDS_MM = ((-7, -3), (-3, 1), (1, 5), (5, 9), (9, 14), (14, 20), (20, 28))
+FARTHEST_IN_FRONT_MM = 8.0
 # Bands at and behind the canal, from its middle.
-ASIDE_BANDS_MM = ((0, 5), (6, 9), (10, 13), (14, 18), (19, 24), (25, 34))
+BACK_BANDS_MM = ((-7, -3), (-3, 1), (1, 5), (5, 9), (9, 14), (14, 20), (20, 28))
 # Bands left and right of the midline, averaged over both sides.
+ASIDE_BANDS_MM = ((0, 5), (6, 9), (10, 13), (14, 18), (19, 24), (25, 34))
+# Intensities count as bone from 0 to 1 between these: cortex wholly, marrow partly, cement as cortex.
 BAND_COUNT = (len(DEPTH_BANDS) + len(BACK_BANDS_MM)) * len(ASIDE_BANDS_MM)
 BONE_HU = (60.0, 240.0)
-# Intensities count as bone from 0 to 1 between these: cortex wholly, marrow partly, cement as cortex.
-LEAST_SEEN_SHARE = 0.3
 # Of a band that has to be measured at a step.
-TREND_MM = 12.0
+LEAST_SEEN_SHARE = 0.3
 # Standard deviation of the window whose average is taken away: half a vertebra.
+TREND_MM = 12.0
+# The change along the spine is scaled to unit strength, but noise is not scaled up beyond this.
 STRENGTH_MM = 20.0
 WEAKEST = 0.25
-# The change along the spine is scaled to unit strength, but noise is not scaled up beyond this.
 
 
 def describe_bands(spine: StraightSpine, column: BodyColumn) -> FloatArray:

@@ -19,11 +19,11 @@ from cementct.segmentation.vertebrae.embedded.repair import repair_walls
 from cementct.segmentation.vertebrae.embedded.side_wall import SideWall, find_side_wall
 from cementct.segmentation.vertebrae.embedded.walls import Walls
 
-BLOCK_MARGIN_MM = 8.0
 # The block reaches this far beyond the middles of the two discs.
-OWN_WALL_SUPPORT = 0.75
+BLOCK_MARGIN_MM = 8.0
 # Share of the posterior wall that shows an edge of its own, of a destroyed body whose wall was spared: 0.9
 # and more on tuning cases; where it was broken, half.
+OWN_WALL_SUPPORT = 0.75
 
 
 @dataclass(frozen=True)

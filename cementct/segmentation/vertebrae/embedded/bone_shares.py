@@ -16,10 +16,10 @@ from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion
 T = TypeVar("T", bound=np.generic)
 LabelBytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
-NOISY_BONE_HU = 80.0
 # What is darker is no bone.
-SURE_SHARE = 190
+NOISY_BONE_HU = 80.0
 # Where so many of 255 vertebrae have bone, it is bone.
+SURE_SHARE = 190
 
 
 @dataclass(frozen=True)

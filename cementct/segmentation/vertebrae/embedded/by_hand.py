@@ -20,21 +20,21 @@ from cementct.segmentation.vertebrae.embedded.given_canal import to_grid_mm
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
-CERTAIN = 50.0
 # Gain of what the user says: more than any evidence along a whole spine.
-MIDDLE_SHARE = 0.16
+CERTAIN = 50.0
 # A given centre lies within this share of the spacing from the middle between two discs.
-FACE_SHARE = 0.09
+MIDDLE_SHARE = 0.16
 # Half a disc, in shares of the spacing: from an endplate to the middle of its disc.
-FACE_REACH_MM = 4.0
+FACE_SHARE = 0.09
 # A disc lies within this of where a given endplate has it.
-CORE_SHARE = 0.25
+FACE_REACH_MM = 4.0
 # No endplate lies deeper than this share of the spacing between two discs.
+CORE_SHARE = 0.25
+# A given centre lies within this of the middle of its block, where no surface is looked for.
 CENTRE_UP_SHARE = 0.14
 CENTRE_ASIDE_MM = 7.0
-# A given centre lies within this of the middle of its block, where no surface is looked for.
-USUAL_SPACING_MM = 27.0
 # Of a vertebra that has no neighbour to tell.
+USUAL_SPACING_MM = 27.0
 
 
 def gain_of_given_levels(

@@ -41,9 +41,9 @@ MIRROR_HU = (-100.0, 500.0)
 # Left and right are compared in means over such blocks, between these.
 SMALLEST_SYMMETRY = 0.0
 
+# Weights of the parts of the score, set on the public CT volumes; the ring itself counts up to 1.
 WEIGHT_BODY = 0.5
 WEIGHT_SYMMETRY = 0.3
-# Weights of the parts of the score, set on the public CT volumes; the ring itself counts up to 1.
 
 
 @dataclass(frozen=True)

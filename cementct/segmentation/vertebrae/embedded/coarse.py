@@ -9,13 +9,13 @@ import numpy as np
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, HuArray, IntArray, as_floats
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 
-TARGET_SPACING_MM = 2.0
 # Voxels are averaged to about this size: a canal (15 to 25 mm wide) is still eight voxels across, and the
 # noise of thin slices is averaged away.
+TARGET_SPACING_MM = 2.0
 
+# Cement and metal count no more than the densest cortex, air and padding alike as air.
 LOWEST_HU = -1000.0
 HIGHEST_HU = 1500.0
-# Cement and metal count no more than the densest cortex, air and padding alike as air.
 
 
 @dataclass(frozen=True)

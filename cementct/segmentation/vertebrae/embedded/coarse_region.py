@@ -15,8 +15,8 @@ T = TypeVar("T", bound=np.generic)
 Bytes = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 Steps = tuple[int, ...]
 
-LEAST_HU = -200.0
 # Darker voxels, air and padding included, are no bone; so they count as this.
+LEAST_HU = -200.0
 
 
 @dataclass(frozen=True)

@@ -14,24 +14,24 @@ import numpy as np
 
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
 
-LEAST_ERROR_LOG = -3.5
 # Natural logarithm of the share that is wrong of a body whose surfaces are all seen: 3 %.
+LEAST_ERROR_LOG = -3.5
+# What surfaces without an edge of their own add to it, by their share.
 UNSEEN_ENDPLATES = 0.8
 UNSEEN_WALL = 0.4
 UNSEEN_SIDES = 1.1
-# What surfaces without an edge of their own add to it, by their share.
+# What a height unlike the neighbours' adds (natural logarithm of the ratio), and the most that counts.
 STRANGE_HEIGHT = 1.4
 STRANGEST_HEIGHT = 0.5
-# What a height unlike the neighbours' adds (natural logarithm of the ratio), and the most that counts.
+# The same for a middle off the middle between the discs, in shares of the spacing.
 OFF_CENTRE = 0.4
 FARTHEST_OFF = 0.2
-# The same for a middle off the middle between the discs, in shares of the spacing.
-THICK_SLICES = 0.12
 # What each millimetre between slices adds.
-HALF_ERROR = 0.15
+THICK_SLICES = 0.12
 # The confidence is one half where this share of a body is likely to be wrong.
-CUT_FACTOR = 0.8
+HALF_ERROR = 0.15
 # Of a vertebra whose one disc is not in view.
+CUT_FACTOR = 0.8
 
 
 def measure_confidence(outlines: Sequence[BodyOutline]) -> dict[int, float]:

@@ -11,25 +11,25 @@ from cementct.core.distances import within
 from cementct.core.image import NOT_MEASURED_BELOW_HU
 from cementct.segmentation.vertebrae.embedded.block import VertebraBlock
 
+# Fat, lung and gas outside bone count alike; so do cortex, cement and metal.
 DARKEST_HU = -50.0
 BRIGHTEST_HU = 550.0
-# Fat, lung and gas outside bone count alike; so do cortex, cement and metal.
+# Smoothed intensities above this are cement, metal or the densest cortex. Edges there are not a body's wall.
 SOFT_TISSUE_HU = 40.0
 CEMENT_HU = 950.0
-# Smoothed intensities above this are cement, metal or the densest cortex. Edges there are not a body's wall.
+# Faint cement, and dense tumour, are brighter than this over more than this in all directions: no cortex is.
 FAINT_CEMENT_HU = 450.0
 FAINT_CEMENT_MM = 6
-# Faint cement, and dense tumour, are brighter than this over more than this in all directions: no cortex is.
-CEMENT_REACH_MM = 2.5
 # So far from cement its own edge and its blur drown the bone's.
-SMALLEST_CEMENT_MM3 = 60.0
+CEMENT_REACH_MM = 2.5
 # Smaller dense pieces are cortex seen on thin slices with a sharp kernel.
-STRONG_EDGE_HU = 220.0
+SMALLEST_CEMENT_MM3 = 60.0
 # An edge of this height over 2 mm is as good as any.
-SMOOTHING_MM = 0.8
-SMOOTHING_PER_SLICE = 0.45
+STRONG_EDGE_HU = 220.0
 # Standard deviation of the smoothing; along thick slices in shares of their distance, or the steepest place
 # between two slices would be anywhere between them.
+SMOOTHING_MM = 0.8
+SMOOTHING_PER_SLICE = 0.45
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,18 @@ from cementct.anatomy.fields import interpolated
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.segmentation.vertebrae.embedded.walls import Walls
 
-SAMPLE_MM = 2.0
 # Spacing of the columns: endplates bend gently.
+SAMPLE_MM = 2.0
+# Steepest descent lies this far outside the half height of a thin endplate, and farther by this share of the
+# distance of slices, which blurs it: a compromise of phantoms (0.8 to 5 mm: 0.3) and real CT (0.15).
 STEP_COST = 0.3
 JUMP_COST = 0.9
 DRAWN_IN_MM = 0.5
 DRAWN_IN_PER_SLICE = 0.22
-# Steepest descent lies this far outside the half height of a thin endplate, and farther by this share of the
-# distance of slices, which blurs it: a compromise of phantoms (0.8 to 5 mm: 0.3) and real CT (0.15).
-CLEAR_GAIN = 0.2
 # An edge of such a gain is the endplate's own.
-RADIUS_REACH_MM = 32.0
+CLEAR_GAIN = 0.2
 # Half the side of the square over which heights are kept.
+RADIUS_REACH_MM = 32.0
 
 
 @dataclass(frozen=True)

@@ -31,31 +31,31 @@ from cementct.segmentation.vertebrae.embedded.sacrum import draw_sacrum, find_sa
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine, sample_along, straighten
 from cementct.segmentation.vertebrae.embedded.tracking import CanalTrack, track_canal
 
-LEAST_BODY_ML = 1.0
 # Smaller than any body in view worth speaking of: a sliver at the edge of the scan.
-LEAST_BODY_SHARE = 0.2
+LEAST_BODY_ML = 1.0
 # Of the median body of the scan: the same, for the sizes of this patient.
+LEAST_BODY_SHARE = 0.2
+# So many tracks are tried until vertebrae match the pattern at least like this, for what of them is in view.
 MOST_TRACKS = 4
 LEAST_LIKENESS = 0.5
-# So many tracks are tried until vertebrae match the pattern at least like this, for what of them is in view.
-CANAL_BEYOND_MM = 30.0
 # The canal is drawn so far beyond the outermost discs.
-TURN_ROUND_GAIN = 0.8
+CANAL_BEYOND_MM = 30.0
 # A header that has front and back, or head and feet, exchanged is believed in unless the anatomy gains this
 # much by exchanging them: more than chance differences between the two directions.
+TURN_ROUND_GAIN = 0.8
+# Or, where few vertebrae are in view and gains small: the score reaches this, and so many times that of the
+# header's direction, and the mean match with the pattern this, and so much more.
 TURNED_SCORE = 0.6
 TURNED_RATIO = 1.5
 TURNED_LIKENESS = 0.6
 TURNED_LIKENESS_GAIN = 0.2
-# Or, where few vertebrae are in view and gains small: the score reaches this, and so many times that of the
-# header's direction, and the mean match with the pattern this, and so much more.
-TURNED_FROM_NOTHING = 1.0
 # The score where nothing is found by the header: chance reached 0.81 where the header was right. Over 128
 # scans and crops of 44 to 56 mm (tuning half of the bench) no right header was given up; of headers with head
 # and feet exchanged 88 were noticed, with front and back exchanged 100.
-CERTAINLY_UPRIGHT, CERTAINLY_FORWARDS = 1.1, 0.85
+TURNED_FROM_NOTHING = 1.0
 # Mean match of vertebrae for which nothing is exchanged by way of trial: upside down it stayed under 0.9, and
 # mostly under 0.6 with front and back exchanged.
+CERTAINLY_UPRIGHT, CERTAINLY_FORWARDS = 1.1, 0.85
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,16 @@ from cementct.anatomy.hints import GivenAnatomy
 from cementct.core.arrays import Float32Array, FloatArray, IntArray, as_floats
 from cementct.core.grid import Grid
 
-CANAL_BEHIND_MM = 23.0
 # From the middle of a body to the middle of the canal: 16 mm at T1, 28 mm at L5.
-CANAL_REACH_MM = (10.0, 7.0, 6.0)
+CANAL_BEHIND_MM = 23.0
 # Half the size (along z, y, x) of the block around that place in which the canal is looked for.
-CERTAIN = 50.0
+CANAL_REACH_MM = (10.0, 7.0, 6.0)
 # Gain of what the user says: more than any evidence along a whole spine.
-OTHER_SIDE = 0.2
+CERTAIN = 50.0
 # So much less in front, where a header has front and back exchanged: a tie goes to the back.
-OFF_CENTRE = 0.6
+OTHER_SIDE = 0.2
 # So much less at the block's border: where no canal is seen at all, the track takes its middle.
+OFF_CENTRE = 0.6
 
 
 def given_middles_mm(grid: Grid, given: GivenAnatomy) -> FloatArray | None:

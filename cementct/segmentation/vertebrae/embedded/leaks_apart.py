@@ -12,24 +12,24 @@ from cementct.segmentation.vertebrae.embedded.body import BodyOutline
 from cementct.segmentation.vertebrae.embedded.bone_shares import SURE_SHARE, BoneShares, LabelBytes
 from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion
 
+# What stays brighter than this after smoothing, in pieces of this size, is cement or metal; its blur reaches
+# so far.
 CEMENT_HU = 900.0
 CEMENT_SMOOTHING_MM = 1.0
 LEAST_CEMENT_MM3 = 4.0
 CEMENT_REACH_MM = 2.0
-# What stays brighter than this after smoothing, in pieces of this size, is cement or metal; its blur reaches
-# so far.
-SELDOM_BONE = ((24, 90.0), (8, 50.0))
 # Where so few of 255 vertebrae have bone, and no more have other bone, less will do: what is denser after
 # smoothing than this percentile of places that nearly always are bone. Leaks of dilute cement are no denser
 # than bone, but seldom lie where bone is likely.
-MIRROR_WITHIN_MM, MIRROR_SHARE, MIRROR_PERCENTILE = 3.0, 0.5, 50.0
+SELDOM_BONE = ((24, 90.0), (8, 50.0))
 # Arches are alike on both sides: what is denser than this percentile of sure bone is a leak where nothing
 # within so many millimetres of its place on the other side reaches this share of that.
-LIKE_WITHIN_MM, LIKELY_SHARE = 1.5, 24
+MIRROR_WITHIN_MM, MIRROR_SHARE, MIRROR_PERCENTILE = 3.0, 0.5, 50.0
 # Dense cement so near to where bone lies on the other side and at the next level as well, and where so many
 # of 255 vertebrae have bone, is cement in a pedicle or an arch, and no leak.
-FEWEST_VOXELS = 50
+LIKE_WITHIN_MM, LIKELY_SHARE = 1.5, 24
 # Of sure bone; fewer do not tell how dense it is.
+FEWEST_VOXELS = 50
 
 
 def average_over_cortex(coarse: CoarseRegion) -> Float32Array:

@@ -24,22 +24,22 @@ from cementct.segmentation.vertebrae.embedded.discs import (
 from cementct.segmentation.vertebrae.embedded.pattern import describe_steps, match_pattern
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
+# A disc moves up to so far from where the pattern has it, but no more than this share of the spacings beside
+# it; and what the farthest move has to earn in evidence.
 FARTHEST_SETTLING_MM = 6
 SETTLING_COST = 0.8
 SETTLING_SHARE = 0.2
-# A disc moves up to so far from where the pattern has it, but no more than this share of the spacings beside
-# it; and what the farthest move has to earn in evidence.
-CLEAR_DISC = 0.6
 # Evidence for a disc that a disc is moved for: thick slices show thin discs too faintly.
-TILT_REACH = 2
+CLEAR_DISC = 0.6
 # Steps on both sides of a disc that are asked for its tilt.
+TILT_REACH = 2
+# Discs next to each other differ little in tilt once the spine is straight; a wedged body bends more, at no
+# further cost.
 BEND_COST = 0.03
 BEND_DEG = 10.0
 MOST_BENDS_SQUARED = 4.0
-# Discs next to each other differ little in tilt once the spine is straight; a wedged body bends more, at no
-# further cost.
-LEAST_CHAIN_SCORE = 0.45
 # Sums below this were reached on volumes without a spine.
+LEAST_CHAIN_SCORE = 0.45
 
 
 @dataclass(frozen=True)

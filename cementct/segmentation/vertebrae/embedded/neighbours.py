@@ -18,21 +18,21 @@ from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWal
 from cementct.segmentation.vertebrae.embedded.sheets import Expectation
 from cementct.segmentation.vertebrae.embedded.side_wall import SideWall
 
-FARTHEST_NEIGHBOUR = 3
 # Levels away: beyond them sizes and directions differ too much.
-WALL_PLACES = (-0.35, 0.0, 0.35)
+FARTHEST_NEIGHBOUR = 3
 # Heights, in shares of the spacing, at which a neighbour's wall is read.
-ADJACENT_GAP = 2
+WALL_PLACES = (-0.35, 0.0, 0.35)
 # Levels between the two neighbours next to a vertebra.
-BETWEEN_SPREAD_MM = 0.8
-BESIDE_SPREAD_MM = 2.0
+ADJACENT_GAP = 2
 # Spread of the wall about what neighbours on both sides (for each vertebra in between), and on one side only,
 # let expect; there the canal's middle line has to tell.
+BETWEEN_SPREAD_MM = 0.8
+BESIDE_SPREAD_MM = 2.0
+# Spreads of the sheet's other coefficients, in mm per mm and per mm².
 TURN_SPREAD = 0.07
 BEND_SPREAD = 0.012
 LEAN_SPREAD = 0.06
 SAG_SPREAD = 0.006
-# Spreads of the sheet's other coefficients, in mm per mm and per mm².
 
 
 @dataclass(frozen=True)

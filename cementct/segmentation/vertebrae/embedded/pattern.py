@@ -22,10 +22,10 @@ from cementct.segmentation.vertebrae.embedded.column import BodyColumn
 from cementct.segmentation.vertebrae.embedded.discs import DiscEvidence
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
-PHASES = np.linspace(-0.15, 1.15, 27)
 # Places along one vertebra, 0 being the middle of the disc below it and 1 that of the disc above.
-DISC_SCALE = 0.5
+PHASES = np.linspace(-0.15, 1.15, 27)
 # Brings the evidence for discs to the scale of the changes in the bands.
+DISC_SCALE = 0.5
 
 
 @dataclass(frozen=True)

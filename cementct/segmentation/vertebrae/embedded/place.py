@@ -12,13 +12,13 @@ from cementct.segmentation.vertebrae.embedded.column import BodyColumn
 from cementct.segmentation.vertebrae.embedded.levels import DiscPlane, Levels
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
-PLATE_SHARE = 0.12
 # Of the spacing from the middle of a disc to the endplate next to it.
-WELL_SEEN_SHARE = 0.85
+PLATE_SHARE = 0.12
 # Of a vertebra that has to be in view for its match with the pattern to say something.
+WELL_SEEN_SHARE = 0.85
 
-DEEPEST_AGAINST_USUAL = 1.08
 # Depth over spacing, against the median of the same spine: more is aorta or heart with contrast medium.
+DEEPEST_AGAINST_USUAL = 1.08
 
 
 @dataclass(frozen=True)

@@ -22,29 +22,29 @@ from cementct.segmentation.vertebrae.embedded.endplates import CLEAR_GAIN, SAMPL
 from cementct.segmentation.vertebrae.embedded.sheets import Expectation, fit_sheet
 from cementct.segmentation.vertebrae.embedded.walls import Walls
 
-SEEN_SHARE = 0.85
 # Share of an endplate that has to show an edge of its own, or it is rebuilt.
-PARTNER_SHARE = 0.6
+SEEN_SHARE = 0.85
 # The same for the endplate across the disc, and for discs near by, that it is rebuilt from.
-FARTHEST_DISC = 3
+PARTNER_SHARE = 0.6
 # Levels away: beyond them discs differ too much.
+FARTHEST_DISC = 3
+# How far an endplate may be from where it is expected: of a weak body, of a sound one next to it, and of one
+# beyond the end of the scan.
 REBUILT_SPREAD_MM = 1.6
 SOUND_SPREAD_MM = 3.0
 CUT_SPREAD_MM = 2.5
-# How far an endplate may be from where it is expected: of a weak body, of a sound one next to it, and of one
-# beyond the end of the scan.
-NEAREST_BODIES = 4
 # So many sound bodies tell how tall a body is.
-LEAST_COLUMNS = 12
+NEAREST_BODIES = 4
 # Fewer columns of an endplate within the body say nothing.
-USUAL_DISC_SHARE = 0.18
+LEAST_COLUMNS = 12
 # Thickness of a disc in shares of the spacing, where no disc near shows its own.
-ACROSS_SPREAD = np.array([2.0, 0.08, 0.08, 0.005, 0.005])
-HEIGHT_SPREAD = np.array([1.5, 0.06, 0.06, 0.004, 0.004])
-PLACED_SPREAD = np.array([4.0, 0.12, 0.12, 0.008, 0.008])
+USUAL_DISC_SHARE = 0.18
 # Spread of an endplate's height (mm), leans (mm per mm) and bends (mm per mm²) about the endplate across the
 # disc less its usual thickness, about the other endplate of a sound body and its usual height, and about the
 # first guess of the disc's place.
+ACROSS_SPREAD = np.array([2.0, 0.08, 0.08, 0.005, 0.005])
+HEIGHT_SPREAD = np.array([1.5, 0.06, 0.06, 0.004, 0.004])
+PLACED_SPREAD = np.array([4.0, 0.12, 0.12, 0.008, 0.008])
 
 
 def find_all_endplates(walls: Sequence[Walls]) -> list[Endplates]:

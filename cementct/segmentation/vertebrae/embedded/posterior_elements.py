@@ -33,40 +33,40 @@ from cementct.segmentation.vertebrae.embedded.leaks_apart import (
     near_cement,
 )
 
-COARSEST_MM = 1.5
 # Bone is shared out on voxels no larger than this: joints between bones show on finer ones only.
-CLEAR_SHARE = 30
+COARSEST_MM = 1.5
 # Bone that nearly all vertebrae have there (`SURE_SHARE`), and so few the next one, is this vertebra's.
-OTHER_SHARE, OWN_SHARE = 100, 8
+CLEAR_SHARE = 30
 # Bone that is other bone so often, and a vertebra's so seldom, is other bone.
+OTHER_SHARE, OWN_SHARE = 100, 8
+# A joint is a dark line no wider than this between bright bones. A dip of so many HU counts as 1, the change
+# from bone that is one vertebra's for certain to bone that could as well be another's as this weight.
 JOINT_MM = 3.2
 JOINT_HU = 150.0
 PRIOR_WEIGHT = 1.0
-# A joint is a dark line no wider than this between bright bones. A dip of so many HU counts as 1, the change
-# from bone that is one vertebra's for certain to bone that could as well be another's as this weight.
+# A vertebra is followed so far beyond where so few of 255 vertebrae have bone.
 LEAST_SHARE = 3
 BEYOND_MM = 3.0
-# A vertebra is followed so far beyond where so few of 255 vertebrae have bone.
+# The surface of bone lies at this share of the way from muscle to this percentile of the bone of this very
+# scan: thin cortex, averaged with what is beside it, is fainter than the middle of it.
 BONE_BOUNDS_HU = (100.0, 300.0)
 MUSCLE_HU = 50.0
 BONE_PERCENTILE = 65.0
 SURFACE_SHARE = 1 / 3
 FEWEST_VOXELS = 50
-# The surface of bone lies at this share of the way from muscle to this percentile of the bone of this very
-# scan: thin cortex, averaged with what is beside it, is fainter than the middle of it.
-HOLE_MM2, LARGEST_HOLE_MM2 = 40.0, 250.0
-MARROW_HU = 0.0
 # Marrow enclosed by cortex in a slice is at most so large; over the first it must be no fat, as there is
 # between a rib and a transverse process.
-BRIGHTER_THAN_CORTEX_HU = 1300.0
-DENSE_SHARE = 140
+HOLE_MM2, LARGEST_HOLE_MM2 = 40.0, 250.0
+MARROW_HU = 0.0
 # Dense cement is looked for where fewer of 255 vertebrae have bone. Facets and laminae are as thick and dense
 # as faint cement: there only what exceeds this counts.
+BRIGHTER_THAN_CORTEX_HU = 1300.0
+DENSE_SHARE = 140
+# The canal's outline is this good: nearer to it lies bone where so many of 255 vertebrae have it.
 CANAL_EDGE_MM = 1.0
 WALL_SHARE = 100
-# The canal's outline is this good: nearer to it lies bone where so many of 255 vertebrae have it.
-LEAST_PIECE_SHARE = 0.08
 # Smaller pieces apart from a vertebra's largest, against that one, are left out.
+LEAST_PIECE_SHARE = 0.08
 
 
 @dataclass(frozen=True)

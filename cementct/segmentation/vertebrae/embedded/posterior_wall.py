@@ -11,25 +11,25 @@ from cementct.segmentation.vertebrae.embedded.edges import BlockEdges, edge_gain
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.sheets import Expectation, Sheet, fit_sheet
 
-HALF_WIDTH_MM = 8.0
 # The sheet is fitted between the medial borders of the pedicles, at least 16 mm apart at every level.
-SEARCH_MM = (-17.0, -1.0)
+HALF_WIDTH_MM = 8.0
 # Back coordinate from the canal's middle in which the wall is looked for.
-ENDS_SHARE = 0.40
+SEARCH_MM = (-17.0, -1.0)
 # It is fitted over this share of the spacing above and below the middle: the rest is disc.
-EXPECTED_REACH_MM = 9.0
+ENDS_SHARE = 0.40
 # The same about where neighbours let expect it: a fragment in the canal stands back by less.
-DRAWN_IN_MM = 0.4
-DRAWN_IN_PER_PIXEL = 0.25
+EXPECTED_REACH_MM = 9.0
 # Steepest descent lies this far outside the half height of a thin cortex, and farther by this share of the
 # distance of pixels, which blurs it: measured on phantoms.
-UNKNOWN_SPREAD = np.array([7.0, 0.12, 0.011, 0.12, 0.005])
+DRAWN_IN_MM = 0.4
+DRAWN_IN_PER_PIXEL = 0.25
 # Spread of the sheet's coefficients where nothing is known of the vertebra: mm, mm per mm, mm per mm².
+UNKNOWN_SPREAD = np.array([7.0, 0.12, 0.011, 0.12, 0.005])
 
 
+# An edge so near the sheet and of such a gain is the wall's own.
 ON_SHEET_MM = 1.5
 CLEAR_GAIN = 0.2
-# An edge so near the sheet and of such a gain is the wall's own.
 
 
 @dataclass(frozen=True)

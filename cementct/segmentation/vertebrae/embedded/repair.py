@@ -17,24 +17,24 @@ from cementct.segmentation.vertebrae.embedded.posterior_wall import find_posteri
 from cementct.segmentation.vertebrae.embedded.side_wall import find_side_wall, level_shares
 from cementct.segmentation.vertebrae.embedded.walls import Walls
 
-TREATED_SHARE = 0.03
 # Of the body: about 0.8 ml of cement with its blur hides part of the walls. Cement of the next vertebra, in
 # the same block, does not count.
-SOUND_SUPPORT = 0.6
-LEAST_CUT_SUPPORT = 0.4
+TREATED_SHARE = 0.03
 # Share of the posterior wall that shows an edge of its own, of vertebrae that others are modelled on; of one
 # that the scan cuts only part is in view.
-OUT_OF_LINE = 3.5
+SOUND_SUPPORT = 0.6
+LEAST_CUT_SUPPORT = 0.4
 # A posterior wall so many standard deviations from where its neighbours' lie is destroyed or was mistaken.
-SOUND_SIDES = 0.55
+OUT_OF_LINE = 3.5
 # The same of the front and sides.
-HIDDEN_SHARE = 0.1
-DESTROYED_SUPPORT = 0.4
+SOUND_SIDES = 0.55
 # Share of the core hidden by cement, and share of the posterior wall in view, of bodies whose endplates are
 # trusted less than their neighbours'.
+HIDDEN_SHARE = 0.1
+DESTROYED_SUPPORT = 0.4
+# A body is lytic where this share of its inside is darker than this share of the usual marrow of the scan.
 DARK_AGAINST_OTHERS = 0.6
 LYTIC_SHARE = 0.25
-# A body is lytic where this share of its inside is darker than this share of the usual marrow of the scan.
 
 
 def repair_walls(walls: Sequence[Walls]) -> list[Walls]:

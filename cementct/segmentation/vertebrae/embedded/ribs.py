@@ -11,24 +11,24 @@ from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
+# A rib runs through all of the strip from `INNER_MM` to `OUTER_MM` beside the midline; lumbar transverse
+# processes end 35 to 48 mm from it.
 STEP_MM = 2.0
 INNER_MM = 24.0
 ROOT_MM = 34.0
 OUTER_MM = 52.0
 FARTHEST_MM = 60.0
-# A rib runs through all of the strip from `INNER_MM` to `OUTER_MM` beside the midline; lumbar transverse
-# processes end 35 to 48 mm from it.
+# Ribs of 2 mm voxels; thinner cortex is averaged with marrow.
 IN_FRONT_MM = 34.0
 BEHIND_MM = 46.0
 RIB_HU = 130.0
-# Ribs of 2 mm voxels; thinner cortex is averaged with marrow.
+# Within the strip; kidneys with contrast medium, iliac wings and the sacrum are larger.
 SMALLEST_MM3 = 300.0
 LARGEST_MM3 = 7000.0
-# Within the strip; kidneys with contrast medium, iliac wings and the sacrum are larger.
-ROOT_BACK_MM = (-16.0, 24.0)
 # Where the root lies from the middle of the canal: kidneys lie in front of it.
-LARGEST_ROOT_MM = 45.0
+ROOT_BACK_MM = (-16.0, 24.0)
 # The root of a rib spans less than this along the spine: an iliac wing or the sacrum spans more.
+LARGEST_ROOT_MM = 45.0
 
 
 def find_rib_bearing(

@@ -6,20 +6,20 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 
-REACH_MM = 18.0
 # No wall of a canal lies farther from its middle.
+REACH_MM = 18.0
+# Lumbar canals are up to 27 mm wide and 22 mm deep, thoracic ones down to 14 mm (Panjabi 1991, 1992).
 DIRECTIONS = 16
 LARGEST_DIAMETER_MM = 28.0
 LARGEST_MEAN_RAY_MM = 10.0
 SMALLEST_MEAN_RAY_MM = 5.0
-# Lumbar canals are up to 27 mm wide and 22 mm deep, thoracic ones down to 14 mm (Panjabi 1991, 1992).
+# Weights of the parts of the score, set on the public CT volumes; the ring itself counts up to 1.
 WEIGHT_SIZE_PER_MM = 0.06
 WEIGHT_OFF_CENTRE_PER_MM = 0.02
-# Weights of the parts of the score, set on the public CT volumes; the ring itself counts up to 1.
-LEAST_RING_SCORE = 0.2
-STAGES = ((4, -0.2), (8, 0.0), (DIRECTIONS, LEAST_RING_SCORE))
 # Rays followed so far, and the score they have to reach for the others to be followed. On the public CT
 # volumes the first two leave a quarter of the points, with 99 % of those that pass the last.
+LEAST_RING_SCORE = 0.2
+STAGES = ((4, -0.2), (8, 0.0), (DIRECTIONS, LEAST_RING_SCORE))
 
 
 def find_rings(bone: BoolArray, points: IntArray, spacing_mm: FloatArray) -> tuple[IntArray, Float32Array]:

@@ -8,15 +8,15 @@ import numpy as np
 
 from cementct.core.arrays import FloatArray
 
+# Edges farther than this from the sheet count less and less.
 FIT_ROUNDS = 6
 SCALE_MM = 1.2
-# Edges farther than this from the sheet count less and less.
-SHARED_EVIDENCE = 20.0
 # So many square millimetres next to each other say one thing: noise and anatomy are alike over some
 # millimetres.
-SURPRISE = 4.0
+SHARED_EVIDENCE = 20.0
 # Squared standard deviations from which on an expectation loses its hold: a fragment in the canal stands far
 # behind where sound walls lie, and is followed where its edge is clear.
+SURPRISE = 4.0
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,19 @@ from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWall
 from cementct.segmentation.vertebrae.embedded.surfaces import find_surface
 
+# Half widths of bodies are 12 to 28 mm (Panjabi 1991, 1992).
 DIRECTIONS = 60
 RADII_MM = np.arange(5.0, 34.0, 0.75)
-# Half widths of bodies are 12 to 28 mm (Panjabi 1991, 1992).
+# The wall is looked for over this share of the spacing above and below the middle.
 LEVEL_STEP_MM = 1.5
 ENDS_SHARE = 0.42
-# The wall is looked for over this share of the spacing above and below the middle.
-WIDTH_PER_DEPTH = 1.3
 # Bodies are wider than deep.
-PRIOR_PER_MM2 = 0.0012
+WIDTH_PER_DEPTH = 1.3
 # Cost of a square millimetre from the ellipse of usual shape: it decides where there is no edge at all.
-EXPECTED_PER_MM2 = 0.03
+PRIOR_PER_MM2 = 0.0012
 # The same for a shape that two neighbours let expect: known to about 2 mm.
+EXPECTED_PER_MM2 = 0.03
+# Sizes and places of the expected wall that are tried, and how much they vary from level to level.
 STEP_COST = 0.25
 JUMP_COST = 0.8
 RADIUS_STEP_MM = float(RADII_MM[1] - RADII_MM[0])
@@ -32,17 +33,16 @@ SIZES = np.arange(0.88, 1.161, 0.04)
 SIZE_SPREAD = 0.06
 SHIFTS_MM = np.arange(-3.0, 3.1, 1.5)
 SHIFT_SPREAD_MM = 1.5
-# Sizes and places of the expected wall that are tried, and how much they vary from level to level.
-SHARED_EVIDENCE = 30.0
 # So many places of the wall next to each other say one thing.
-BACKWARDS_COSINE = 0.6
+SHARED_EVIDENCE = 30.0
 # Directions nearer to straight back than this meet the posterior wall or the pedicles.
-CLEAR_GAIN = 0.3
+BACKWARDS_COSINE = 0.6
 # An edge of such a gain is the wall's own.
-WAIST_SHARE = 0.7
+CLEAR_GAIN = 0.3
 # Of the levels, about the middle: beyond lie the discs.
-DRAWN_IN_MM = 0.6
+WAIST_SHARE = 0.7
 # Steepest descent lies this far outside the half height of a thin cortex.
+DRAWN_IN_MM = 0.6
 
 
 @dataclass(frozen=True)

@@ -14,28 +14,28 @@ from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray, 
 from cementct.core.image import NOT_MEASURED_BELOW_HU, PADDING_HU, Volume
 from cementct.segmentation.vertebrae.embedded.tracking import CanalTrack
 
+# Extent of the straightened block around the canal: a lumbar body is 40 mm deep and 55 mm wide at most,
+# spinous processes end 40 mm behind the canal.
 STEP_MM = 1.0
 FRONT_MM = 62
 BACK_MM = 45
 ASIDE_MM = 40
-# Extent of the straightened block around the canal: a lumbar body is 40 mm deep and 55 mm wide at most,
-# spinous processes end 40 mm behind the canal.
-SMOOTH_TRACK_MM = 10.0
 # Standard deviation of the smoothing of the track: bends of the spine are gentler, its errors are sharper.
+SMOOTH_TRACK_MM = 10.0
+# Samples for the axial rotation, and how far from the canal: it is judged in averages over 21 mm along it.
 ROUGH_ALONG_MM = 3.0
 ROUGH_ACROSS_MM = 1.5
 ROUGH_REACH_MM = 42.0
-# Samples for the axial rotation, and how far from the canal: it is judged in averages over 21 mm along it.
+# Axial rotation of vertebrae that is looked for: scoliosis and lying askew give up to 15 to 20 degrees.
 LARGEST_TURN_DEG = 24.0
 TURN_STEP_DEG = 3.0
-# Axial rotation of vertebrae that is looked for: scoliosis and lying askew give up to 15 to 20 degrees.
-TURN_PRIOR_PER_DEG2 = 2e-4
 # What a degree squared of rotation has to earn in mirror correlation: little evidence means no rotation.
+TURN_PRIOR_PER_DEG2 = 2e-4
+# Stands where nothing was measured while sides are compared.
 SMOOTH_TURN_MM = 20.0
 NOT_SEEN = -5000.0
-# Stands where nothing was measured while sides are compared.
-LEAST_SEEN_SHARE = 0.6
 # Of the compared points: with fewer no rotation is assumed.
+LEAST_SEEN_SHARE = 0.6
 
 
 @dataclass(frozen=True)

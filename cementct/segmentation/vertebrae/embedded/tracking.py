@@ -18,21 +18,21 @@ from cementct.segmentation.vertebrae.embedded.canal import (
 from cementct.segmentation.vertebrae.embedded.coarse import CoarseVolume, average_blocks
 from cementct.segmentation.vertebrae.embedded.given_canal import gain_of_given_canals
 
-STEEPEST = 0.7
 # Largest sideways step of the canal per step along z: 35 degrees, the sacrum included.
-WEIGHT_BEND = 0.03
+STEEPEST = 0.7
 # Cost of a sideways step, per mm² and mm along z.
-ORDINARY_LIKENESS = 0.35
+WEIGHT_BEND = 0.03
 # A slice adds to a track what its likeness exceeds this by: tracks end where canals end.
-GAP = -0.4
+ORDINARY_LIKENESS = 0.35
 # What a slice without a candidate adds: a gap is crossed only between two good stretches.
-LEAST_TRACK_SCORE = 4.0
+GAP = -0.4
 # Sum over slices of about 2.5 mm; tracks below it were chance on volumes without a spine.
+LEAST_TRACK_SCORE = 4.0
+# Threshold for the bone around the canal where thicker bone led to no vertebrae: osteopenia with much noise.
 SHORTEST_TRACK_MM = 18.0
 THIN_BONE_HU = 105.0
-# Threshold for the bone around the canal where thicker bone led to no vertebrae: osteopenia with much noise.
-AVOIDED_MM = 16.0
 # A further track keeps so far away from one on which no vertebrae were found, in rows and in columns.
+AVOIDED_MM = 16.0
 
 
 @dataclass(frozen=True)

@@ -12,12 +12,12 @@ from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWall
 from cementct.segmentation.vertebrae.embedded.side_wall import SideWall
 
+# A cylinder of this radius (of the body's depth) and height (of the spacing) covers the body.
 BODY_RADIUS_PER_DEPTH = 0.6
 BODY_HEIGHT_SHARE = 0.85
-# A cylinder of this radius (of the body's depth) and height (of the spacing) covers the body.
+# A cylinder that stays clear of the cortex.
 CORE_RADIUS_PER_DEPTH = 0.36
 CORE_HEIGHT_SHARE = 0.55
-# A cylinder that stays clear of the cortex.
 
 
 @dataclass(frozen=True)
