@@ -15,30 +15,30 @@ from cementct.segmentation.vertebrae.embedded.box_sum import box_sum
 from cementct.segmentation.vertebrae.embedded.coarse import CoarseVolume
 from cementct.segmentation.vertebrae.embedded.rings import find_rings
 
-BONE_THRESHOLDS_HU = (130.0, 180.0)
 # Both are tried and the better track kept: with 180 alone osteopenic spines are lost, with 130 alone the
 # foramina of dense ones close. Found on the public CT volumes of the project.
-SMOOTHING_MM = 1.5
+BONE_THRESHOLDS_HU = (130.0, 180.0)
 # Standard deviation of the smoothing before thresholds: noise of 60 HU falls below 20.
-SMALLEST_BONE_MM3 = 1000.0
+SMOOTHING_MM = 1.5
 # Smaller pieces of bone are noise, calcification or contrast.
-ALONG_SPINE_MM = 4.0
+SMALLEST_BONE_MM3 = 1000.0
 # Bone within this distance above or below closes the ring where a foramen opens it.
+ALONG_SPINE_MM = 4.0
+# In a square of this side around the canal there is at least this share of bone.
 NEAR_BONE_MM = 40.0
 LEAST_BONE_NEAR = 0.1
-# In a square of this side around the canal there is at least this share of bone.
-SOFT_HU = (-60.0, 160.0)
 # Cord, cerebrospinal fluid and epidural fat, smoothed; myelographic contrast is not foreseen.
-BODY_DISTANCE_MM = 22.0
+SOFT_HU = (-60.0, 160.0)
 # From the middle of the canal to the middle of the body, in front; bodies are 15 to 38 mm deep.
-BODY_BONE_HU = 90.0
+BODY_DISTANCE_MM = 22.0
 # Above this a smoothed voxel may belong to a body, an osteoporotic one included.
-BODY_BLOCK_MM = np.array([24.0, 14.0, 14.0])
+BODY_BONE_HU = 90.0
 # Along z, y and x: what lies in the middle of a body.
+BODY_BLOCK_MM = np.array([24.0, 14.0, 14.0])
 SMALLEST_BODY_SHARE = 0.3
+# Left and right are compared in means over such blocks, between these.
 MIRROR_BLOCK_MM = np.array([9.0, 5.0, 5.0])
 MIRROR_HU = (-100.0, 500.0)
-# Left and right are compared in means over such blocks, between these.
 SMALLEST_SYMMETRY = 0.0
 
 # Weights of the parts of the score, set on the public CT volumes; the ring itself counts up to 1.

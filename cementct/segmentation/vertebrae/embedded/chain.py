@@ -9,24 +9,24 @@ import numpy as np
 from cementct.core.arrays import FloatArray, IntArray
 from cementct.segmentation.vertebrae.embedded.pattern import Match
 
-SPACINGS_MM = np.arange(10, 47)
 # From disc to disc: 15 mm between T1 and T2 in a small woman, 42 mm in the lumbar spine of a tall man, less
 # where a body has collapsed.
-BEYOND_MM = 48
+SPACINGS_MM = np.arange(10, 47)
 # So far outside the straightened spine the outer discs of cut vertebrae may lie.
-LEAST_SEEN_SHARE = 0.25
+BEYOND_MM = 48
 # Of a vertebra that has to be in view.
+LEAST_SEEN_SHARE = 0.25
+# Spacing over depth of the body, its spread (natural logarithm), and the cost of one spread squared.
 SPACING_PER_DEPTH = 1.02
 SPACING_SPREAD = 0.25
 WEIGHT_SPACING = 0.06
-# Spacing over depth of the body, its spread (natural logarithm), and the cost of one spread squared.
+# The same for the change of spacing from one vertebra to the next.
 CHANGE_SPREAD = 0.15
 WEIGHT_CHANGE = 0.08
-# The same for the change of spacing from one vertebra to the next.
-MOST_SPREADS_SQUARED = 4.0
 # Costs grow no further than this: a collapsed body is short, and its neighbours are not.
-CHANGE_SHARE_IF_KNOWN = 0.25
+MOST_SPREADS_SQUARED = 4.0
 # Share of the cost of changes next to a vertebra that the user gives: what is given may be a collapsed one.
+CHANGE_SHARE_IF_KNOWN = 0.25
 IMPOSSIBLE = -1e9
 
 

@@ -9,18 +9,18 @@ import numpy as np
 from cementct.core.arrays import FloatArray
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
-USUAL_WALL_MM = -8.0
 # Back coordinate of the posterior wall as seen from the tracked middle of the canal.
+USUAL_WALL_MM = -8.0
 WALL_RANGE_MM = (-14.0, -4.0)
-DEPTH_RANGE_MM = (13.0, 44.0)
 # Bodies are 15 mm deep at T1 and up to 40 mm at L5, discs and osteophytes included (Panjabi 1991, 1992).
+DEPTH_RANGE_MM = (13.0, 44.0)
+# Between the two an average over the column counts as more and more bone.
 SOFT_TISSUE_HU = 20.0
 FULL_BONE_HU = 140.0
-# Between the two an average over the column counts as more and more bone.
-DISTANCE_COST_PER_MM = 0.35
 # What each millimetre of depth has to earn in bone: between the share of soft tissue and of sparse marrow.
-WINDOW_ALONG_MM = 25
+DISTANCE_COST_PER_MM = 0.35
 # Averaging along the spine, so that discs do not interrupt the column.
+WINDOW_ALONG_MM = 25
 SMOOTH_DEPTH_MM = 12.0
 
 

@@ -30,28 +30,28 @@ from cementct.segmentation.vertebrae.embedded.endplates import (
 from cementct.segmentation.vertebrae.embedded.surfaces import find_surface
 from cementct.segmentation.vertebrae.embedded.walls import Walls
 
-STEP_MM = 0.5
 # Resolution of the search.
-EDGE_PER_SLICE = 0.5
+STEP_MM = 0.5
 # An edge is the difference 1 mm to both sides, or so much of the distance of slices.
-REACH_SHARE = 0.42
+EDGE_PER_SLICE = 0.5
 # Endplates are looked for so far (in shares of the larger spacing) from the middle of the disc.
+REACH_SHARE = 0.42
+# Usual distance of an endplate from the middle of the disc, its spread, both in shares of the spacing, and
+# the cost of one spread, squared.
 HALF_DISC_SHARE = 0.09
 PLACE_SPREAD = 0.15
 PLACE_COST = 0.05
-# Usual distance of an endplate from the middle of the disc, its spread, both in shares of the spacing, and
-# the cost of one spread, squared.
+# Thinnest disc, and thickest in shares of the spacing: beside a collapsed body a disc can be very tall.
 LEAST_DISC_MM = 1.5
 THICKEST_DISC_SHARE = 0.42
-# Thinnest disc, and thickest in shares of the spacing: beside a collapsed body a disc can be very tall.
-PARTNER_WEIGHT = 0.6
 # An edge counts for more where an edge of the opposite sign lies across a disc of possible thickness; that
 # counts so much against the edge itself.
+PARTNER_WEIGHT = 0.6
+# Spread of the thickness of discs in shares of the spacing, and the cost of one spread, squared.
 THICKNESS_SPREAD = 0.12
 THICKNESS_COST = 0.25
-# Spread of the thickness of discs in shares of the spacing, and the cost of one spread, squared.
-EXPECTED_COST = 0.25
 # The cost of an endplate one spread from where it is expected, squared.
+EXPECTED_COST = 0.25
 SETTLE_ROUNDS = 3
 
 

@@ -14,41 +14,41 @@ from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 from cementct.segmentation.vertebrae.embedded.levels import DiscPlane, Levels
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
+# Where the wings of S1 lie beside the canal; beside a lumbar body there is psoas, beside a thoracic one lung.
 WING_ASIDE_MM = (24.0, 36.0)
 WING_BACK_MM = (-26.0, -4.0)
-# Where the wings of S1 lie beside the canal; beside a lumbar body there is psoas, beside a thoracic one lung.
-WING_HU = 90.0
 # Above muscle: the wings' marrow is sparse.
-WING_SMOOTHING_MM = 2.0
+WING_HU = 90.0
 # Standard deviation of the smoothing before `WING_HU`, so that noise in psoas is not bone.
-CERTAIN_WINGS = 0.7
+WING_SMOOTHING_MM = 2.0
 # Share of bone from which on a vertebra of the chain is S1: beside L5 it stays under 0.55.
+CERTAIN_WINGS = 0.7
+# The wings are looked for in this stretch below the disc, if at least so much of it is in view.
 WING_REACH_MM = 26.0
 LEAST_IN_VIEW_MM = 9.0
-# The wings are looked for in this stretch below the disc, if at least so much of it is in view.
-POOR_MATCH = 0.55
 # With the pattern, for what is in view: sacral segments in the chain stay under it.
-LEAST_LUMBAR_DEPTH_MM = 26.0
+POOR_MATCH = 0.55
 # Of the body above the sacrum, as measured here.
-ENOUGH_IN_VIEW = 1.15
+LEAST_LUMBAR_DEPTH_MM = 26.0
 # Spacings below the disc: with so much in view the disc below a further vertebra would have been seen.
-LEAST_LUMBAR_SPACING_MM = 23.0
+ENOUGH_IN_VIEW = 1.15
 # From disc to disc, the largest of the vertebrae above: upper thoracic ones are shorter.
-BEGINS_AT, ENDS_AT = (0.3, 0.5, 0.7), (0.9, 1.1)
+LEAST_LUMBAR_SPACING_MM = 23.0
 # Where below the disc the depth of bone is compared with that of the body above, in spacings.
-LEAST_BEGINNING, LARGEST_END = 0.7, 0.75
+BEGINS_AT, ENDS_AT = (0.3, 0.5, 0.7), (0.9, 1.1)
 # Share of that depth: bone as deep as a body where the sacrum begins, and less a vertebra farther down.
+LEAST_BEGINNING, LARGEST_END = 0.7, 0.75
+# So far in front of the wall, mm, all has to be measured.
 MIDLINE_MM = 8.0
 FRONT_OF_WALL_MM = -8.0
 HALF_SLAB_MM = 2
 LEAST_ROWS = 15
-# So far in front of the wall, mm, all has to be measured.
-BONE_FROM_HU, BONE_TO_HU, COST_PER_MM = 20.0, (70.0, 140.0), 0.35
 # How the depth of bone in front of the canal is measured: as that of the column (`column`), but wholly bone
 # from the median of the body above, held between these.
+BONE_FROM_HU, BONE_TO_HU, COST_PER_MM = 20.0, (70.0, 140.0), 0.35
+# What is bone within this tube below the last disc is drawn as sacrum.
 ASIDE_MM = 42.0
 BACK_MM = (-42.0, 28.0)
-# What is bone within this tube below the last disc is drawn as sacrum.
 BONE_HU = 110.0
 LONGEST_MM = 130.0
 
