@@ -26,16 +26,16 @@ from cementct.core.grid import Box
 from cementct.core.image import PADDING_HU, Volume
 from cementct.io.files import read_volume
 
-# So many slices of the chest, from its lower end, hold twelve bodies.
 REPEATS = 5
 SLICES, SLICES_OF_ONE = 300, 40
+# So many slices of the chest, from its lower end, hold twelve bodies.
 TWELVE_BODIES = 110
 # Slices of 1.25 mm.
 PHANTOM_SEED = 204
 # Put on slices between two of the scan, which are smoother than a scanner's.
 NOISE_HU = 12.0
-# Functions that are timed where they are called from; those that an engine no longer has are passed over.
 EMBEDDED = "cementct.segmentation.vertebrae.embedded"
+# Functions that are timed where they are called from; those that an engine no longer has are passed over.
 STEPS = {
     f"{EMBEDDED}.tracking": ("average_blocks", "smooth", "measure_canal_likeness", "find_best_chain"),
     f"{EMBEDDED}.engine": (

@@ -40,8 +40,8 @@ LEAST_ALONE_ML = 0.5
 LEAST_ALONE_RADIUS_MM = 3.0
 # Bone islands are denser (1190 ± 239 HU, AJR 2016) and small.
 ISLAND_HU = 900.0
-# Sclerosis mostly this near to an endplate, without a lytic part, is degenerative.
 ISLAND_ML = 1.0
+# Sclerosis mostly this near to an endplate, without a lytic part, is degenerative.
 ENDPLATE_MM = 5.0
 
 

@@ -17,8 +17,8 @@ from cementct.segmentation.lesion.marrow import (
 
 # Beams hardened by dense cement shift a whole vertebra by so much.
 OFFSETS_HU = (-40.0, 90.0)
-# What is expected of the offset before looking.
 STEP_HU = 5.0
+# What is expected of the offset before looking.
 USUAL_OFFSET_HU, OFFSET_SPREAD_HU = 5.0, 12.0
 # Smoothed marrow spreads no less.
 LEAST_SPREAD_HU = 15.0

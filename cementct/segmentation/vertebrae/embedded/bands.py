@@ -22,8 +22,8 @@ FARTHEST_IN_FRONT_MM = 8.0
 BACK_BANDS_MM = ((-7, -3), (-3, 1), (1, 5), (5, 9), (9, 14), (14, 20), (20, 28))
 # Bands left and right of the midline, averaged over both sides.
 ASIDE_BANDS_MM = ((0, 5), (6, 9), (10, 13), (14, 18), (19, 24), (25, 34))
-# Intensities count as bone from 0 to 1 between these: cortex wholly, marrow partly, cement as cortex.
 BAND_COUNT = (len(DEPTH_BANDS) + len(BACK_BANDS_MM)) * len(ASIDE_BANDS_MM)
+# Intensities count as bone from 0 to 1 between these: cortex wholly, marrow partly, cement as cortex.
 BONE_HU = (60.0, 240.0)
 # Of a band that has to be measured at a step.
 LEAST_SEEN_SHARE = 0.3

@@ -13,8 +13,8 @@ from cementct.anatomy.affine import sample_affine
 from cementct.core.arrays import Float32Array, FloatArray, as_floats
 from cementct.core.image import PADDING_HU, Volume
 
-# Half of the largest lumbar body (width 55 mm, depth 42 mm) with room for its surroundings.
 STEP_MM = 1.0
+# Half of the largest lumbar body (width 55 mm, depth 42 mm) with room for its surroundings.
 ASIDE_MM = 36.0
 IN_FRONT_MM = 34.0
 BEHIND_MM = 32.0

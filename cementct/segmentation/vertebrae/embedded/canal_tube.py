@@ -11,19 +11,19 @@ from cementct.core.grid import Grid
 from cementct.segmentation.vertebrae.embedded.straighten import CanalCurve, StraightSpine
 from cementct.segmentation.vertebrae.embedded.surfaces import find_surface
 
-# From the middle to the wall: thoracic canals are 14 mm, lumbar ones up to 27 mm wide (Panjabi 1991, 1992).
 DIRECTIONS = 32
+# From the middle to the wall: thoracic canals are 14 mm, lumbar ones up to 27 mm wide (Panjabi 1991, 1992).
 RADII_MM = np.arange(4.0, 17.0, 0.5)
-# Where there is no wall (foramina, gaps between laminae, discs) the tube keeps its neighbours' size, or this.
 STEP_MM = 2
+# Where there is no wall (foramina, gaps between laminae, discs) the tube keeps its neighbours' size, or this.
 USUAL_MM = 9.0
 PRIOR_PER_MM2 = 0.006
-# Walls next to what is this dense are not looked for: cement in the canal has edges of its own, which would
-# draw the canal in to one side of it.
 STEP_COST = 0.35
 JUMP_COST = 1.0
 STRONG_RISE_HU = 220.0
 BRIGHTEST_HU = 400.0
+# Walls next to what is this dense are not looked for: cement in the canal has edges of its own, which would
+# draw the canal in to one side of it.
 CEMENT_HU = 900.0
 CEMENT_REACH_MM = 3
 # Sampling of the tube when it is drawn: this, or so much of a voxel across it and of a slice along it.

@@ -14,8 +14,8 @@ from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 # Tilts of discs against the plane at right angles to the canal: straightening leaves little, L5/S1 the most.
 SAGITTAL_TILTS = np.tan(np.radians(np.arange(-30.0, 31.0, 5.0)))
 CORONAL_TILTS = np.tan(np.radians(np.arange(-15.0, 16.0, 5.0)))
-# Where a plane is looked at: shares of the body's depth in front of its posterior wall; beside the midline.
 TILT_COST_PER_DEG2 = 5e-4
+# Where a plane is looked at: shares of the body's depth in front of its posterior wall; beside the midline.
 DEPTH_SHARES = np.linspace(0.12, 0.85, 8)
 ASIDES_MM = np.linspace(-11, 11, 7)
 # No plane through a step reaches farther than this along the spine.
@@ -23,11 +23,11 @@ BEYOND_MM = 45
 # Discs are 3 to 13 mm thick, at most this share of the body's depth; thicker ones are bodies between discs.
 THICKNESSES_MM = np.array([2, 3, 4, 6, 8, 10, 13])
 THICKEST_OF_DEPTH = 0.3
-# Of a plane that has to be measured.
 TOO_THICK_HU_PER_MM = 30.0
+# Of a plane that has to be measured.
 LEAST_SEEN_SHARE = 0.3
-# The drop counts relative to the local contrast of the column, held between these.
 CLIPPED_HU = (-150.0, 500.0)
+# The drop counts relative to the local contrast of the column, held between these.
 CONTRAST_HU = (60.0, 300.0)
 # Evidence where a disc or one of its plates is not in view.
 NEITHER = 0.0

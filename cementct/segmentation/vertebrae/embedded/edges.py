@@ -14,8 +14,8 @@ from cementct.segmentation.vertebrae.embedded.block import VertebraBlock
 # Fat, lung and gas outside bone count alike; so do cortex, cement and metal.
 DARKEST_HU = -50.0
 BRIGHTEST_HU = 550.0
-# Smoothed intensities above this are cement, metal or the densest cortex. Edges there are not a body's wall.
 SOFT_TISSUE_HU = 40.0
+# Smoothed intensities above this are cement, metal or the densest cortex. Edges there are not a body's wall.
 CEMENT_HU = 950.0
 # Faint cement, and dense tumour, are brighter than this over more than this in all directions: no cortex is.
 FAINT_CEMENT_HU = 450.0

@@ -12,10 +12,10 @@ from cementct.segmentation.vertebrae.embedded.walls import Walls
 
 # Spacing of the columns: endplates bend gently.
 SAMPLE_MM = 2.0
-# Steepest descent lies this far outside the half height of a thin endplate, and farther by this share of the
-# distance of slices, which blurs it: a compromise of phantoms (0.8 to 5 mm: 0.3) and real CT (0.15).
 STEP_COST = 0.3
 JUMP_COST = 0.9
+# Steepest descent lies this far outside the half height of a thin endplate, and farther by this share of the
+# distance of slices, which blurs it: a compromise of phantoms (0.8 to 5 mm: 0.3) and real CT (0.15).
 DRAWN_IN_MM = 0.5
 DRAWN_IN_PER_SLICE = 0.22
 # An edge of such a gain is the endplate's own.

@@ -11,9 +11,9 @@ from cementct.core.grid import Box, Grid
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
 from cementct.segmentation.vertebrae.embedded.box_sum import box_sum
 
+CORNERS = np.array([(a, b, c) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)], dtype=np.float64)
 # Voxels are asked about one by one only in cells of about this size near a surface: a cell whose own corners
 # and those of all cells around it lie on one side lies there too, rims of endplates included.
-CORNERS = np.array([(a, b, c) for a in (-1, 1) for b in (-1, 1) for c in (-1, 1)], dtype=np.float64)
 CELL_MM = 2.0
 # Corners along each axis of a cell and of the cells next to it.
 CELL_REACH = 4

@@ -11,16 +11,16 @@ from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
 from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
+STEP_MM = 2.0
 # A rib runs through all of the strip from `INNER_MM` to `OUTER_MM` beside the midline; lumbar transverse
 # processes end 35 to 48 mm from it.
-STEP_MM = 2.0
 INNER_MM = 24.0
 ROOT_MM = 34.0
 OUTER_MM = 52.0
 FARTHEST_MM = 60.0
-# Ribs of 2 mm voxels; thinner cortex is averaged with marrow.
 IN_FRONT_MM = 34.0
 BEHIND_MM = 46.0
+# Ribs of 2 mm voxels; thinner cortex is averaged with marrow.
 RIB_HU = 130.0
 # Within the strip; kidneys with contrast medium, iliac wings and the sacrum are larger.
 SMALLEST_MM3 = 300.0

@@ -8,8 +8,8 @@ from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 
 # No wall of a canal lies farther from its middle.
 REACH_MM = 18.0
-# Lumbar canals are up to 27 mm wide and 22 mm deep, thoracic ones down to 14 mm (Panjabi 1991, 1992).
 DIRECTIONS = 16
+# Lumbar canals are up to 27 mm wide and 22 mm deep, thoracic ones down to 14 mm (Panjabi 1991, 1992).
 LARGEST_DIAMETER_MM = 28.0
 LARGEST_MEAN_RAY_MM = 10.0
 SMALLEST_MEAN_RAY_MM = 5.0

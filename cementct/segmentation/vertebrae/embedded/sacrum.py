@@ -38,8 +38,8 @@ LEAST_LUMBAR_SPACING_MM = 23.0
 BEGINS_AT, ENDS_AT = (0.3, 0.5, 0.7), (0.9, 1.1)
 # Share of that depth: bone as deep as a body where the sacrum begins, and less a vertebra farther down.
 LEAST_BEGINNING, LARGEST_END = 0.7, 0.75
-# So far in front of the wall, mm, all has to be measured.
 MIDLINE_MM = 8.0
+# So far in front of the wall, mm, all has to be measured.
 FRONT_OF_WALL_MM = -8.0
 HALF_SLAB_MM = 2
 LEAST_ROWS = 15

@@ -8,8 +8,8 @@ import numpy as np
 
 from cementct.core.arrays import FloatArray
 
-# Edges farther than this from the sheet count less and less.
 FIT_ROUNDS = 6
+# Edges farther than this from the sheet count less and less.
 SCALE_MM = 1.2
 # So many square millimetres next to each other say one thing: noise and anatomy are alike over some
 # millimetres.

@@ -13,11 +13,11 @@ from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra
 from cementct.segmentation.vertebrae.embedded.posterior_wall import PosteriorWall
 from cementct.segmentation.vertebrae.embedded.surfaces import find_surface
 
-# Half widths of bodies are 12 to 28 mm (Panjabi 1991, 1992).
 DIRECTIONS = 60
+# Half widths of bodies are 12 to 28 mm (Panjabi 1991, 1992).
 RADII_MM = np.arange(5.0, 34.0, 0.75)
-# The wall is looked for over this share of the spacing above and below the middle.
 LEVEL_STEP_MM = 1.5
+# The wall is looked for over this share of the spacing above and below the middle.
 ENDS_SHARE = 0.42
 # Bodies are wider than deep.
 WIDTH_PER_DEPTH = 1.3
@@ -25,10 +25,10 @@ WIDTH_PER_DEPTH = 1.3
 PRIOR_PER_MM2 = 0.0012
 # The same for a shape that two neighbours let expect: known to about 2 mm.
 EXPECTED_PER_MM2 = 0.03
-# Sizes and places of the expected wall that are tried, and how much they vary from level to level.
 STEP_COST = 0.25
 JUMP_COST = 0.8
 RADIUS_STEP_MM = float(RADII_MM[1] - RADII_MM[0])
+# Sizes and places of the expected wall that are tried, and how much they vary from level to level.
 SIZES = np.arange(0.88, 1.161, 0.04)
 SIZE_SPREAD = 0.06
 SHIFTS_MM = np.arange(-3.0, 3.1, 1.5)

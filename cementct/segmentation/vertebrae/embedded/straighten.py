@@ -14,9 +14,9 @@ from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray, 
 from cementct.core.image import NOT_MEASURED_BELOW_HU, PADDING_HU, Volume
 from cementct.segmentation.vertebrae.embedded.tracking import CanalTrack
 
+STEP_MM = 1.0
 # Extent of the straightened block around the canal: a lumbar body is 40 mm deep and 55 mm wide at most,
 # spinous processes end 40 mm behind the canal.
-STEP_MM = 1.0
 FRONT_MM = 62
 BACK_MM = 45
 ASIDE_MM = 40
@@ -31,8 +31,8 @@ LARGEST_TURN_DEG = 24.0
 TURN_STEP_DEG = 3.0
 # What a degree squared of rotation has to earn in mirror correlation: little evidence means no rotation.
 TURN_PRIOR_PER_DEG2 = 2e-4
-# Stands where nothing was measured while sides are compared.
 SMOOTH_TURN_MM = 20.0
+# Stands where nothing was measured while sides are compared.
 NOT_SEEN = -5000.0
 # Of the compared points: with fewer no rotation is assumed.
 LEAST_SEEN_SHARE = 0.6

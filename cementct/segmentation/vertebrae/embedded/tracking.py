@@ -28,8 +28,8 @@ ORDINARY_LIKENESS = 0.35
 GAP = -0.4
 # Sum over slices of about 2.5 mm; tracks below it were chance on volumes without a spine.
 LEAST_TRACK_SCORE = 4.0
-# Threshold for the bone around the canal where thicker bone led to no vertebrae: osteopenia with much noise.
 SHORTEST_TRACK_MM = 18.0
+# Threshold for the bone around the canal where thicker bone led to no vertebrae: osteopenia with much noise.
 THIN_BONE_HU = 105.0
 # A further track keeps so far away from one on which no vertebrae were found, in rows and in columns.
 AVOIDED_MM = 16.0
