@@ -13,7 +13,8 @@ from cementct.core.morphology import bounds_of
 from cementct.core.threads import each
 from cementct.segmentation.cement.attribution import Attribution
 from cementct.segmentation.cement.beside_metal import carry_to_metal, metal_voxels
-from cementct.segmentation.cement.measure import Measured, Piece, measure_shares
+from cementct.segmentation.cement.measure import measure_shares
+from cementct.segmentation.cement.measured import Measured, Piece
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 from cementct.segmentation.model import ForeignBody

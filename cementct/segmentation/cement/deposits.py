@@ -11,7 +11,7 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Box
 from cementct.core.morphology import dilate_faces
 from cementct.segmentation.cement.fields import Nearness
-from cementct.segmentation.cement.measure import Piece
+from cementct.segmentation.cement.measured import Piece
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.streaks import STREAK_SOURCE_HU, is_streak_like
 from cementct.segmentation.cement.surroundings import Surroundings

@@ -12,7 +12,7 @@ from cementct.core.image import LabelMap, Region, Volume
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.deposits import describe_deposits
 from cementct.segmentation.cement.doubts import raise_doubts
-from cementct.segmentation.cement.measure import Piece
+from cementct.segmentation.cement.measured import Piece
 from cementct.segmentation.cement.scene import Scene, view_scene
 from cementct.segmentation.cement.streaks import find_streaks
 from cementct.segmentation.cement.surroundings import describe_surroundings

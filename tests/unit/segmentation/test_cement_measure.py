@@ -12,7 +12,8 @@ from scipy import ndimage
 from cementct.core.grid import Grid, Triple
 from cementct.core.image import Volume
 from cementct.segmentation.cement.edges import fit_edges
-from cementct.segmentation.cement.measure import Measured, measure_shares
+from cementct.segmentation.cement.measure import measure_shares
+from cementct.segmentation.cement.measured import Measured
 from cementct.segmentation.cement.scene import Scene, view_scene
 
 FINE = 5
