@@ -82,6 +82,17 @@ def test_edges_tell_the_plateau_that_the_clip_hides(plateau_hu: float) -> None:
     assert fit.sigma_mm == pytest.approx(BLUR_MM, rel=0.30)
 
 
+def test_a_crumb_that_lies_wholly_within_a_neighbours_blur_is_no_piece_of_its_own() -> None:
+    scene, _ = image_of(lambda z, y, x: (y**2 + x**2 < 1.0) & (abs(z) < 8.0), (0.8, 0.5, 0.5), 2200.0)
+    crumb = np.zeros(scene.hu.shape, dtype=np.bool_)
+    crumb[20:22, 36, 36] = True
+    near, far = (ndimage.binary_dilation(crumb, np.ones((3, 3, 3)), iterations=n) for n in (1, 2))
+    shell, nothing = far & ~near, np.zeros_like(crumb)
+    expected = np.full(crumb.shape, BACKGROUND_HU, dtype=np.float32)
+    found = measure_shares(scene, shell | crumb, expected, in_bone=nothing, excluded=nothing)
+    assert len(found.pieces) == 1
+
+
 def test_shares_lie_between_nothing_and_everything() -> None:
     scene, _ = image_of(lambda z, y, x: z**2 + y**2 + x**2 < 6.0**2, (1.5, 0.7, 0.7), 2500.0)
     found, _ = measured(scene)
