@@ -11,10 +11,11 @@ from cementct.segmentation.metal.make import measure_make
 from cementct.segmentation.metal.shafts import STEP_MM, FreeRun
 
 # Cement along a needle's way is a straight cord as well, no longer than pedicle and what lies behind it. A
-# needle is longer and brighter, or comes from the skin or from beyond what was scanned.
+# needle is longer and brighter, or comes from the skin or from beyond what was scanned and is not as short as
+# such a cord, which may be cut by the edge of the scan too (28 to 33 mm on phantoms; needles 66 mm and more).
 NEEDLE_FROM_MM = 48.0
 NEEDLE_CORE_HU = 2800.0
-NEEDLE_TO_SKIN_FROM_MM = 22.0
+NEEDLE_TO_SKIN_FROM_MM = 45.0
 SKIN_WITHIN_MM = 8.0
 # Tools are even where cement is not: on phantoms 0.01 to 0.04 of screws' sections, 0.05 to 0.15 of needles',
 # and 0.2 to 0.6 of those of straight cords of cement. And they do not bend; cords in veins do.

@@ -118,6 +118,15 @@ def test_a_straight_cord_along_the_needles_way_that_ends_in_the_muscle_is_cement
     assert back.metal() == ()
 
 
+def test_a_short_straight_cord_that_the_edge_of_the_scan_cuts_is_cement() -> None:
+    back = Back()
+    back.fill(back.ball((45.0, 30.0, 30.0), 9.0), CEMENT_HU)
+    back.fill(back.cord(((42.0, 34.0, 30.0), (30.0, 90.0, 33.0)), 2.6), CEMENT_HU)
+    seen = np.ascontiguousarray(back.scan()[:, : round(72.0 / 0.8)])
+    grid = Grid((seen.shape[0], seen.shape[1], seen.shape[2]), back.grid.spacing_mm, (0.0, 0.0, 0.0))
+    assert find_metal(seen, grid, grid.box) == ()
+
+
 def test_a_mass_of_cement_is_no_metal() -> None:
     back = Back()
     back.fill(back.ball((45.0, 30.0, 30.0), 11.0), CEMENT_HU)
