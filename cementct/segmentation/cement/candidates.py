@@ -9,7 +9,7 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.distances import within
-from cementct.core.morphology import bounds_of, dilate_box
+from cementct.core.morphology import bounds_of, dilate_box, mask_of
 from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
 from cementct.segmentation.cement.explained import explained_level
 from cementct.segmentation.cement.other_bone import find_other_bone
@@ -144,21 +144,14 @@ def _pieces(
     import cc3d
 
     shape = scene.hu.shape
-    bright = _mask_of(index[strong], shape)
+    bright = mask_of(index[strong], shape)
     near = within(bright, BLUR_OF_BRIGHT_MM, scene.spacing_mm)
     near |= dilate_box(bright, (3, 3, 3))
     joined = near.ravel()[index] | fingers
     labels, count = cc3d.connected_components(
-        _mask_of(index[joined], shape), connectivity=18, return_N=True, out_dtype=np.uint32
+        mask_of(index[joined], shape), connectivity=18, return_N=True, out_dtype=np.uint32
     )
     apart = index[~joined]
-    faint, more = cc3d.connected_components(_mask_of(apart, shape), connectivity=18, return_N=True)
+    faint, more = cc3d.connected_components(mask_of(apart, shape), connectivity=18, return_N=True)
     labels.ravel()[apart] = faint.ravel()[apart] + np.uint32(count)
     return labels, int(count) + int(more)
-
-
-def _mask_of(index: IntArray, shape: tuple[int, ...]) -> BoolArray:
-    """Return the mask of a list of voxels."""
-    mask = np.zeros(shape, dtype=np.bool_)
-    mask.ravel()[index] = True
-    return mask

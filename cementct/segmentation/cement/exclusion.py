@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from cementct.anatomy.model import Compartment, Vertebra
-from cementct.core.arrays import BoolArray, IntArray
+from cementct.core.arrays import BoolArray
+from cementct.core.morphology import blocks_of, mask_of
 from cementct.core.threads import each
-from cementct.segmentation.cement.candidates import Candidates, PieceNumbers
+from cementct.segmentation.cement.candidates import Candidates
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.piece_features import (
     NEURAL,
@@ -66,9 +67,7 @@ def choose_cement(
 
     def pieces_of(which: BoolArray) -> BoolArray:
         """Return the voxels of some of the pieces."""
-        mask = np.zeros(candidates.labels.shape, dtype=np.bool_)
-        mask.ravel()[index[which[numbers]]] = True
-        return mask
+        return mask_of(index[which[numbers]], candidates.labels.shape)
 
     counts = np.bincount(numbers, minlength=candidates.count + 1)
     large = (counts >= FEWEST_VOXELS) | (counts * scene.voxel_ml >= SMALLEST_ML)
@@ -81,16 +80,9 @@ def choose_cement(
     core = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
     treated_core = Nearness(own & core, scene.spacing_mm)
     source_hu = max(float(np.median(scene.hu[seeds])), 1.0) if seeds.any() else bright_hu
-    compared = Compared(
-        Nearness(pieces_of(chosen), scene.spacing_mm),
-        treated_bone,
-        treated_core,
-        tuple(v.number for v in treated),
-        treated,
-        bright_hu,
-        source_hu,
-    )
-    blocks = _blocks(index, numbers, candidates.labels.shape)
+    cement = Nearness(pieces_of(chosen), scene.spacing_mm)
+    compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
+    blocks = blocks_of(index, numbers, candidates.labels.shape)
     pieces: dict[int, PieceFeatures] = {}
 
     def look_at(number: int) -> PieceFeatures | None:
@@ -117,23 +109,6 @@ def choose_cement(
         # A piece may hang on one that hangs on the seeds: then it is looked at beside that one.
         compared = replace(compared, cement=Nearness(pieces_of(fresh), scene.spacing_mm))
     return pieces_of(chosen)
-
-
-def _blocks(
-    index: IntArray, numbers: PieceNumbers, shape: tuple[int, ...]
-) -> dict[int, tuple[slice, slice, slice]]:
-    """Return the block that holds each piece, from the list of voxels and the numbers of their pieces."""
-    if not index.size:
-        return {}
-    order = np.argsort(numbers, kind="stable")
-    found, first = np.unique(numbers[order], return_index=True)
-    places = [axis[order] for axis in np.unravel_index(index, shape)]
-    starts = np.stack([np.minimum.reduceat(axis, first) for axis in places], axis=1).tolist()
-    stops = np.stack([np.maximum.reduceat(axis, first) + 1 for axis in places], axis=1).tolist()
-    return {
-        number: (slice(a, d), slice(b, e), slice(c, f))
-        for number, (a, b, c), (d, e, f) in zip(found.tolist(), starts, stops, strict=True)
-    }
 
 
 def _is_out_of_question(

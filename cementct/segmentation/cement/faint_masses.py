@@ -7,6 +7,7 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.distances import depth_inside
+from cementct.core.morphology import blocks_of
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -112,9 +113,7 @@ def large_components(labels: ComponentLabels, least_voxels: int) -> list[tuple[B
     """Return the components of at least so many voxels, each in its block."""
     index = np.flatnonzero(labels.ravel() != 0)
     numbers = labels.ravel()[index]
-    found = []
-    for number in np.flatnonzero(np.bincount(numbers) >= least_voxels):
-        places = np.unravel_index(index[numbers == number], labels.shape)
-        z, y, x = (slice(int(axis.min()), int(axis.max()) + 1) for axis in places)
-        found.append(((z, y, x), np.asarray(labels[z, y, x] == number)))
-    return found
+    large = np.bincount(numbers) >= least_voxels
+    kept = large[numbers]
+    blocks = blocks_of(index[kept], numbers[kept], labels.shape)
+    return [(block, np.asarray(labels[block] == number)) for number, block in blocks.items()]

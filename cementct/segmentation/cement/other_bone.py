@@ -15,7 +15,7 @@ from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.distances import within
 from cementct.core.grid import Box
-from cementct.core.morphology import bounds_of, dilate_box, erode_box
+from cementct.core.morphology import bounds_of, dilate_box, erode_box, mask_of
 from cementct.core.smoothing import SmoothedInParts
 from cementct.core.threads import beside
 from cementct.segmentation.cement.scene import Scene
@@ -102,10 +102,8 @@ def find_other_bone(
     outside = around.bone_depth_mm < -OUTSIDE_LABELS_MM
     index = np.flatnonzero(smoothed.values > DENSE_ABOVE_HU)
     index = index[(outside & ~seeds & ~excluded & ~brighter).ravel()[index]]
-    dense, apart = np.zeros_like(outside), np.zeros_like(outside)
-    dense.ravel()[index] = True
-    soft_place = around.compartment.ravel()[index]
-    apart.ravel()[index[~np.isin(soft_place, _WITHOUT_BONE)]] = True
+    dense = mask_of(index, outside.shape)
+    apart = mask_of(index[~np.isin(around.compartment.ravel()[index], _WITHOUT_BONE)], outside.shape)
     marrow = _marrow(scene, smoothed, dense | brighter | ~outside)
     marrow &= outside
     dense |= marrow
@@ -135,7 +133,7 @@ def _solid(scene: Scene, smooth: Float32Array) -> BoolArray:
     """Return what is dense and even over the width of a deposit, along each axis."""
     size = [max(1, round(EVEN_OVER_MM / s)) for s in scene.spacing_mm]
     size = [n + 1 - n % 2 for n in size]
-    found, flat = np.zeros(smooth.shape, dtype=np.bool_), smooth.ravel()
+    flat = smooth.ravel()
     index = np.flatnonzero(smooth > EVEN_FROM_HU)
     low = high = flat[index]
     for axis, length in enumerate(size):
@@ -147,7 +145,7 @@ def _solid(scene: Scene, smooth: Float32Array) -> BoolArray:
             # Most are out after a few.
             even = (low > EVEN_FROM_HU) & (low > EVEN_SHARE * high)
             index, place, low, high = index[even], place[even], low[even], high[even]
-    found.ravel()[index] = True
+    found = mask_of(index, smooth.shape)
     window = bounds_of(found, size)
     if window is not None:
         found[window] = dilate_box(found[window], size)
@@ -162,9 +160,7 @@ def _at_least(where: BoolArray, volume_ml: float, voxel_ml: float) -> BoolArray:
     index = np.flatnonzero(where)
     numbers = labels[index]
     large = np.bincount(numbers) * voxel_ml >= volume_ml
-    found = np.zeros(where.shape, dtype=np.bool_)
-    found.ravel()[index[large[numbers]]] = True
-    return found
+    return mask_of(index[large[numbers]], where.shape)
 
 
 def _thick(scene: Scene, dense: BoolArray) -> BoolArray:
@@ -212,6 +208,4 @@ def _brighter_than_bone(scene: Scene, *, dense: BoolArray, bright_hu: float) -> 
         own = min(float(np.clip(own, *BOUNDS_HU)), bright_hu)
         solid = float(np.clip(solid, *SOLID_BOUNDS_HU))
         brighter = (hu > own) | ((wide > solid) & (hu > solid))
-    found = np.zeros(scene.hu.shape, dtype=np.bool_)
-    found.ravel()[index[brighter]] = True
-    return found
+    return mask_of(index[brighter], scene.hu.shape)

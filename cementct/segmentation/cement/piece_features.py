@@ -131,9 +131,7 @@ class Compared:
     treated_bone, treated_core
         The treated vertebrae, and their bodies and pedicles.
     treated
-        The treated vertebrae's numbers.
-    vertebrae
-        The treated vertebrae themselves.
+        The treated vertebrae.
     bright_hu
         Level over which nothing is bone.
     source_hu
@@ -143,8 +141,7 @@ class Compared:
     cement: Nearness
     treated_bone: Nearness
     treated_core: Nearness
-    treated: tuple[int, ...]
-    vertebrae: tuple[Vertebra, ...]
+    treated: tuple[Vertebra, ...]
     bright_hu: float
     source_hu: float
 
@@ -172,7 +169,8 @@ def describe_piece(
     index = np.argwhere(where) + np.array([s.start for s in block])
     to_cement = compared.cement.gap_mm(index)
     to_bone, to_core = compared.treated_bone.gap_mm(index), compared.treated_core.gap_mm(index)
-    excess, other, treated = candidates.excess_hu, candidates.other[block], compared.treated
+    excess, other = candidates.excess_hu, candidates.other[block]
+    treated = [v.number for v in compared.treated]
     compartment = around.compartment[block][where]
     owner = around.owner[block][where]
     weight = np.maximum(excess[block][where], 0.0)
@@ -218,7 +216,7 @@ def describe_piece(
         like_other_side=like.other_side,
         like_other_levels=like.other_levels,
         on_a_needles_way=contact.bone <= IN_SOFT_TISSUE_CONTACT
-        and _is_on_a_needles_way(scene, index, weight, compared.vertebrae),
+        and _is_on_a_needles_way(scene, index, weight, compared.treated),
     )
 
 

@@ -10,11 +10,13 @@ from scipy import ndimage
 
 from cementct.core.arrays import BoolArray
 from cementct.core.morphology import (
+    blocks_of,
     bounds_of,
     dilate_box,
     dilate_faces,
     erode_box,
     inner_voxels,
+    mask_of,
     places_of,
 )
 
@@ -61,3 +63,22 @@ def test_nothing_stays_nothing(size: tuple[int, int, int]) -> None:
     nothing = np.zeros((4, 4, 4), dtype=np.bool_)
     assert not dilate_box(nothing, size).any()
     assert not erode_box(nothing, size).any()
+
+
+@given(shape=SHAPES, seed=st.integers(0, 99), share=st.floats(0.0, 1.0))
+def test_a_mask_comes_back_from_the_list_of_its_voxels(
+    shape: tuple[int, int, int], seed: int, share: float
+) -> None:
+    mask = random_mask(shape, seed, share)
+    assert np.array_equal(mask_of(np.flatnonzero(mask), shape), mask)
+
+
+@given(shape=SHAPES, seed=st.integers(0, 99), share=st.floats(0.0, 1.0))
+def test_blocks_of_numbered_pieces_are_those_that_scipy_finds(
+    shape: tuple[int, int, int], seed: int, share: float
+) -> None:
+    labels, count = ndimage.label(random_mask(shape, seed, share))
+    index = np.flatnonzero(labels)
+    blocks = blocks_of(index, labels.ravel()[index], shape)
+    assert list(blocks) == list(range(1, count + 1))
+    assert list(blocks.values()) == ndimage.find_objects(labels)
