@@ -67,7 +67,12 @@ def unseen_in(cement: Cement, vertebra: Vertebra, volume_ml: float) -> Unseen:
         added += ADDED_BY_LABELS + ADDED_BY_DOUBT * (1.0 - vertebra.confidence)
     known = cement.known_share.get(vertebra.number, 0.0)
     missed *= 1.0 - (1.0 - LEFT_BY_EARLIER_SCAN) * known
-    return Unseen(missed * volume_ml, added * volume_ml)
+    # Loose pieces are whole or not at all of this vertebra.
+    others_ml = sum(d.volume_ml for d in cement.properties if vertebra.number in d.rivals)
+    doubtful_ml = sum(d.volume_ml for d in own if d.rivals)
+    return Unseen(
+        float(np.hypot(missed * volume_ml, others_ml)), float(np.hypot(added * volume_ml, doubtful_ml))
+    )
 
 
 def interval_90_ml(volume_ml: float, sd_ml: float, unseen: Unseen) -> tuple[float, float]:

@@ -10,6 +10,7 @@ from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.distances import distance_outside, within
 from cementct.core.grid import Grid
 from cementct.core.image import Region, Volume
+from cementct.segmentation.cement.scene import SLICE_SIGMA_SHARE
 from cementct.segmentation.model import EarlierScan, Registration
 from cementct.segmentation.registration.carry import carry_hu, carry_region
 
@@ -67,7 +68,9 @@ def carry_earlier_scan(
     for vertebra in moved:
         block = blocks[vertebra.number].intersection(box)
         own = follows[block.within(box)] == vertebra.number
-        hu[block.within(box)][own] = carry_hu(pre, registrations[vertebra.number], grid, block, own)
+        hu[block.within(box)][own] = carry_hu(
+            pre, registrations[vertebra.number], grid, block, own, blur_mm=_blur_mm(grid, pre.grid)
+        )
     stood = {v.number: v.body for v in pre_spine.vertebrae if v.complete}
     for vertebra in moved:
         registration = registrations[vertebra.number]
@@ -77,7 +80,13 @@ def carry_earlier_scan(
             raised = _raised(before, vertebra, grid)
             block = raised.box.intersection(box)
             hu[block.within(box)][raised.in_box(block)] = np.nan
-    return EarlierScan(box=box, hu=hu)
+    return EarlierScan(box=box, hu=hu, blur_mm=_blur_mm(pre.grid, grid))
+
+
+def _blur_mm(thick: Grid, thin: Grid) -> float:
+    """Return the standard deviation of what blurs thin slices as thick ones are; 0 if they are no thinner."""
+    difference = thick.spacing_mm[0] ** 2 - thin.spacing_mm[0] ** 2
+    return SLICE_SIGMA_SHARE * float(np.sqrt(max(difference, 0.0)))
 
 
 def _raised(before: Region, vertebra: Vertebra, grid: Grid) -> Region:

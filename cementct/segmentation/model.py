@@ -80,6 +80,9 @@ class Deposit:
         Whether only one vertebra can be its source.
     at_scan_edge
         Whether it reaches the edge of what was scanned.
+    rivals
+        Numbers of the other vertebrae that it may have come from as a whole: it touches none of their cement,
+        and none is much nearer than another.
     """
 
     number: int
@@ -94,6 +97,7 @@ class Deposit:
     calcification_like: bool
     owner_certain: bool
     at_scan_edge: bool
+    rivals: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -181,10 +185,14 @@ class EarlierScan:
         The block of the post-injection grid that is covered.
     hu
         Intensities before injection, shape of the box; NaN where they are unknown.
+    blur_mm
+        Standard deviation along z of the blur that makes the post-injection scan as dull as this one; 0 where
+        its slices are no finer.
     """
 
     box: Box
     hu: Float32Array
+    blur_mm: float = 0.0
 
     def __post_init__(self) -> None:
         if self.hu.shape != self.box.shape:

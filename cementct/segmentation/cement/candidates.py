@@ -26,6 +26,8 @@ AT_SURFACE_SPREADS = 2.5
 SOFT_TISSUE_SIGMAS = 5.0
 # Where an earlier scan is known the expectation is exact up to registration.
 KNOWN_HU = 250.0
+# Nothing is expected to be less dense than fat.
+LEAST_EXPECTED_HU = np.float32(-100.0)
 # Bone ends this far outside its mask: blur and the mask's own error.
 SURFACE_MM = 1.5
 # Beside bright cement, what is fainter than this share of it is its blur or its streaks.
@@ -86,17 +88,19 @@ def find_candidates(
         Level over which nothing is bone.
     """
     other = find_other_bone(scene, around, seeds=seeds, excluded=excluded, bright_hu=bright_hu)
-    excess = scene.hu - around.expected_hu
+    # Gas of the earlier scan may have given way to fluid, and lung to what lies beside it: no cement as yet.
+    excess = scene.hu - np.maximum(around.expected_hu, LEAST_EXPECTED_HU)
     # What rises by less than this stands out nowhere: nearly all of the block is not looked at any more.
     least = np.float32(max(IN_SOFT_TISSUE_HU, SOFT_TISSUE_SIGMAS * scene.noise_hu))
     index = np.flatnonzero((excess > least) | seeds)
     level = _level(around, index, least)
     level[other.where.ravel()[index] & ~around.known.ravel()[index] & ~other.brighter.ravel()[index]] = np.inf
+    level = np.maximum(level, _level_beside(scene, around, seeds, excess).ravel()[index])
+    stands_out = excess.ravel()[index] > level
     if around.known.any():
         explained = explained_level(scene, around, seeds=seeds, excluded=excluded)
-        level = np.maximum(level, explained.ravel()[index] - around.expected_hu.ravel()[index])
-    level = np.maximum(level, _level_beside(scene, around, seeds, excess).ravel()[index])
-    stands_out = (excess.ravel()[index] > level) | seeds.ravel()[index]
+        stands_out &= around.as_dull_as_before(scene).ravel()[index] > explained.ravel()[index]
+    stands_out |= seeds.ravel()[index]
     stands_out &= ~excluded.ravel()[index] & scene.measured.ravel()[index]
     index = index[stands_out]
     cortex_hu = brightest_cortex_hu(scene, around, dense=seeds | excluded, bright_hu=bright_hu)

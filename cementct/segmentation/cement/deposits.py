@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Box
 from cementct.core.morphology import dilate_faces
+from cementct.segmentation.cement.attribution import Attribution
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.measured import Piece
 from cementct.segmentation.cement.scene import Scene
@@ -38,7 +40,7 @@ def describe_deposits(
     owner: DepositNumbers,
     pieces: Pieces,
     metal: BoolArray,
-    shared: tuple[int, ...],
+    attribution: Attribution,
 ) -> tuple[DepositNumbers, tuple[Deposit, ...]]:
     """Return the deposits' numbers on the scene's voxels, and what is known of each.
 
@@ -52,8 +54,8 @@ def describe_deposits(
         What was measured: number of the source, piece, and its block on the scene's grid.
     metal
         Metal that throws streaks.
-    shared
-        Sources whose cement meets that of another.
+    attribution
+        Where outlined cement came from, and what is in doubt about that.
     """
     import cc3d
     from scipy import ndimage
@@ -78,10 +80,22 @@ def describe_deposits(
                 labels=labels,
                 pieces=by_deposit[number],
                 metal=metal,
-                shared=shared,
+                shared=attribution.shared,
             )
         )
-    return labels, tuple(found)
+    rivals = _rivals(labels, attribution)
+    return labels, tuple(replace(d, rivals=rivals.get(d.number, ())) for d in found)
+
+
+def _rivals(labels: DepositNumbers, attribution: Attribution) -> dict[int, tuple[int, ...]]:
+    """Return, by number of the deposit, the other vertebrae that it may have come from."""
+    found = {}
+    for piece in attribution.loose:
+        count = np.bincount(labels.ravel()[piece.index])
+        count[0] = 0
+        if count.any():
+            found[int(np.argmax(count))] = piece.rivals
+    return found
 
 
 def _pieces_by_deposit(

@@ -15,6 +15,8 @@ from cementct.segmentation.model import Deposit, ForeignBody, ForeignKind
 TIP_WITHIN_MM = 2.0
 # Clipped deposits smaller than this do not change what a volume is worth.
 CLIPPED_FROM_ML = 0.1
+# Nor does it matter whose a loose deposit smaller than this is.
+RIVALS_FROM_ML = 0.05
 FAINT_CEMENT_SAYS = (
     "This cement is no brighter than sclerotic bone can be; without an earlier scan the two cannot be told "
     "apart with certainty."
@@ -33,10 +35,8 @@ def raise_doubts(
     for deposit in deposits:
         if deposit.clipped and deposit.volume_ml >= CLIPPED_FROM_ML:
             found[deposit.owner].append(Flag.HU_CLIPPED)
-        if not deposit.owner_certain:
-            found[deposit.owner].append(Flag.ATTRIBUTION_UNCERTAIN)
-            for number in attribution.shared:
-                found[number].append(Flag.ATTRIBUTION_UNCERTAIN)
+        for number in _possible_sources(deposit, attribution):
+            found[number].append(Flag.ATTRIBUTION_UNCERTAIN)
     for body in foreign:
         number = _vertebra_of(spine, body)
         if number == 0:
@@ -48,6 +48,15 @@ def raise_doubts(
     return {
         number: tuple(raise_flag(flag) for flag in dict.fromkeys(flags)) for number, flags in found.items()
     }
+
+
+def _possible_sources(deposit: Deposit, attribution: Attribution) -> tuple[int, ...]:
+    """Return the vertebrae that a deposit may have come from where that is in doubt, else nothing."""
+    if not deposit.owner_certain:
+        return (deposit.owner, *attribution.shared)
+    if deposit.rivals and deposit.volume_ml >= RIVALS_FROM_ML:
+        return (deposit.owner, *deposit.rivals)
+    return ()
 
 
 def with_old_cement(

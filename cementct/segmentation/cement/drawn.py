@@ -69,7 +69,7 @@ def cement_from_mask(volume: Volume, spine: Spine, drawn: LabelMap) -> Cement:
         owner=np.asarray(sources.owner, dtype=np.uint16),
         pieces=pieces,
         metal=nothing,
-        shared=sources.shared,
+        attribution=sources,
     )
     return Cement(
         box=box,

@@ -31,6 +31,8 @@ def explained_level(
 ) -> Float32Array:
     """Return the intensity that has to be exceeded where an earlier scan is known; -inf elsewhere.
 
+    It is to be compared with the scene as dull as that scan: thick slices hardly show an endplate.
+
     Parameters
     ----------
     scene, around
@@ -40,7 +42,7 @@ def explained_level(
     excluded
         Metal.
     """
-    level = brightest_without_cement(scene, around, dense=seeds | excluded)
+    level = brightest_without_cement(scene, around, around.as_dull_as_before(scene), dense=seeds | excluded)
     level[within(seeds, DEPOSIT_REACH_MM, scene.spacing_mm)] = -np.inf
     return level
 
@@ -57,17 +59,21 @@ def doubt_of_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Fl
     """
     if not around.known.any():
         return None
-    brightest = brightest_without_cement(scene, around, dense=dense)
+    brightest = brightest_without_cement(scene, around, scene.hu, dense=dense)
     return np.asarray(np.maximum(brightest - around.expected_hu, 0.0), dtype=np.float32)
 
 
-def brightest_without_cement(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Float32Array:
+def brightest_without_cement(
+    scene: Scene, around: Surroundings, hu: Float32Array, *, dense: BoolArray
+) -> Float32Array:
     """Return how bright bone beside cortex may be by an earlier scan; -inf where that is not known.
 
     Parameters
     ----------
     scene, around
         The block of CT and its anatomy; `around.expected_hu` is the earlier scan where `around.known`.
+    hu
+        Its intensities, or these as dull as the earlier scan's.
     dense
         Cement and metal, from which nothing is learned.
     """
@@ -79,7 +85,7 @@ def brightest_without_cement(scene: Scene, around: Surroundings, *, dense: BoolA
     bone = clear & (nearby > CORTEX_FROM_HU)
     rise = RISE_BOUNDS_HU[0]
     if np.count_nonzero(bone) >= FEWEST_VOXELS:
-        rise = float(np.percentile(scene.hu[bone] - nearby[bone], RISE_PERCENTILE))
+        rise = float(np.percentile(hu[bone] - nearby[bone], RISE_PERCENTILE))
     rise = float(np.clip(rise, *RISE_BOUNDS_HU))
     edge = np.clip((nearby - NO_EDGE_HU) / (CORTEX_FROM_HU - NO_EDGE_HU), 0.0, 1.0)
     applies = around.known & (edge > 0)

@@ -12,6 +12,8 @@ from cementct.core.morphology import bounds_of, inner_voxels, places_of
 
 # So many voxels of a piece tell roughly how near it is, before all of its surface is asked.
 FIRST_ASKED = 64
+# So many are enough for a mean distance.
+ASKED_FOR_MEAN = 500
 
 
 class Nearness:
@@ -60,6 +62,13 @@ class Nearness:
             distance, _ = self._tree.query(points, distance_upper_bound=nearest * (1.0 + 1e-9))
             nearest = min(nearest, float(np.min(distance)))
         return nearest
+
+    def mean_gap_mm(self, index_zyx: IntArray) -> float:
+        """Return the mean distance of voxels outside the set to it; `FAR_MM` where that is empty."""
+        if self._tree is None or len(index_zyx) == 0:
+            return FAR_MM
+        some = index_zyx[:: max(1, len(index_zyx) // ASKED_FOR_MEAN)]
+        return float(np.mean(self._tree.query(some * self._spacing)[0]))
 
 
 def _surface(mask: BoolArray) -> BoolArray:

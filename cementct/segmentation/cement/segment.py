@@ -141,7 +141,7 @@ def _measured(
     total = up_to_metal(scene, total, foreign, metal)
     source = extended_sources(scene, first, total.share)
     deposits, properties = describe_deposits(
-        scene, around, share=total.share, owner=source, pieces=total.pieces, metal=metal, shared=first.shared
+        scene, around, share=total.share, owner=source, pieces=total.pieces, metal=metal, attribution=first
     )
     foreign = tuple(_touching(scene, body, total.share > 0) for body in foreign)
     return Cement(

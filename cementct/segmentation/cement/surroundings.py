@@ -13,6 +13,7 @@ from cementct.core.distances import signed_depth
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Triple
 from cementct.core.morphology import bounds_of
+from cementct.core.smoothing import blurred_along_z
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.model import EarlierScan
 
@@ -43,6 +44,8 @@ class Surroundings:
         Intensity to expect without cement.
     known
         Where an earlier scan says what was there.
+    dulled_hu
+        The scene's intensities as the earlier scan's slices would show them; None where those are no thicker.
     frames
         Of the vertebrae in view, from top to bottom.
     widths_hu
@@ -56,6 +59,7 @@ class Surroundings:
     bone_depth_mm: Float32Array
     expected_hu: Float32Array
     known: BoolArray
+    dulled_hu: Float32Array | None = None
     frames: tuple[Frame, ...] = ()
     widths_hu: tuple[FloatArray, FloatArray] | None = None
 
@@ -69,9 +73,14 @@ class Surroundings:
             self.bone_depth_mm[window],
             self.expected_hu[window],
             self.known[window],
+            None if self.dulled_hu is None else self.dulled_hu[window],
             self.frames,
             self.widths_hu,
         )
+
+    def as_dull_as_before(self, scene: Scene) -> Float32Array:
+        """Return the scene's intensities as the slices of the earlier scan show them, or would."""
+        return scene.hu if self.dulled_hu is None else self.dulled_hu
 
     def is_in(self, *kinds: Compartment) -> BoolArray:
         """Return where one of the given compartments lies."""
@@ -116,10 +125,13 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
     # One value each until something is learned: no memory for the whole block.
     expected = np.broadcast_to(np.float32(SOFT_TISSUE_HU), scene.hu.shape)
     known: BoolArray = np.zeros(scene.box.shape, dtype=np.bool_)
+    dulled = None
     if earlier is not None:
         expected, known = _with_earlier(scene, earlier, expected)
+        if earlier.blur_mm > 0.0:
+            dulled = blurred_along_z(scene.hu, earlier.blur_mm / scene.spacing_mm[0])
     frames = tuple(v.frame for v in spine.vertebrae)
-    return Surroundings(compartment, place, owner, depth, expected, known, frames)
+    return Surroundings(compartment, place, owner, depth, expected, known, dulled, frames)
 
 
 def _depth_of(bone: BoolArray, metric_mm: Triple) -> Float32Array:

@@ -8,6 +8,7 @@ from scipy import ndimage
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.grid import Box, Grid
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Region, Volume
+from cementct.core.smoothing import TRUNCATE, blurred_along_z
 from cementct.segmentation.model import Registration
 
 # Per axis and voxel when shares are carried over; a straight edge is then right to 2 % of a voxel.
@@ -80,7 +81,13 @@ def carry_share(
 
 
 def carry_hu(
-    pre: Volume, registration: Registration, post_grid: Grid, box: Box, where: BoolArray
+    pre: Volume,
+    registration: Registration,
+    post_grid: Grid,
+    box: Box,
+    where: BoolArray,
+    *,
+    blur_mm: float = 0.0,
 ) -> Float32Array:
     """Return pre-injection intensities at some voxels of a block of the post-injection grid.
 
@@ -94,6 +101,9 @@ def carry_hu(
         The post-injection grid, and a block of it.
     where
         The voxels of the block that are wanted.
+    blur_mm
+        Standard deviation of the Gaussian along the pre-injection z that takes away what thicker slices do
+        not show; 0: none.
 
     Returns
     -------
@@ -103,13 +113,16 @@ def carry_hu(
     step = _index_step((pre.grid, post_grid), registration)
     first = _source_of(box.start, (pre.grid, post_grid), registration)
     flat = np.argwhere(where).astype(np.float64) @ step + first
-    needed = pre.grid.box_around(flat, max(pre.grid.spacing_mm) * 2) if len(flat) else box
+    reach_mm = max(2.0 * max(pre.grid.spacing_mm), TRUNCATE * blur_mm)
+    needed = pre.grid.box_around(flat, reach_mm) if len(flat) else box
     inside = np.all((flat >= -0.5) & (flat <= np.asarray(pre.grid.shape) - 0.5), axis=1)
     out = np.full(len(flat), np.nan, dtype=np.float32)
     if needed.is_empty or not inside.any():
         return out
     crop = pre.hu[needed.slices].astype(np.float32)
     measured = crop > NOT_MEASURED_BELOW_HU
+    if blur_mm > 0.0:
+        crop = blurred_along_z(crop, blur_mm / pre.grid.spacing_mm[0])
     local = (flat[inside] - needed.start).T
     values = ndimage.map_coordinates(crop, local, output=np.float32, order=1, mode="nearest")
     if not measured.all():
