@@ -26,8 +26,8 @@ AT_SURFACE_SPREADS = 2.5
 SOFT_TISSUE_SIGMAS = 5.0
 # Where an earlier scan is known the expectation is exact up to registration.
 KNOWN_HU = 250.0
-# Nothing is expected to be less dense than fat.
-LEAST_EXPECTED_HU = np.float32(-100.0)
+# Whatever was there before, what is no denser than soft tissue is no cement.
+LEAST_EXPECTED_HU = np.float32(0.0)
 # Bone ends this far outside its mask: blur and the mask's own error.
 SURFACE_MM = 1.5
 # Beside bright cement, what is fainter than this share of it is its blur or its streaks.

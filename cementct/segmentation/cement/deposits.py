@@ -25,6 +25,8 @@ SEEN_SHARE = 0.15
 LOOSE_FROM_MM = 8.0
 # Fainter than this a piece is no brighter than calcified tissue.
 CALCIFICATION_UP_TO_HU = 1500.0
+# A deposit is a loose piece if that was outlined as so much of its voxels; blur adds a rim to both.
+LOOSE_SHARE = 0.25
 # Cement of two vertebrae that meets within a deposit leaves its division open if each has so much of it.
 SHARED_FROM_ML = 0.02
 
@@ -89,12 +91,15 @@ def describe_deposits(
 
 def _rivals(labels: DepositNumbers, attribution: Attribution) -> dict[int, tuple[int, ...]]:
     """Return, by number of the deposit, the other vertebrae that it may have come from."""
+    if not attribution.loose:
+        return {}
+    size = np.bincount(labels.ravel())
     found = {}
     for piece in attribution.loose:
-        count = np.bincount(labels.ravel()[piece.index])
-        count[0] = 0
-        if count.any():
-            found[int(np.argmax(count))] = piece.rivals
+        inside = np.bincount(labels.ravel()[piece.index], minlength=size.size)[1:]
+        number = int(np.argmax(inside)) + 1 if inside.size else 0
+        if number and inside[number - 1] >= LOOSE_SHARE * size[number]:
+            found[number] = piece.rivals
     return found
 
 
