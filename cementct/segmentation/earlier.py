@@ -13,6 +13,7 @@ from cementct.core.image import Region, Volume
 from cementct.segmentation.cement.scene import SLICE_SIGMA_SHARE
 from cementct.segmentation.model import EarlierScan, Registration
 from cementct.segmentation.registration.carry import carry_hu, carry_region
+from cementct.segmentation.seen_before import SeenBefore
 
 # Each vertebra's movement is applied this far around it: discs, canal and the veins beside the body.
 REACH_MM = 12.0
@@ -80,7 +81,12 @@ def carry_earlier_scan(
             raised = _raised(before, vertebra, grid)
             block = raised.box.intersection(box)
             hu[block.within(box)][raised.in_box(block)] = np.nan
-    return EarlierScan(box=box, hu=hu, blur_mm=_blur_mm(pre.grid, grid))
+    seen = SeenBefore(
+        pre,
+        np.stack([np.asarray(v.frame.centre_lps_mm) for v in moved]),
+        tuple(registrations[v.number] for v in moved),
+    )
+    return EarlierScan(box=box, hu=hu, blur_mm=_blur_mm(pre.grid, grid), brightest_near=seen.brightest_near)
 
 
 def _blur_mm(thick: Grid, thin: Grid) -> float:

@@ -27,6 +27,8 @@ LOOSE_FROM_MM = 8.0
 CALCIFICATION_UP_TO_HU = 1500.0
 # A deposit is a loose piece if that was outlined as so much of its voxels; blur adds a rim to both.
 LOOSE_SHARE = 0.25
+# What rises by so much over all that lay near it before injection has not calcified since.
+NEW_RISE_HU = 150.0
 # Cement of two vertebrae that meets within a deposit leaves its division open if each has so much of it.
 SHARED_FROM_ML = 0.02
 
@@ -195,6 +197,9 @@ def _is_calcification(
     if inside.mean() > 0.3 or (around.bone_depth_mm[block][where] > 0).any():
         return False
     index = np.argwhere(where) + np.array([s.start for s in block])
+    rise_hu = around.rise_since_before(scene.grid.to_lps(index), scene.hu[block][where])
+    if rise_hu is not None and rise_hu > NEW_RISE_HU:
+        return False
     return Nearness((labels > 0) & (labels != number), scene.spacing_mm).gap_mm(index) > LOOSE_FROM_MM
 
 

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from cementct.anatomy.model import Compartment, Vertebra
-from cementct.core.arrays import BoolArray
+from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.morphology import blocks_of, mask_of
 from cementct.core.threads import each
 from cementct.segmentation.cement.candidates import Candidates
+from cementct.segmentation.cement.companions import find_companions
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.piece_features import (
     NEURAL,
@@ -108,7 +109,14 @@ def choose_cement(
             break
         # A piece may hang on one that hangs on the seeds: then it is looked at beside that one.
         compared = replace(compared, cement=Nearness(pieces_of(fresh), scene.spacing_mm))
+    places = {n: np.argwhere(candidates.labels[blocks[n]] == n) + _start(blocks[n]) for n in pieces}
+    for number in find_companions(pieces, places, chosen, scene.spacing_mm):
+        chosen[number] = True
     return pieces_of(chosen)
+
+
+def _start(block: tuple[slice, ...]) -> IntArray:
+    return np.array([cut.start for cut in block])
 
 
 def _is_out_of_question(

@@ -84,6 +84,11 @@ class PieceFeatures:
         above and below; small pieces are not compared.
     on_a_needles_way
         Whether it is a straight cord in soft tissue that leads into a treated body as a needle does.
+    rise_since_before
+        By how much it is brighter than all that lay near its place before injection, in HU; 0 where that is
+        not known.
+    length_mm
+        How far it reaches along z.
     """
 
     voxels: int
@@ -118,6 +123,8 @@ class PieceFeatures:
     like_other_side: float
     like_other_levels: float
     on_a_needles_way: bool
+    rise_since_before: float
+    length_mm: float
 
 
 @dataclass(frozen=True)
@@ -217,6 +224,8 @@ def describe_piece(
         like_other_levels=like.other_levels,
         on_a_needles_way=contact.bone <= IN_SOFT_TISSUE_CONTACT
         and _is_on_a_needles_way(scene, index, weight, compared.treated),
+        rise_since_before=around.rise_since_before(scene.grid.to_lps(index), scene.hu[block][where]) or 0.0,
+        length_mm=float(np.ptp(index[:, 0]) + 1) * scene.spacing_mm[0],
     )
 
 

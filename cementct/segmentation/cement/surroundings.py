@@ -15,7 +15,7 @@ from cementct.core.grid import Box, Triple
 from cementct.core.morphology import bounds_of
 from cementct.core.smoothing import blurred_along_z
 from cementct.segmentation.cement.scene import Scene
-from cementct.segmentation.model import EarlierScan
+from cementct.segmentation.model import BrightestNear, EarlierScan
 
 # Depths below the surface of bone at which its intensity is learned; negative is outside. Blur carries bone
 # some millimetres out, cortex ends some millimetres in.
@@ -24,6 +24,8 @@ DEPTHS_MM = np.arange(-3.0, 8.01, 0.5)
 FARTHEST_MM = 15.0
 # Soft tissue where nothing else is known.
 SOFT_TISSUE_HU = 50.0
+# How bright a thing is: its highest voxels but for noise.
+BRIGHTEST_PERCENTILE = 90.0
 # Least spread of bone's intensity: the texture of trabeculae.
 LEAST_SPREAD_HU = 40.0
 
@@ -46,6 +48,8 @@ class Surroundings:
         Where an earlier scan says what was there.
     dulled_hu
         The scene's intensities as the earlier scan's slices would show them; None where those are no thicker.
+    brightest_before
+        How bright the surroundings of places were before injection; None without an earlier scan.
     frames
         Of the vertebrae in view, from top to bottom.
     widths_hu
@@ -60,6 +64,7 @@ class Surroundings:
     expected_hu: Float32Array
     known: BoolArray
     dulled_hu: Float32Array | None = None
+    brightest_before: BrightestNear | None = None
     frames: tuple[Frame, ...] = ()
     widths_hu: tuple[FloatArray, FloatArray] | None = None
 
@@ -74,6 +79,7 @@ class Surroundings:
             self.expected_hu[window],
             self.known[window],
             None if self.dulled_hu is None else self.dulled_hu[window],
+            self.brightest_before,
             self.frames,
             self.widths_hu,
         )
@@ -81,6 +87,24 @@ class Surroundings:
     def as_dull_as_before(self, scene: Scene) -> Float32Array:
         """Return the scene's intensities as the slices of the earlier scan show them, or would."""
         return scene.hu if self.dulled_hu is None else self.dulled_hu
+
+    def rise_since_before(self, points_lps_mm: FloatArray, hu: Float32Array) -> float | None:
+        """Return by how much something is brighter than all that lay near its place before injection.
+
+        Parameters
+        ----------
+        points_lps_mm
+            Where its voxels lie, shape (n, 3).
+        hu
+            Their intensities.
+
+        Returns
+        -------
+        float or None
+            None where an earlier scan does not show that.
+        """
+        before = None if self.brightest_before is None else self.brightest_before(points_lps_mm)
+        return None if before is None else float(np.percentile(hu, BRIGHTEST_PERCENTILE)) - before
 
     def is_in(self, *kinds: Compartment) -> BoolArray:
         """Return where one of the given compartments lies."""
@@ -131,7 +155,8 @@ def describe_surroundings(scene: Scene, spine: Spine, earlier: EarlierScan | Non
         if earlier.blur_mm > 0.0:
             dulled = blurred_along_z(scene.hu, earlier.blur_mm / scene.spacing_mm[0])
     frames = tuple(v.frame for v in spine.vertebrae)
-    return Surroundings(compartment, place, owner, depth, expected, known, dulled, frames)
+    seen = None if earlier is None else earlier.brightest_near
+    return Surroundings(compartment, place, owner, depth, expected, known, dulled, seen, frames)
 
 
 def _depth_of(bone: BoolArray, metric_mm: Triple) -> Float32Array:

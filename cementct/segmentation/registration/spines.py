@@ -9,7 +9,7 @@ import numpy as np
 from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.image import Volume
 from cementct.segmentation.model import Registration
-from cementct.segmentation.registration.matching import MatchedPair, match_spines
+from cementct.segmentation.registration.matching import match_spines
 from cementct.segmentation.registration.movement import Movement
 from cementct.segmentation.registration.vertebra import PreparedScans, VertebraFit, register_vertebra
 
@@ -58,16 +58,12 @@ def register_spines(
         Vertebrae without a counterpart, and all where the levels cannot be told apart, are missing. A
         registration that failed its checks is there with ``ok`` False.
     """
-    scans = PreparedScans(pre, pre_spine, post, post_spine)
-    pairs = match_spines(scans)
+    column = _Column(PreparedScans(pre, pre_spine, post, post_spine))
     registered: dict[int, Registration] = {}
-    for place, pair in enumerate(pairs):
+    for place, pair in enumerate(column.pairs):
         if only is not None and pair.post.number not in only:
             continue
-        fit = register_vertebra(scans, pair.pre, pair.coarse.movement)
-        neighbours = [pairs[i] for i in (place - 1, place + 1) if 0 <= i < len(pairs)]
-        slices_mm = max(pre.grid.spacing_mm[0], post.grid.spacing_mm[0])
-        ok = _passes(fit, slices_mm) and _fits_neighbours(fit.movement, pair, neighbours)
+        fit, ok = column.register(place)
         registered[pair.post.number] = Registration(
             rotation=fit.movement.rotation,
             translation_mm=fit.movement.translation_mm,
@@ -77,6 +73,62 @@ def register_spines(
             similarity=fit.similarity,
         )
     return registered
+
+
+class _Column:
+    """The vertebrae that both scans show, from top to bottom, registered as they are asked for.
+
+    Parameters
+    ----------
+    scans
+        Both scans.
+    """
+
+    def __init__(self, scans: PreparedScans) -> None:
+        self.pairs = match_spines(scans)
+        self._scans = scans
+        self._slices_mm = max(scans.pre.grid.spacing_mm[0], scans.post.grid.spacing_mm[0])
+        self._fits: dict[int, VertebraFit] = {}
+
+    def register(self, place: int) -> tuple[VertebraFit, bool]:
+        """Return the fit of one vertebra, and whether it passed its checks.
+
+        Much cement leaves little of a body to be compared, and the coarse search astray: then the neighbours'
+        movements are where to begin.
+        """
+        pair = self.pairs[place]
+        fit = self._fit(place)
+        if self._is_good(fit, place):
+            return fit, True
+        starts = [self._fit(i).movement for i in self._neighbours(place) if self._passes(self._fit(i))]
+        again = [register_vertebra(self._scans, pair.pre, start) for start in starts]
+        good = [other for other in again if self._is_good(other, place)]
+        return (max(good, key=lambda other: other.similarity), True) if good else (fit, False)
+
+    def _fit(self, place: int) -> VertebraFit:
+        """Return the fit of one vertebra from where the coarse search left it."""
+        if place not in self._fits:
+            pair = self.pairs[place]
+            self._fits[place] = register_vertebra(self._scans, pair.pre, pair.coarse.movement)
+        return self._fits[place]
+
+    def _neighbours(self, place: int) -> list[int]:
+        return [i for i in (place - 1, place + 1) if 0 <= i < len(self.pairs)]
+
+    def _passes(self, fit: VertebraFit) -> bool:
+        return _passes(fit, self._slices_mm)
+
+    def _is_good(self, fit: VertebraFit, place: int) -> bool:
+        """Tell whether a fit passes and agrees with the movement of a neighbour, where there is one.
+
+        Neighbours that fail themselves are asked only where no other is.
+        """
+        if not self._passes(fit):
+            return False
+        neighbours = self._neighbours(place)
+        fine = [self._fit(i).movement for i in neighbours if self._passes(self._fit(i))]
+        others = fine or [self.pairs[i].coarse.movement for i in neighbours]
+        return not others or any(_agrees(fit.movement, other, self.pairs[place].pre) for other in others)
 
 
 def _passes(fit: VertebraFit, slices_mm: float) -> bool:
@@ -91,12 +143,6 @@ def _passes(fit: VertebraFit, slices_mm: float) -> bool:
         and fit.surfaces.matching_share >= LEAST_MATCHING_SHARE
         and fit.surfaces.readable >= LEAST_READABLE
     )
-
-
-def _fits_neighbours(movement: Movement, pair: MatchedPair, neighbours: list[MatchedPair]) -> bool:
-    """Tell whether a movement agrees with that of at least one neighbour, where there is one."""
-    agreed = [_agrees(movement, neighbour.coarse.movement, pair.pre) for neighbour in neighbours]
-    return not agreed or any(agreed)
 
 
 def _agrees(movement: Movement, other: Movement, vertebra: Vertebra) -> bool:

@@ -27,6 +27,8 @@ NOTHING = np.zeros(SHAPE, dtype=np.bool_)
 
 # A dilute cord beside the body, 4 mm from cement, in fat.
 CORD = PieceFeatures(
+    rise_since_before=0.0,
+    length_mm=12.0,
     voxels=200,
     bright_voxels=0,
     volume_ml=0.10,
