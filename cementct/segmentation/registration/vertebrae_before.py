@@ -10,6 +10,8 @@ from scipy import ndimage
 
 from cementct.anatomy.carried import CarriedVertebra
 from cementct.anatomy.model import Pedicle, Spine, Vertebra
+from cementct.core.arrays import BoolArray, FloatArray, IntArray
+from cementct.core.distances import within
 from cementct.core.grid import Grid
 from cementct.core.image import Region
 from cementct.segmentation.model import Registration
@@ -23,6 +25,14 @@ LEAST_ALIKE = 0.966
 # Destroyed or fatty bone that an outline left out before injection is bone after it where bone surrounds it:
 # gaps up to twice this are closed, in millimetres.
 GAP_MM = 2.0
+# A lesion or thick slices hid an endplate before where a layer no thicker than this, over so much of the
+# rectangle around the body, is body after injection; it begins at this share of half the body's height.
+ENDPLATE_MM, ENDPLATE_SHARE, ENDPLATE_FROM = 3.5, 0.2, 0.6
+# A lesion that opened the wall left a notch in the outline before: so deep under the body's convex hull, over
+# such a volume, body after injection is body; waists are shallower. The notch's rim is this wide.
+NOTCH_DEPTH_MM, NOTCH_FROM_ML, NOTCH_RIM_MM = 1.5, 0.8, 3.0
+# Areas are counted in cells of this width, larger than voxels are.
+AREA_CELL_MM = 1.5
 
 
 def carry_vertebrae(
@@ -61,6 +71,7 @@ def carry_vertebrae(
         body = carry_region(source.body, pre_grid, registration, spine.grid)
         if body.is_empty:
             continue
+        body = _filled_up(body, vertebra, spine.grid)
         whole = carry_region(source.whole, pre_grid, registration, spine.grid)
         carried[vertebra.position] = CarriedVertebra(
             body,
@@ -72,6 +83,54 @@ def carry_vertebrae(
             wall_rebuilt=vertebra.number in treated,
         )
     return carried
+
+
+def _filled_up(body: Region, vertebra: Vertebra, grid: Grid) -> Region:
+    """Return a carried body with what a lesion had hidden of it before and cement shows.
+
+    What came to lie at an endplate as a thin layer over a large part of the body's area is body (a leak in
+    the disc is thicker, or smaller), and so is what fills a large notch.
+    """
+    box = grid.expand(body.box, ENDPLATE_MM + max(grid.spacing_mm))
+    carried = body.in_box(box)
+    more = vertebra.body.in_box(box) & ~carried
+    index = np.argwhere(more)
+    if not index.size:
+        return body
+    voxels = carried.copy()
+    notch = index[_in_notch(index, carried, grid)]
+    voxels[tuple(notch.T)] = True
+    index = index[within(carried, ENDPLATE_MM, grid.spacing_mm)[tuple(index.T)]]
+    local = vertebra.frame.to_local(grid.to_lps(index + np.asarray(box.start)))
+    for above in (True, False):
+        level_mm = local[:, 2] if above else -local[:, 2]
+        layer = level_mm > ENDPLATE_FROM * 0.5 * vertebra.height_mm
+        area_mm2 = _area_mm2(local[layer, :2])
+        if area_mm2 >= ENDPLATE_SHARE * vertebra.width_mm * vertebra.depth_mm:
+            voxels[tuple(index[layer].T)] = True
+    return Region(box, voxels)
+
+
+def _in_notch(index: IntArray, carried: BoolArray, grid: Grid) -> BoolArray:
+    """Tell which of some voxels lie in a notch of a body that is too large for its waist."""
+    from scipy.spatial import ConvexHull
+
+    spacing = np.asarray(grid.spacing_mm)
+    hull = ConvexHull(np.argwhere(carried & ~ndimage.binary_erosion(carried)) * spacing)
+    depth_mm = -np.max(index * spacing @ hull.equations[:, :3].T + hull.equations[:, 3], axis=1)
+    deep = depth_mm > NOTCH_DEPTH_MM
+    if np.count_nonzero(deep) * grid.voxel_ml < NOTCH_FROM_ML:
+        return np.zeros(len(index), dtype=np.bool_)
+    middle = np.zeros(carried.shape, dtype=np.bool_)
+    middle[tuple(index[deep].T)] = True
+    beside = within(middle, NOTCH_RIM_MM, grid.spacing_mm)[tuple(index.T)]
+    return np.asarray(beside & (depth_mm > 0.0))
+
+
+def _area_mm2(places_mm: FloatArray) -> float:
+    """Return the area that some places in a plane cover, shape (n, 2)."""
+    cells = np.unique(np.floor(places_mm / AREA_CELL_MM), axis=0)
+    return len(cells) * AREA_CELL_MM**2
 
 
 def _completed(whole: Region, found: Region, grids: tuple[Grid, Grid], registration: Registration) -> Region:
