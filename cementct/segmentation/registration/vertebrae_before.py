@@ -25,9 +25,12 @@ LEAST_ALIKE = 0.966
 # Destroyed or fatty bone that an outline left out before injection is bone after it where bone surrounds it:
 # gaps up to twice this are closed, in millimetres.
 GAP_MM = 2.0
-# A lesion or thick slices hid an endplate before where a layer no thicker than this, over so much of the
-# rectangle around the body, is body after injection; it begins at this share of half the body's height.
-ENDPLATE_MM, ENDPLATE_SHARE, ENDPLATE_FROM = 3.5, 0.2, 0.6
+# A lesion hid an endplate before where a layer no thicker than the first, of at least this mean thickness and
+# over so much of the rectangle around the body, is body after injection: outlines of one endplate lie half
+# a millimetre to one millimetre apart, and a leak that passes for bone covers less.
+ENDPLATE_MM, LEAST_LAYER_MM, ENDPLATE_SHARE = 3.5, 1.6, 0.5
+# The layer begins at this share of half the body's height.
+ENDPLATE_FROM = 0.6
 # A lesion that opened the wall left a notch in the outline before: so deep under the body's convex hull, over
 # such a volume, body after injection is body; waists are shallower. The notch's rim is this wide.
 NOTCH_DEPTH_MM, NOTCH_FROM_ML, NOTCH_RIM_MM = 1.5, 0.8, 3.0
@@ -106,7 +109,9 @@ def _filled_up(body: Region, vertebra: Vertebra, grid: Grid) -> Region:
         level_mm = local[:, 2] if above else -local[:, 2]
         layer = level_mm > ENDPLATE_FROM * 0.5 * vertebra.height_mm
         area_mm2 = _area_mm2(local[layer, :2])
-        if area_mm2 >= ENDPLATE_SHARE * vertebra.width_mm * vertebra.depth_mm:
+        volume_mm3 = np.count_nonzero(layer) * grid.voxel_mm3
+        large = area_mm2 >= ENDPLATE_SHARE * vertebra.width_mm * vertebra.depth_mm
+        if large and volume_mm3 >= LEAST_LAYER_MM * area_mm2:
             voxels[tuple(index[layer].T)] = True
     return Region(box, voxels)
 
