@@ -28,6 +28,8 @@ from cementct.segmentation.cement.uncertainty import Ground, sd_of_bulk_ml
 
 # Bulk is drawn where it fills this share of a voxel.
 DRAWN_SHARE = 0.5
+# Cement outside bone that rises by less than this share of what it does in bone was thinned by blood.
+THINNED_SHARE = 0.6
 
 
 def measure_shares(  # noqa: PLR0913 -- a volume is measured from all that is known of its place
@@ -66,19 +68,24 @@ def measure_shares(  # noqa: PLR0913 -- a volume is measured from all that is kn
     ground = Ground(in_bone, np.zeros_like(in_bone) if known is None else known, excluded)
     dense = rough if other_cement is None else rough | other_cement
     background = background_around(scene, expected_hu, dense=dense, excluded=excluded)
-    core = core_of(scene, rough & ~excluded)
-    bulk = _measure_bulk(scene, rough, background, core=core, ground=ground, doubt_hu=doubt)
     share = np.zeros(rough.shape, dtype=np.float32)
     region = np.zeros(rough.shape, dtype=np.bool_)
     pieces: list[Piece] = []
     source = Source(None, scene.resolution)
     taken = np.zeros(rough.shape, dtype=np.bool_)
-    if bulk is not None:
-        share, piece, sharpness = bulk
-        region = share >= DRAWN_SHARE
+    for core in _parted_by_opacity(scene, core_of(scene, rough & ~excluded), background, ground.in_bone):
+        bulk = _measure_bulk(
+            scene, rough & ~taken, background, core=core & ~taken, ground=ground, doubt_hu=doubt, taken=taken
+        )
+        if bulk is None:
+            continue
+        bulk_share, piece, sharpness = bulk
+        share = np.maximum(share, bulk_share)
+        region |= bulk_share >= DRAWN_SHARE
+        if not pieces:
+            source = Source(piece.plateau_hu - piece.background_hu, sharpness)
         pieces.append(piece)
-        source = Source(piece.plateau_hu - piece.background_hu, sharpness)
-        taken = piece.mask
+        taken |= piece.mask
     for mask, box in find_thin_pieces(rough & ~excluded, taken):
         near = distance_outside(mask, scene.in_widths[0:3])
         edge = (near <= EDGE_REACH_WIDTHS) & ~taken[box.slices] & ~excluded[box.slices]
@@ -101,6 +108,18 @@ def measure_shares(  # noqa: PLR0913 -- a volume is measured from all that is kn
     return Measured(share, region & ~excluded, tuple(pieces))
 
 
+def _parted_by_opacity(
+    scene: Scene, core: BoolArray, background: Float32Array, in_bone: BoolArray
+) -> tuple[BoolArray, ...]:
+    """Return the core, and apart from it what outside bone is thinned so much that its plateau is another."""
+    outside = core & ~in_bone
+    if not outside.any() or not (core & in_bone).any():
+        return (core,)
+    rise = scene.hu - background
+    thinned = outside & (rise < THINNED_SHARE * float(np.median(rise[core & in_bone])))
+    return core & ~thinned, thinned
+
+
 def _measure_bulk(
     scene: Scene,
     rough: BoolArray,
@@ -109,8 +128,9 @@ def _measure_bulk(
     core: BoolArray,
     ground: Ground,
     doubt_hu: Float32Array,
+    taken: BoolArray,
 ) -> tuple[Float32Array, Piece, Resolution] | None:
-    """Return shares, piece and sharpness of everything thick enough to show its plateau."""
+    """Return shares, piece and sharpness of everything thick enough to show its plateau, not yet taken."""
     if np.count_nonzero(core) < FEWEST_CORE_VOXELS:
         return None
     plateau = plateau_of_bulk(scene, rough, core, background)
@@ -121,7 +141,9 @@ def _measure_bulk(
     half = rough & reach & (scene.hu > 0.5 * (levels.plateau_hu + levels.background_hu)) & ~ground.excluded
     half |= core
     steep = bulk_share(scene, levels, outline=half, core=core, in_bone=ground.in_bone, doubt_hu=doubt_hu)
-    mask = reach & ~ground.excluded
+    # Thinned cement outside bone, farther from this outline than its blur reaches, is a piece by itself.
+    blurred = distance_outside(half, scene.in_widths) <= EDGE_REACH_WIDTHS
+    mask = reach & (ground.in_bone | blurred | ~rough) & ~ground.excluded & ~taken
     share = np.where(mask, steep.share, 0.0).astype(np.float32)
     resolution = measured_resolution(scene, plateau.sigma_mm)
     factor = correct_for_curvature(
