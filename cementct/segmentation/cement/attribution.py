@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment, Spine, Vertebra
-from cementct.core.arrays import BoolArray, Float32Array, IntArray
+from cementct.anatomy.needle_way import lies_on_a_needles_way
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -216,7 +217,10 @@ def _flowed_from(
 def _with_loose_pieces(
     scene: Scene, flooded: np.ndarray, labels: np.ndarray, sources: list[Vertebra]
 ) -> tuple[np.ndarray, tuple[LoosePiece, ...]]:
-    """Give pieces that touch no source to the vertebra whose cement is nearest; name those in doubt."""
+    """Give pieces that touch no source to the vertebra whose cement is nearest; name those in doubt.
+
+    A needle's track belongs to the vertebra that it leads into.
+    """
     places = np.flatnonzero((labels.ravel() > 0) & (flooded.ravel() == 0))
     if not places.size:
         return flooded, ()
@@ -227,15 +231,11 @@ def _with_loose_pieces(
     for number in np.unique(numbers):
         own = places[numbers == number]
         index = np.stack(np.unravel_index(own, labels.shape), axis=1)
-        middle_lps = scene.grid.to_lps(index.mean(axis=0))
-        far_mm = np.array(
-            [
-                n.gap_mm(index)
-                + MEAN_DISTANCE_COUNTS * n.mean_gap_mm(index)
-                + HEIGHT_COUNTS * abs(float(v.frame.to_local(middle_lps)[2]))
-                for n, v in zip(near, sources, strict=True)
-            ]
-        )
+        points_lps = scene.grid.to_lps(index)
+        far_mm = np.array([_distance_mm(n, v, index, points_lps) for n, v in zip(near, sources, strict=True)])
+        on_way = np.array([_is_on_way_to(v, points_lps) for v in sources])
+        if on_way.any():
+            far_mm[~on_way] = np.inf
         best = int(np.argmin(far_mm))
         owner.ravel()[own] = sources[best].number
         close = np.flatnonzero(far_mm <= far_mm[best] + RIVAL_WITHIN_MM)
@@ -243,6 +243,17 @@ def _with_loose_pieces(
         if rivals:
             doubtful.append(LoosePiece(own, rivals))
     return owner, tuple(doubtful)
+
+
+def _distance_mm(near: Nearness, source: Vertebra, index: IntArray, points_lps: FloatArray) -> float:
+    """Return how far a piece lies from a source's cement, and from its height."""
+    height_mm = abs(float(source.frame.to_local(points_lps.mean(axis=0))[2]))
+    return near.gap_mm(index) + MEAN_DISTANCE_COUNTS * near.mean_gap_mm(index) + HEIGHT_COUNTS * height_mm
+
+
+def _is_on_way_to(source: Vertebra, points_lps: FloatArray) -> bool:
+    """Tell whether a piece is a straight cord that leads into a vertebra as a needle does."""
+    return lies_on_a_needles_way(source.frame.to_local(points_lps), np.ones(len(points_lps)), source)
 
 
 def _meeting(owner: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:

@@ -28,6 +28,8 @@ from cementct.segmentation.cement.uncertainty import Ground, sd_of_bulk_ml
 
 # Bulk is drawn where it fills this share of a voxel.
 DRAWN_SHARE = 0.5
+# No trace of a deposit's blur is left this far (in FWHM) outside its half-height outline.
+BLUR_REACH_WIDTHS = 1.5
 # Cement outside bone that rises by less than this share of what it does in bone was thinned by blood.
 THINNED_SHARE = 0.6
 
@@ -142,7 +144,7 @@ def _measure_bulk(
     half |= core
     steep = bulk_share(scene, levels, outline=half, core=core, in_bone=ground.in_bone, doubt_hu=doubt_hu)
     # Thinned cement outside bone, farther from this outline than its blur reaches, is a piece by itself.
-    blurred = distance_outside(half, scene.in_widths) <= EDGE_REACH_WIDTHS
+    blurred = distance_outside(half, scene.in_widths) <= BLUR_REACH_WIDTHS
     mask = reach & (ground.in_bone | blurred | ~rough) & ~ground.excluded & ~taken
     share = np.where(mask, steep.share, 0.0).astype(np.float32)
     resolution = measured_resolution(scene, plateau.sigma_mm)
