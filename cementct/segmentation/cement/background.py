@@ -15,6 +15,8 @@ CLEAR_WIDTHS = 1.5
 NEIGHBOURHOOD_MM = 3.0
 # Residuals beyond this are other structures, not the level of the surroundings.
 LARGEST_RESIDUAL_HU = 350.0
+# Lung and gas are below this; beside them lies what is expected to be below that: bone does not darken there.
+LUNG_BELOW_HU, SOFT_BELOW_HU = -500.0, 150.0
 # Support (share of a Gaussian's weight) at which neighbours and expectation count alike.
 EQUAL_SUPPORT = 0.03
 
@@ -38,6 +40,18 @@ def background_around(
     clear = ~within(dense | excluded, CLEAR_WIDTHS, scene.in_widths)
     residual = scene.hu - expected_hu
     usable = clear & scene.measured & (np.abs(residual) < LARGEST_RESIDUAL_HU)
+    background = _corrected(scene, expected_hu, residual, usable)
+    lung = clear & scene.measured & (scene.hu < LUNG_BELOW_HU) & ~usable
+    soft = expected_hu < SOFT_BELOW_HU
+    if (lung & soft).any():
+        with_lung = _corrected(scene, expected_hu, residual, usable | lung & soft)
+        background = np.where(soft, with_lung, background)
+    return background
+
+
+def _corrected(
+    scene: Scene, expected_hu: Float32Array, residual: Float32Array, usable: BoolArray
+) -> Float32Array:
     mean, weight = mean_over(residual, usable, NEIGHBOURHOOD_MM, scene.spacing_mm)
     trust = weight / (weight + EQUAL_SUPPORT)
     return np.asarray(expected_hu + mean * trust, dtype=np.float32)
