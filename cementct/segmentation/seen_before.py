@@ -50,7 +50,9 @@ class SeenBefore:
         far_mm = np.linalg.norm(self.centres_lps_mm - points_lps_mm.mean(axis=0), axis=1)
         nearest = self.registrations[int(np.argmin(far_mm))]
         index = grid.to_index(nearest.to_pre(points_lps_mm))
-        shown = np.all((index >= -0.5) & (index <= np.asarray(grid.shape) - 0.5), axis=1)
+        # What lay half as far from the edge of that scan as things move may have lain beyond it.
+        margin = 0.5 * SOFT_TISSUE_MOVES_MM / np.asarray(grid.spacing_mm)
+        shown = np.all((index >= margin) & (index <= np.asarray(grid.shape) - 1 - margin), axis=1)
         if np.mean(shown) < SEEN_SHARE:
             return None
         index = index[shown]
