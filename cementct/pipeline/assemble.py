@@ -18,7 +18,6 @@ from cementct.core.findings import (
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Grid
 from cementct.core.image import Volume
-from cementct.core.threads import beside
 from cementct.metrics.distances import Distances, measure_distances
 from cementct.metrics.filling import Filling, measure_filling
 from cementct.metrics.heights import HeightFindings, measure_heights
@@ -47,27 +46,49 @@ class Measurements:
     heights: Mapping[int, HeightFindings]
 
 
-def measure_structures(found: Structures, post: Volume) -> Measurements:
-    """Measure what was found.
+@dataclass(frozen=True)
+class Outside:
+    """What is measured of cement outside its vertebra and of nerves near it: for this no lesion is needed.
+
+    Attributes
+    ----------
+    leaks
+        Leaks, compartments and their doubts.
+    distances
+        By number of the vertebra.
+    """
+
+    leaks: LeakFindings
+    distances: Mapping[int, Distances]
+
+
+def measure_outside(found: Structures, post: Volume) -> Outside:
+    """Measure leaks and distances.
+
+    Parameters
+    ----------
+    found
+        Vertebrae and cement.
+    post
+        The post-injection scan.
+    """
+    leaks = measure_leaks(found.cement, found.spine, post)
+    return Outside(leaks, measure_distances(found.cement, found.spine, leaks=leaks))
+
+
+def measure_structures(found: Structures, outside: Outside) -> Measurements:
+    """Measure the rest.
 
     Parameters
     ----------
     found
         Vertebrae, cement and lesions.
-    post
-        The post-injection scan.
+    outside
+        Leaks and distances.
     """
-
-    def outside() -> tuple[LeakFindings, Mapping[int, Distances]]:
-        leaks = measure_leaks(found.cement, found.spine, post)
-        return leaks, measure_distances(found.cement, found.spine, leaks=leaks)
-
-    def inside() -> tuple[Mapping[int, Filling], Mapping[int, HeightFindings]]:
-        return _measure_fillings(found, post.grid), _measure_heights(found)
-
-    (leaks, distances), (fillings, heights) = beside(outside, inside)
+    fillings = _measure_fillings(found, found.spine.grid)
     volumes = measure_cement(found.cement, found.spine)
-    return Measurements(volumes, leaks, distances, fillings, heights)
+    return Measurements(volumes, outside.leaks, outside.distances, fillings, _measure_heights(found))
 
 
 def describe_vertebrae(found: Structures, measured: Measurements) -> tuple[VertebraReport, ...]:
