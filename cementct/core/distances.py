@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.morphology import bounds_of, erode_box
+from cementct.core.threads import thread_count
 
 # Distances beyond any structure of interest stand for "there is none".
 FAR_MM = 1e3
 # Distances are 32-bit numbers: what lies no farther than this beyond a limit lies on it.
 TIE_MM = 1e-3
+# Of arrays with fewer voxels threads gain nothing.
+LEAST_FOR_THREADS = 1_000_000
 # What lies outside a mask, while its inside and its outermost layer are 1 and 0.
 _OUTSIDE = 2
 
@@ -97,8 +100,10 @@ def _to_other_numbers(
     import edt
 
     spacing = tuple(float(s) for s in spacing_mm)
+    # Lines are shared out among threads, each done as one alone does it; small arrays would wait for them.
+    threads = thread_count() if numbers.size > LEAST_FOR_THREADS else 1
     squared: Float32Array = edt.edtsq(
-        np.ascontiguousarray(numbers), anisotropy=spacing, black_border=False, parallel=1
+        np.ascontiguousarray(numbers), anisotropy=spacing, black_border=False, parallel=threads
     )
     # The package takes the roots one by one; numpy does several at once.
     np.sqrt(squared, out=squared)

@@ -12,7 +12,7 @@ from cementct.core.distances import within
 from cementct.core.morphology import bounds_of, dilate_box, mask_of
 from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
 from cementct.segmentation.cement.explained import explained_level
-from cementct.segmentation.cement.other_bone import find_other_bone
+from cementct.segmentation.cement.other_bone import OtherBone
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -68,7 +68,13 @@ class Candidates:
 
 
 def find_candidates(
-    scene: Scene, around: Surroundings, *, seeds: BoolArray, excluded: BoolArray, bright_hu: float
+    scene: Scene,
+    around: Surroundings,
+    *,
+    seeds: BoolArray,
+    excluded: BoolArray,
+    bright_hu: float,
+    other: OtherBone,
 ) -> Candidates:
     """Return connected pieces of what stands out from its surroundings.
 
@@ -84,8 +90,9 @@ def find_candidates(
         Metal.
     bright_hu
         Level over which nothing is bone.
+    other
+        Dense structures outside the labelled vertebrae.
     """
-    other = find_other_bone(scene, around, seeds=seeds, excluded=excluded, bright_hu=bright_hu)
     excess = scene.hu - around.expected_hu
     # What rises by less than this stands out nowhere: nearly all of the block is not looked at any more.
     least = np.float32(max(IN_SOFT_TISSUE_HU, SOFT_TISSUE_SIGMAS * scene.noise_hu))
