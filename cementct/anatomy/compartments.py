@@ -57,8 +57,11 @@ def map_compartments(
         if found is not None:
             into = found.box.within(box)
             found.draw(compartment[into], place[into])
-    for vertebra, own in zip(vertebrae, borders, strict=True):
-        _fill_bone(grid, box, vertebra, own, (compartment, place))
+    bones = each(lambda pair: _parts_of(grid, *pair), zip(vertebrae, borders, strict=True))
+    for vertebra, (part, kind) in zip(vertebrae, bones, strict=True):
+        into, known = part.within(box), kind > 0
+        compartment[into][known] = kind[known]
+        place[into][known] = vertebra.position + 1
     return CompartmentMap(box, compartment, place)
 
 
@@ -92,15 +95,8 @@ def borders_high(borders: Borders) -> float:
     return max(borders.high_mm, 0.0)
 
 
-def _fill_bone(
-    grid: Grid,
-    box: Box,
-    vertebra: Vertebra,
-    borders: Borders,
-    into: tuple[ByteArray, ByteArray],
-) -> None:
-    """Mark body, pedicles and posterior elements of one vertebra."""
-    compartment, place = into
+def _parts_of(grid: Grid, vertebra: Vertebra, borders: Borders) -> tuple[Box, ByteArray]:
+    """Return body, pedicles and posterior elements of one vertebra: compartments in a block."""
     part = vertebra.whole.box.union(vertebra.body.box) if not vertebra.body.is_empty else vertebra.whole.box
     whole = vertebra.whole.in_box(part)
     body = vertebra.body.in_box(part)
@@ -120,6 +116,4 @@ def _fill_bone(
         inside &= posterior <= depth_end
         kind.ravel()[voxels[inside]] = number
     kind[body] = Compartment.BODY
-    target, target_place = compartment[part.within(box)], place[part.within(box)]
-    target[kind > 0] = kind[kind > 0]
-    target_place[kind > 0] = vertebra.position + 1
+    return part, kind

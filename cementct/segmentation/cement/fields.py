@@ -9,6 +9,7 @@ from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.distances import FAR_MM
 from cementct.core.grid import Triple
 from cementct.core.morphology import bounds_of, inner_voxels, places_of
+from cementct.core.threads import each
 
 # So many voxels of a piece tell roughly how near it is, before all of its surface is asked.
 FIRST_ASKED = 64
@@ -89,10 +90,10 @@ def mean_over(
 
     sigma = [sigma_mm / s for s in spacing_mm]
     support = where.astype(np.float32)
-    weight = ndimage.gaussian_filter(support, sigma, mode="constant", truncate=3.0)
     overall = float(values[where].mean()) if where.any() else 0.0
-    total = ndimage.gaussian_filter(
-        np.where(where, values - overall, 0.0).astype(np.float32), sigma, mode="constant", truncate=3.0
+    off = np.where(where, values - overall, 0.0).astype(np.float32)
+    weight, total = each(
+        lambda field: ndimage.gaussian_filter(field, sigma, mode="constant", truncate=3.0), (support, off)
     )
     # Below this weight a mean would rest on the numerical tail of a few distant voxels.
     floor = np.float32(1e-3)
