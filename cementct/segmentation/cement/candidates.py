@@ -11,7 +11,6 @@ from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.distances import within
 from cementct.core.morphology import bounds_of, dilate_box, mask_of
 from cementct.core.threads import beside
-from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
 from cementct.segmentation.cement.explained import explained_level
 from cementct.segmentation.cement.other_bone import OtherBone
 from cementct.segmentation.cement.scene import Scene
@@ -74,8 +73,8 @@ def find_candidates(
     *,
     seeds: BoolArray,
     excluded: BoolArray,
-    bright_hu: float,
     other: OtherBone,
+    cortex_hu: float,
 ) -> Candidates:
     """Return connected pieces of what stands out from its surroundings.
 
@@ -89,10 +88,10 @@ def find_candidates(
         Cement beyond doubt.
     excluded
         Metal.
-    bright_hu
-        Level over which nothing is bone.
     other
         Dense structures outside the labelled vertebrae.
+    cortex_hu
+        The intensity over which the surface of bone hardly ever is in this scan.
     """
     excess = scene.hu - around.expected_hu
     # What rises by less than this stands out nowhere: nearly all of the block is not looked at any more.
@@ -107,7 +106,6 @@ def find_candidates(
     stands_out = (excess.ravel()[index] > level) | seeds.ravel()[index]
     stands_out &= ~excluded.ravel()[index] & scene.measured.ravel()[index]
     index = index[stands_out]
-    cortex_hu = brightest_cortex_hu(scene, around, dense=seeds | excluded, bright_hu=bright_hu)
     strong = seeds.ravel()[index] | (scene.hu.ravel()[index] > cortex_hu) | around.known.ravel()[index]
     fingers = around.compartment.ravel()[index] == int(Compartment.BODY)
     labels, count = _pieces(scene, index, strong=strong, fingers=fingers)

@@ -15,6 +15,7 @@ from cementct.core.threads import beside
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.beside_metal import blurred_metal, metal_voxels
 from cementct.segmentation.cement.blocks import block_of, with_streaks, work_box
+from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
 from cementct.segmentation.cement.by_source import (
     extended_sources,
     measure_by_source,
@@ -87,17 +88,19 @@ def _measure_all(
 ) -> Cement:
     """Outline, attribute and measure everything that belongs to the seeds."""
     # Other bone is told by depths alone, not by what bone is learned to look like.
-    around, other = beside(
-        lambda: learn_bone(scene, bare, dense=seeds.mask | metal),
-        lambda: find_other_bone(scene, bare, seeds=seeds.mask, excluded=metal, bright_hu=seeds.bright_hu),
+    dense, bright_hu = seeds.mask | metal, seeds.bright_hu
+    other, (around, cortex_hu) = beside(
+        lambda: find_other_bone(scene, bare, seeds=seeds.mask, excluded=metal, bright_hu=bright_hu),
+        lambda: (
+            learn_bone(scene, bare, dense=dense),
+            brightest_cortex_hu(scene, bare, dense=dense, bright_hu=bright_hu),
+        ),
     )
     candidates = find_candidates(
-        scene, around, seeds=seeds.mask, excluded=metal, bright_hu=seeds.bright_hu, other=other
+        scene, around, seeds=seeds.mask, excluded=metal, other=other, cortex_hu=cortex_hu
     )
     vertebrae = tuple(v for v in spine.vertebrae if v.number in seeds.treated)
-    rough = choose_cement(
-        scene, around, candidates, seeds=seeds.mask, treated=vertebrae, bright_hu=seeds.bright_hu
-    )
+    rough = choose_cement(scene, around, candidates, seeds=seeds.mask, treated=vertebrae, bright_hu=bright_hu)
     del candidates, other  # a third of the memory at hand
     # All that follows looks at the cement and what lies near it, a small part of what was searched.
     near = block_of(scene, rough | metal)
