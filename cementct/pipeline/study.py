@@ -11,13 +11,8 @@ from cementct.core.findings import Software, StudyDescription, StudyReport
 from cementct.core.flags import Flag, raise_flag
 from cementct.core.image import Region
 from cementct.core.threads import beside
-from cementct.pipeline.assemble import (
-    Measurements,
-    describe_remote,
-    describe_vertebrae,
-    measure_outside,
-    measure_structures,
-)
+from cementct.pipeline.assemble import describe_remote, describe_vertebrae
+from cementct.pipeline.measuring import Measurements, measure_outside, measure_structures
 from cementct.pipeline.progress import Stage
 from cementct.pipeline.steps import Structures, Subject, Tell, find_lesions, find_structures
 from cementct.pipeline.study_input import StudyInput
