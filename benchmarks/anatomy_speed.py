@@ -55,7 +55,7 @@ STEPS = {
         "frame_of",
     ),
     "cementct.anatomy.describe": ("_first_frames", "_measure", "measure_outline", "_compartments"),
-    "cementct.anatomy.compartments": ("find_borders", "_fill_interval", "_fill_bone"),
+    "cementct.anatomy.compartments": ("find_borders", "spaces_of", "_parts_of"),
 }
 
 

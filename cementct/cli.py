@@ -45,7 +45,7 @@ from cementct.arguments import (
     Verbose,
     Vertebrae,
 )
-from cementct.core.children import own_environment
+from cementct.core.children import keep_memory, own_environment
 from cementct.core.errors import (
     DEBUG_VARIABLE,
     CementctError,
@@ -265,6 +265,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _interrupt)
     # One thread for linear algebra: sums are the same, to the last digit, as in the children of a batch.
     os.environ.update(own_environment())
+    keep_memory()
     # What libraries warn of may quote a header, and a header names its patient.
     if not sys.warnoptions:
         warnings.simplefilter("ignore")

@@ -14,6 +14,7 @@ from cementct.anatomy.sampling import SURFACE, Block, Extent, box_of_extent, fir
 from cementct.core.arrays import BoolArray, FloatArray
 from cementct.core.frame import Frame
 from cementct.core.grid import Box, Grid
+from cementct.core.threads import each
 
 # An ordinary canal, where no vertebra in view shows its own: half its width and its depth, mm.
 USUAL_HALF_WIDTH_MM = 11.0
@@ -81,7 +82,7 @@ def find_borders(grid: Grid, vertebrae: Sequence[Vertebra], bone: BoolArray, box
         All labelled bone, in a block of the grid.
     """
     pedicles = _all_pedicles(vertebrae)
-    found = []
+    found: list[Borders] = []
     for vertebra, (left, right) in zip(vertebrae, pedicles, strict=True):
         wall = vertebra.posterior_wall
         bare = Borders(
@@ -95,8 +96,8 @@ def find_borders(grid: Grid, vertebrae: Sequence[Vertebra], bone: BoolArray, box
             superior_endplate=vertebra.superior_endplate,
             inferior_endplate=vertebra.inferior_endplate,
         )
-        found.append(replace(bare, back=_find_back(grid, bare, bone, box)))
-    return found
+        found.append(bare)
+    return each(lambda bare: replace(bare, back=_find_back(grid, bare, bone, box)), found)
 
 
 def _all_pedicles(vertebrae: Sequence[Vertebra]) -> list[tuple[Pedicle, Pedicle]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from cementct.core.findings import LevelSource
 from cementct.core.frame import Frame
 from cementct.core.image import Region
 from cementct.core.levels import Level
+from cementct.core.threads import each
 
 # The first look, which only has to find the frames, uses every so manieth voxel that spacing stays under this
 # and samples this far apart, mm.
@@ -89,15 +91,11 @@ def _first_frames(labels: SpineLabels, pieces: Pieces, order: Sequence[int]) -> 
     outlines: dict[int, Outline] = {}
     moving = set(known)
     for _ in range(FIRST_ROUNDS):
-        for n in moving:
-            outlines[n] = measure_outline(
-                bone,
-                pieces.whole[n],
-                known[n],
-                number=n,
-                step_mm=FIRST_STEP_MM,
-                body=pieces.bodies.get(n),
-            )
+        looked = each(
+            partial(_first_look, bone, pieces),
+            [(n, known[n]) for n in moving],
+        )
+        outlines.update(zip(moving, looked, strict=True))
         first = with_body_in_view([outlines[n] for n in known])
         refined = agreed_axes([refined_frame(outline, bone.grid) for outline in first])
         pairs = list(zip(first, refined, strict=True))
@@ -106,6 +104,19 @@ def _first_frames(labels: SpineLabels, pieces: Pieces, order: Sequence[int]) -> 
         if not moving:
             break
     return known
+
+
+def _first_look(bone: Bone, pieces: Pieces, of: tuple[int, Frame]) -> Outline:
+    """Return the rough outline of the vertebra of a number in a frame."""
+    number, frame = of
+    return measure_outline(
+        bone,
+        pieces.whole[number],
+        frame,
+        number=number,
+        step_mm=FIRST_STEP_MM,
+        body=pieces.bodies.get(number),
+    )
 
 
 def _measure(pieces: Pieces, frames: dict[int, Frame]) -> list[Outline]:
@@ -124,7 +135,7 @@ def _measure(pieces: Pieces, frames: dict[int, Frame]) -> list[Outline]:
         )
 
     numbers = [n for n in frames if n in pieces.whole]
-    outlines = [measure(n, None) for n in numbers]
+    outlines = each(lambda n: measure(n, None), numbers)
     for i, n in enumerate(numbers):
         expected = _expectation(outlines, i)
         deeper = _beyond_neighbours_mm(outlines, i)

@@ -25,12 +25,35 @@ _LIBRARIES = {
     "NUMPY_MADVISE_HUGEPAGE": "0",
     "PYTHONSAFEPATH": "1",
 }
-_CHILDREN = {**_LIBRARIES, THREADS_VARIABLE: "1"}
+# Memory given back is kept for the next array: all threads take theirs from one store (else each keeps one of
+# its own, 0.3 GB more), arrays of up to 32 MB lie in it, and so much of it may lie idle. Clearing new memory
+# for every array took a fifteenth of the time. GNU's C library reads the variables at the start of a process
+# and knows each by a number (`mallopt` in malloc.h); others pass them over.
+_STORE = {
+    "MALLOC_ARENA_MAX": (-8, 1),
+    "MALLOC_MMAP_THRESHOLD_": (-3, 32 * 1024**2),
+    "MALLOC_TRIM_THRESHOLD_": (-1, 256 * 1024**2),
+}
+_CHILDREN = {
+    **_LIBRARIES,
+    **{name: str(size) for name, (_, size) in _STORE.items()},
+    THREADS_VARIABLE: "1",
+}
 
 
 def own_environment() -> dict[str, str]:
     """Return the environment variables for this process, to be set before numpy is imported."""
     return {**os.environ, **_LIBRARIES}
+
+
+def keep_memory() -> None:
+    """Let this process keep memory for its next arrays, as children do by their environment."""
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):
+        library = ctypes.CDLL(None)
+        for number, size in _STORE.values():
+            library.mallopt(number, size)
 
 
 def child_environment() -> dict[str, str]:

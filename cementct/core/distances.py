@@ -7,17 +7,28 @@ have shape (z, y, x), or any other number of axes up to three; what lies beyond 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
 from cementct.core.morphology import bounds_of, erode_box
+from cementct.core.threads import thread_count
+
+if TYPE_CHECKING:
+    from scipy.spatial import KDTree
 
 # Distances beyond any structure of interest stand for "there is none".
 FAR_MM = 1e3
 # Distances are 32-bit numbers: what lies no farther than this beyond a limit lies on it.
 TIE_MM = 1e-3
+# Of arrays with fewer voxels threads gain nothing.
+LEAST_FOR_THREADS = 1_000_000
+# A tree of points is parted down to sets of so many.
+LEAF_POINTS = 64
+# So many points tell roughly how near all are, before all of them are asked.
+FIRST_ASKED = 64
 # What lies outside a mask, while its inside and its outermost layer are 1 and 0.
 _OUTSIDE = 2
 
@@ -83,6 +94,27 @@ def within(mask: BoolArray, reach_mm: float, spacing_mm: Sequence[float] | Float
     return found
 
 
+def tree_of(points: FloatArray) -> KDTree:
+    """Return points, shape (n, axes), ready to be asked which of them is nearest.
+
+    Branches end at sets of points large enough that they are gone through one by one faster than parted.
+    """
+    from scipy.spatial import KDTree
+
+    return KDTree(points, leafsize=LEAF_POINTS)
+
+
+def shortest_gap(tree: KDTree, points: FloatArray) -> float:
+    """Return the shortest distance from any of some points, one at least, to those of a tree."""
+    # How near a few are bounds the search for all others, which ends soon for most.
+    few = points[:: max(1, len(points) // FIRST_ASKED)]
+    nearest = float(np.min(tree.query(few)[0]))
+    if len(few) < len(points):
+        distance, _ = tree.query(points, distance_upper_bound=nearest * (1.0 + 1e-9))
+        nearest = min(nearest, float(np.min(distance)))
+    return nearest
+
+
 def _to_nearest_hole(mask: BoolArray, spacing_mm: Sequence[float] | FloatArray) -> Float32Array:
     """Return how far each voxel of a mask lies from the nearest outside it in the array; else `FAR_MM`."""
     if mask.all():
@@ -97,8 +129,10 @@ def _to_other_numbers(
     import edt
 
     spacing = tuple(float(s) for s in spacing_mm)
+    # Lines are shared out among threads, each done as one alone does it; small arrays would wait for them.
+    threads = thread_count() if numbers.size > LEAST_FOR_THREADS else 1
     squared: Float32Array = edt.edtsq(
-        np.ascontiguousarray(numbers), anisotropy=spacing, black_border=False, parallel=1
+        np.ascontiguousarray(numbers), anisotropy=spacing, black_border=False, parallel=threads
     )
     # The package takes the roots one by one; numpy does several at once.
     np.sqrt(squared, out=squared)

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 from cementct.core.arrays import BoolArray, IntArray
 
+# So much of a mask is grown or shrunk at a time: all rounds along an axis stay in the cache.
+SLAB_BYTES = 200_000
+
 
 def bounds_of(mask: BoolArray, margin: Sequence[int] = (0, 0, 0)) -> tuple[slice, slice, slice] | None:
     """Return the smallest block that holds a mask, grown by voxels on every side; None where it is empty.
@@ -91,7 +94,7 @@ def dilate_box(mask: BoolArray, size: Sequence[int]) -> BoolArray:
     """
     grown = mask.copy()
     for axis, length in enumerate(size):
-        grown = _along(grown, axis, length // 2, np.logical_or)
+        _join_along(grown, axis, length // 2, np.logical_or)
     return grown
 
 
@@ -99,7 +102,7 @@ def erode_box(mask: BoolArray, size: Sequence[int]) -> BoolArray:
     """Return where every voxel of a block around it lies in the mask; sizes are odd."""
     left = mask.copy()
     for axis, length in enumerate(size):
-        left = _along(left, axis, length // 2, np.logical_and)
+        _join_along(left, axis, length // 2, np.logical_and)
     return left
 
 
@@ -125,21 +128,42 @@ def inner_voxels(mask: BoolArray) -> BoolArray:
     return inner
 
 
+def _join_along(mask: BoolArray, axis: int, reach: int, join: np.ufunc) -> None:
+    """Join each voxel with all within `reach` of it along one axis, in place, slab by slab."""
+    if reach == 0 or mask.size == 0:
+        return
+    across = 1 if axis == 0 and mask.ndim > 1 else 0
+    thick = mask.shape[across]
+    if across != axis and mask.nbytes > SLAB_BYTES:
+        thick = max(1, SLAB_BYTES * thick // mask.nbytes)
+    for first in range(0, mask.shape[across], thick):
+        slab = mask[_at(across, slice(first, first + thick))]
+        slab[...] = _along(slab, axis, reach, join)
+
+
 def _along(mask: BoolArray, axis: int, reach: int, join: np.ufunc) -> BoolArray:
     """Join each voxel with all within `reach` of it along one axis; each round trebles what was reached."""
     done = 0
     while done < reach:
         step = min(2 * done + 1, reach - done)
         joined = mask.copy()
-        before, after = np.moveaxis(mask, axis, 0), np.moveaxis(joined, axis, 0)
-        join(after[step:], before[:-step], out=after[step:])
-        join(after[:-step], before[step:], out=after[:-step])
-        # Nearer to an end than the step, the windows of the outermost voxels do.
-        join(after[:step], before[:1], out=after[:step])
-        join(after[-step:], before[-1:], out=after[-step:])
+        for target, source in (
+            (slice(step, None), slice(None, -step)),
+            (slice(None, -step), slice(step, None)),
+            # Nearer to an end than the step, the windows of the outermost voxels do.
+            (slice(None, step), slice(None, 1)),
+            (slice(-step, None), slice(-1, None)),
+        ):
+            part = joined[_at(axis, target)]
+            join(part, mask[_at(axis, source)], out=part)
         mask = joined
         done += step
     return mask
+
+
+def _at(axis: int, part: slice) -> tuple[slice, ...]:
+    """Return the index of a part of an array along one axis."""
+    return (*[slice(None)] * axis, part)
 
 
 def _shifts(axes: int, axis: int, step: int) -> tuple[tuple[slice, ...], tuple[slice, ...]]:

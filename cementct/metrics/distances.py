@@ -9,6 +9,7 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment, HeightField, Spine, Vertebra
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray
+from cementct.core.distances import shortest_gap, tree_of
 from cementct.core.findings import Certainty, ForamenDistance, LeakType
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Box, Grid
@@ -132,8 +133,6 @@ def outline_points(fraction: Float32Array, grid: Grid) -> FloatArray:
 def _distance_to_posterior_wall_mm(
     vertebra: Vertebra, around: Surroundings, leaked: BoolArray
 ) -> float | None:
-    from scipy.spatial import cKDTree
-
     body = (around.compartment == Compartment.BODY) & vertebra.body.in_box(around.box)
     local_mm = vertebra.frame.to_local(outline_points(_cement_near(body, around, leaked), around.grid))
     wall_mm = _points_on_wall(vertebra.posterior_wall)
@@ -142,7 +141,7 @@ def _distance_to_posterior_wall_mm(
     before_mm = vertebra.posterior_wall.at(local_mm[:, 0], local_mm[:, 2]) - local_mm[:, 1]
     if np.any(before_mm < TOUCHES_WALL_MM):
         return 0.0
-    nearest_mm = float(np.min(cKDTree(wall_mm).query(local_mm)[0]))
+    nearest_mm = shortest_gap(tree_of(wall_mm), local_mm)
     straight_mm = before_mm[np.isfinite(before_mm)]
     shortest_mm = min(nearest_mm, float(straight_mm.min())) if straight_mm.size else nearest_mm
     return 0.0 if shortest_mm < TOUCHES_WALL_MM else shortest_mm
@@ -188,7 +187,6 @@ def _distance_to_foramina_mm(
     around: Surroundings,
     spine: Spine,
 ) -> float | None:
-    from scipy.spatial import cKDTree
     from skimage.measure import marching_cubes
 
     box = spine.grid.expand(around.box, FORAMEN_REACH_MM)
@@ -210,4 +208,4 @@ def _distance_to_foramina_mm(
             return 0.0
     vertices = marching_cubes(np.pad(foramina, 1).astype(np.float32), 0.5)[0]
     points_lps_mm = spine.grid.crop(box).to_lps(vertices - 1 + [cut.start for cut in window])
-    return float(np.min(cKDTree(points_lps_mm).query(outline_lps_mm)[0]))
+    return shortest_gap(tree_of(points_lps_mm), outline_lps_mm)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.findings import (
     Destruction,
@@ -16,58 +13,10 @@ from cementct.core.findings import (
     VertebraReport,
 )
 from cementct.core.flags import Flag, QualityFlag, raise_flag
-from cementct.core.grid import Grid
-from cementct.core.image import Volume
-from cementct.core.threads import beside
-from cementct.metrics.distances import Distances, measure_distances
-from cementct.metrics.filling import Filling, measure_filling
-from cementct.metrics.heights import HeightFindings, measure_heights
-from cementct.metrics.leaks import LeakFindings, measure_leaks
-from cementct.metrics.volume import CementVolumes, measure_cement
+from cementct.metrics.filling import Filling
+from cementct.pipeline.measuring import Measurements
 from cementct.pipeline.steps import Structures
 from cementct.segmentation.model import Lesion, Registration
-
-
-@dataclass(frozen=True)
-class Measurements:
-    """All that was measured in a study, by number of the vertebra.
-
-    Attributes
-    ----------
-    volumes, distances, fillings, heights
-        By number; only what exists.
-    leaks
-        Leaks, compartments and their doubts.
-    """
-
-    volumes: Mapping[int, CementVolumes]
-    leaks: LeakFindings
-    distances: Mapping[int, Distances]
-    fillings: Mapping[int, Filling]
-    heights: Mapping[int, HeightFindings]
-
-
-def measure_structures(found: Structures, post: Volume) -> Measurements:
-    """Measure what was found.
-
-    Parameters
-    ----------
-    found
-        Vertebrae, cement and lesions.
-    post
-        The post-injection scan.
-    """
-
-    def outside() -> tuple[LeakFindings, Mapping[int, Distances]]:
-        leaks = measure_leaks(found.cement, found.spine, post)
-        return leaks, measure_distances(found.cement, found.spine, leaks=leaks)
-
-    def inside() -> tuple[Mapping[int, Filling], Mapping[int, HeightFindings]]:
-        return _measure_fillings(found, post.grid), _measure_heights(found)
-
-    (leaks, distances), (fillings, heights) = beside(outside, inside)
-    volumes = measure_cement(found.cement, found.spine)
-    return Measurements(volumes, leaks, distances, fillings, heights)
 
 
 def describe_vertebrae(found: Structures, measured: Measurements) -> tuple[VertebraReport, ...]:
@@ -87,44 +36,6 @@ def describe_remote(found: Structures) -> tuple[RemoteDeposit, ...]:
         RemoteDeposit(volume_ml=piece.volume_ml, centroid_lps_mm=_point(piece.centroid_lps_mm))
         for piece in found.cement.remote
     )
-
-
-def _measure_fillings(found: Structures, grid: Grid) -> dict[int, Filling]:
-    fillings = {}
-    for number, lesion in found.lesions.items():
-        registration = found.before.registrations.get(number) if found.before else None
-        filling = measure_filling(
-            found.cement,
-            lesion,
-            number=number,
-            grid=grid,
-            registration=registration if lesion.source is LesionSource.PRE else None,
-        )
-        if filling is not None:
-            fillings[number] = filling
-    return fillings
-
-
-def _measure_heights(found: Structures) -> dict[int, HeightFindings]:
-    """Measure every body, in the pre-injection scan where it was found there, else after injection."""
-    treated = [v.position for v in found.spine.vertebrae if v.number in found.treated]
-    heights = {v.number: measure_heights(v, found.spine, treated=treated) for v in found.spine.vertebrae}
-    if found.before is None:
-        return heights
-    earlier = {v.number: v for v in found.before.spine.vertebrae}
-    affected = _positions_before(found, earlier)
-    for number, registration in found.before.registrations.items():
-        vertebra = earlier.get(registration.pre_number) if registration.pre_number is not None else None
-        if registration.ok and vertebra is not None and vertebra.complete:
-            heights[number] = measure_heights(vertebra, found.before.spine, treated=affected)
-    return heights
-
-
-def _positions_before(found: Structures, earlier: Mapping[int, Vertebra]) -> list[int]:
-    """Return the positions that the treated vertebrae have in the scan before injection."""
-    registrations = found.before.registrations if found.before else {}
-    numbers = (registrations[n].pre_number for n in found.treated if n in registrations)
-    return [earlier[n].position for n in numbers if n is not None and n in earlier]
 
 
 def _untreated(vertebra: Vertebra, found: Structures, measured: Measurements) -> VertebraReport:

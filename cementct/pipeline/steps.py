@@ -1,4 +1,4 @@
-"""The steps of one study between reading and reporting, in their order."""
+"""The steps of one study from its volumes to what is measured: vertebrae, cement and lesions."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Before:
 
 @dataclass(frozen=True)
 class Structures:
-    """All that was found in a study, before anything is measured.
+    """All that was found in a study.
 
     Attributes
     ----------
@@ -92,16 +92,16 @@ class Structures:
         Vertebrae and compartments of the post-injection scan.
     cement
         Its cement, by vertebra.
-    lesions
-        By number of the treated vertebra.
     before
         The scan before injection, where one was used.
+    lesions
+        By number of the treated vertebra, once they were looked for.
     """
 
     spine: Spine
     cement: Cement
-    lesions: Mapping[int, Lesion]
     before: Before | None
+    lesions: Mapping[int, Lesion] = field(default_factory=dict)
 
     @property
     def treated(self) -> tuple[int, ...]:
@@ -110,7 +110,7 @@ class Structures:
 
 
 def find_structures(subject: Subject, *, tell: Tell) -> Structures:
-    """Return vertebrae, cement and lesions of a study.
+    """Return vertebrae and cement of a study; lesions are left to `find_lesions`.
 
     Parameters
     ----------
@@ -136,9 +136,46 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
             spine = replace_vertebrae(subject.post, labels, spine, carried)
             cement = _find_cement(subject, spine, earlier)
     cement = replace(cement, remote=find_remote_pieces(subject.post, cement))
-    spine, cement, before = _named_by_user(subject, spine, cement, before)
-    tell(Stage.LESION)
-    return Structures(spine, cement, _find_lesions(subject, spine, cement, before), before)
+    return Structures(*_named_by_user(subject, spine, cement, before))
+
+
+def find_lesions(subject: Subject, found: Structures) -> dict[int, Lesion]:
+    """Return the lesions of the treated vertebrae, by number.
+
+    Parameters
+    ----------
+    subject
+        The volumes and what the user says about them.
+    found
+        Vertebrae and cement.
+    """
+    from cementct.segmentation.lesion import MarrowOf, find_before, outlined_after, segment_lesion
+
+    spine, before, treated = found.spine, found.before, found.treated
+    affected = before.numbers_before(treated) if before is not None else frozenset()
+    marrow = MarrowOf(subject.post)
+
+    def lesion_of(vertebra: Vertebra) -> Lesion:
+        earlier = None
+        if before is not None:
+            earlier = find_before(before.volume, before.spine, before.registrations.get(vertebra.number))
+        if earlier is not None:
+            earlier = replace(earlier, affected=affected)
+        if earlier is not None and not subject.carries_bodies:
+            earlier = outlined_after(earlier, vertebra, subject.post.grid)
+        return segment_lesion(
+            subject.post,
+            spine,
+            vertebra,
+            cement=found.cement,
+            before=earlier,
+            drawn=subject.drawn_lesion,
+            treated=treated,
+            marrow=marrow,
+        )
+
+    having = [v for v in spine.vertebrae if v.number in treated]
+    return dict(zip((v.number for v in having), each(lesion_of, having), strict=True))
 
 
 def treated_numbers(cement: Cement, spine: Spine) -> tuple[int, ...]:
@@ -222,33 +259,3 @@ def renumbered_cement(cement: Cement, numbers: Mapping[int, int]) -> Cement:
         properties=tuple(replace(d, owner=numbers.get(d.owner, d.owner)) for d in cement.properties),
         flags={numbers.get(n, n): flags for n, flags in cement.flags.items()},
     )
-
-
-def _find_lesions(subject: Subject, spine: Spine, cement: Cement, before: Before | None) -> dict[int, Lesion]:
-    from cementct.segmentation.lesion import MarrowOf, find_before, outlined_after, segment_lesion
-
-    treated = treated_numbers(cement, spine)
-    affected = before.numbers_before(treated) if before is not None else frozenset()
-    marrow = MarrowOf(subject.post)
-
-    def lesion_of(vertebra: Vertebra) -> Lesion:
-        earlier = None
-        if before is not None:
-            earlier = find_before(before.volume, before.spine, before.registrations.get(vertebra.number))
-        if earlier is not None:
-            earlier = replace(earlier, affected=affected)
-        if earlier is not None and not subject.carries_bodies:
-            earlier = outlined_after(earlier, vertebra, subject.post.grid)
-        return segment_lesion(
-            subject.post,
-            spine,
-            vertebra,
-            cement=cement,
-            before=earlier,
-            drawn=subject.drawn_lesion,
-            treated=treated,
-            marrow=marrow,
-        )
-
-    having = [v for v in spine.vertebrae if v.number in treated]
-    return dict(zip((v.number for v in having), each(lesion_of, having), strict=True))

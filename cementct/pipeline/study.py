@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,16 +10,14 @@ from cementct.core.arrays import LabelArray
 from cementct.core.findings import Software, StudyDescription, StudyReport
 from cementct.core.flags import Flag, raise_flag
 from cementct.core.image import Region
-from cementct.pipeline.assemble import (
-    Measurements,
-    describe_remote,
-    describe_vertebrae,
-    measure_structures,
-)
+from cementct.core.threads import beside
+from cementct.pipeline.assemble import describe_remote, describe_vertebrae
+from cementct.pipeline.measuring import Measurements, measure_outside, measure_structures
 from cementct.pipeline.progress import Stage
-from cementct.pipeline.steps import Structures, Subject, Tell, find_structures
+from cementct.pipeline.steps import Structures, Subject, Tell, find_lesions, find_structures
 from cementct.pipeline.study_input import StudyInput
 from cementct.report.rounding import rounded
+from cementct.segmentation.model import Lesion
 
 LABEL_MAPS = ("vertebrae", "bodies", "cement", "lesion", "leaks")
 
@@ -77,9 +75,17 @@ def analyze_volumes(study: StudyInput, subject: Subject, origin: ReportOrigin, *
         Called at the beginning of each stage.
     """
     found = find_structures(subject, tell=tell)
-    tell(Stage.LEAKS)
-    measured = measure_structures(found, subject.post)
+
+    def look_for_lesions() -> dict[int, Lesion]:
+        lesions = find_lesions(subject, found)
+        tell(Stage.LEAKS)
+        return lesions
+
+    tell(Stage.LESION)
+    lesions, outside = beside(look_for_lesions, lambda: measure_outside(found, subject.post))
     tell(Stage.MEASURING)
+    found = replace(found, lesions=lesions)
+    measured = measure_structures(found, outside)
     remote = describe_remote(found)
     description = StudyDescription(
         post=study.post_report,

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from cementct.core.formats import ReportFormat
+from cementct.core.threads import each
 from cementct.io.labelmaps import write_label_map
 from cementct.io.scan import Scan
 from cementct.pipeline.study import LABEL_MAPS, Analysis, label_maps
@@ -44,8 +45,10 @@ def write_study(
     series_offset
         Added to the series numbers of DICOM results.
     """
-    for name, labels in label_maps(analysis).items():
-        write_label_map(folder / f"{name}.nii.gz", labels, analysis.study.post)
+    each(
+        lambda item: write_label_map(folder / f"{item[0]}.nii.gz", item[1], analysis.study.post),
+        label_maps(analysis).items(),
+    )
     drawn = {*formats} - {ReportFormat.JSON, ReportFormat.CSV}
     material = material_of(analysis) if drawn else None
     written = write_report(analysis.report, material, folder, formats, study=study)

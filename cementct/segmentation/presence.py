@@ -11,6 +11,7 @@ from cementct.core.distances import depth_inside
 from cementct.core.grid import Box, Grid, Triple
 from cementct.core.image import Volume
 from cementct.core.morphology import bounds_of
+from cementct.core.threads import each
 from cementct.segmentation.metal import find_metal
 from cementct.segmentation.model import ForeignBody, ForeignKind
 
@@ -117,8 +118,10 @@ def shows_cement(volume: Volume) -> CementEvidence:
         glance = _without(glance, metal)
     found: list[tuple[CementMass, tuple[float, float]]] = []
     taken = np.zeros(glance.shape, dtype=np.bool_)
-    for level, least_ml, depth_mm in zip(LEVELS_HU, LEAST_ML, LEAST_DEPTH_MM, strict=True):
-        for box, where in _solid_masses(glance, grid, level, least_ml, depth_mm):
+    levels = list(zip(LEVELS_HU, LEAST_ML, LEAST_DEPTH_MM, strict=True))
+    by_level = each(lambda asked: _solid_masses(glance, grid, *asked), levels)
+    for level, over in zip(LEVELS_HU, by_level, strict=True):
+        for box, where in over:
             if (taken[box.slices] & where).any():
                 continue
             taken[box.slices] |= where

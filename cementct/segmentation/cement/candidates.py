@@ -10,9 +10,9 @@ from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.distances import within
 from cementct.core.morphology import bounds_of, dilate_box, mask_of
-from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
+from cementct.core.threads import beside
 from cementct.segmentation.cement.explained import explained_level
-from cementct.segmentation.cement.other_bone import find_other_bone
+from cementct.segmentation.cement.other_bone import OtherBone
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -70,7 +70,13 @@ class Candidates:
 
 
 def find_candidates(
-    scene: Scene, around: Surroundings, *, seeds: BoolArray, excluded: BoolArray, bright_hu: float
+    scene: Scene,
+    around: Surroundings,
+    *,
+    seeds: BoolArray,
+    excluded: BoolArray,
+    other: OtherBone,
+    cortex_hu: float,
 ) -> Candidates:
     """Return connected pieces of what stands out from its surroundings.
 
@@ -84,10 +90,11 @@ def find_candidates(
         Cement beyond doubt.
     excluded
         Metal.
-    bright_hu
-        Level over which nothing is bone.
+    other
+        Dense structures outside the labelled vertebrae.
+    cortex_hu
+        The intensity over which the surface of bone hardly ever is in this scan.
     """
-    other = find_other_bone(scene, around, seeds=seeds, excluded=excluded, bright_hu=bright_hu)
     # Gas of the earlier scan may have given way to fluid, and lung to what lies beside it: no cement as yet.
     excess = scene.hu - np.maximum(around.expected_hu, LEAST_EXPECTED_HU)
     # What rises by less than this stands out nowhere: nearly all of the block is not looked at any more.
@@ -103,7 +110,6 @@ def find_candidates(
     stands_out |= seeds.ravel()[index]
     stands_out &= ~excluded.ravel()[index] & scene.measured.ravel()[index]
     index = index[stands_out]
-    cortex_hu = brightest_cortex_hu(scene, around, dense=seeds | excluded, bright_hu=bright_hu)
     strong = seeds.ravel()[index] | (scene.hu.ravel()[index] > cortex_hu) | around.known.ravel()[index]
     fingers = around.compartment.ravel()[index] == int(Compartment.BODY)
     labels, count = _pieces(scene, index, strong=strong, fingers=fingers)
@@ -152,10 +158,12 @@ def _pieces(
     near = within(bright, BLUR_OF_BRIGHT_MM, scene.spacing_mm)
     near |= dilate_box(bright, (3, 3, 3))
     joined = near.ravel()[index] | fingers
-    labels, count = cc3d.connected_components(
-        mask_of(index[joined], shape), connectivity=18, return_N=True, out_dtype=np.uint32
-    )
     apart = index[~joined]
-    faint, more = cc3d.connected_components(mask_of(apart, shape), connectivity=18, return_N=True)
+    (labels, count), (faint, more) = beside(
+        lambda: cc3d.connected_components(
+            mask_of(index[joined], shape), connectivity=18, return_N=True, out_dtype=np.uint32
+        ),
+        lambda: cc3d.connected_components(mask_of(apart, shape), connectivity=18, return_N=True),
+    )
     labels.ravel()[apart] = faint.ravel()[apart] + np.uint32(count)
     return labels, int(count) + int(more)

@@ -8,6 +8,7 @@ from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.distances import depth_inside
 from cementct.core.morphology import blocks_of
+from cementct.core.threads import each
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -64,7 +65,10 @@ def find_faint(
     taken = np.zeros(scene.hu.shape, dtype=np.bool_)
     body = (around.compartment[window] == int(Compartment.BODY)) & inside
     sigma = [0.0, *(SMOOTH_MM / s for s in scene.spacing_mm[1:])]
-    smooth = ndimage.gaussian_filter(excess, sigma)
+    # Slices are smoothed each by itself: halves of the block side by side.
+    smooth = np.concatenate(
+        each(lambda part: ndimage.gaussian_filter(part, sigma), np.array_split(excess, min(2, len(excess))))
+    )
     for level, volume_ml in zip(FAINT_LEVELS_HU, FAINT_VOLUME_ML, strict=True):
         labels, count = cc3d.connected_components((smooth > level) & body, connectivity=6, return_N=True)
         if count == 0:

@@ -6,13 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cementct.core.arrays import BoolArray, Float32Array, IntArray
-from cementct.core.distances import FAR_MM
+from cementct.core.distances import FAR_MM, FIRST_ASKED, shortest_gap, tree_of
 from cementct.core.grid import Triple
 from cementct.core.morphology import bounds_of, inner_voxels, places_of
+from cementct.core.threads import each
 
-# So many voxels of a piece tell roughly how near it is, before all of its surface is asked.
-FIRST_ASKED = 64
-# So many are enough for a mean distance.
+# So many voxels are enough for a mean distance.
 ASKED_FOR_MEAN = 500
 
 
@@ -28,8 +27,6 @@ class Nearness:
     """
 
     def __init__(self, mask: BoolArray, spacing_mm: Triple) -> None:
-        from scipy.spatial import KDTree
-
         self._spacing = np.asarray(spacing_mm)
         self._mask = mask
         window = bounds_of(mask)
@@ -37,7 +34,7 @@ class Nearness:
             self._tree = None
             return
         points = places_of(_surface(mask[window])) + [cut.start for cut in window]
-        self._tree = KDTree(points * self._spacing)
+        self._tree = tree_of(points * self._spacing)
 
     def is_within(self, reach_mm: float, index_zyx: IntArray) -> bool:
         """Tell whether any of the voxels lies so near to the set."""
@@ -55,13 +52,7 @@ class Nearness:
             return FAR_MM
         if self._mask[tuple(index_zyx.T)].any():
             return 0.0
-        points = _outermost(index_zyx) * self._spacing
-        few = points[:: max(1, len(points) // FIRST_ASKED)]
-        nearest = float(np.min(self._tree.query(few)[0]))
-        if len(few) < len(points):
-            distance, _ = self._tree.query(points, distance_upper_bound=nearest * (1.0 + 1e-9))
-            nearest = min(nearest, float(np.min(distance)))
-        return nearest
+        return shortest_gap(self._tree, _outermost(index_zyx) * self._spacing)
 
     def mean_gap_mm(self, index_zyx: IntArray) -> float:
         """Return the mean distance of voxels outside the set to it; `FAR_MM` where that is empty."""
@@ -98,10 +89,10 @@ def mean_over(
 
     sigma = [sigma_mm / s for s in spacing_mm]
     support = where.astype(np.float32)
-    weight = ndimage.gaussian_filter(support, sigma, mode="constant", truncate=3.0)
     overall = float(values[where].mean()) if where.any() else 0.0
-    total = ndimage.gaussian_filter(
-        np.where(where, values - overall, 0.0).astype(np.float32), sigma, mode="constant", truncate=3.0
+    off = np.where(where, values - overall, 0.0).astype(np.float32)
+    weight, total = each(
+        lambda field: ndimage.gaussian_filter(field, sigma, mode="constant", truncate=3.0), (support, off)
     )
     # Below this weight a mean would rest on the numerical tail of a few distant voxels.
     floor = np.float32(1e-3)

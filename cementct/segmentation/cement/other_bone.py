@@ -113,8 +113,11 @@ def find_other_bone(
     apart &= ~solid
     hollow = np.flatnonzero(dense & (around.bone_depth_mm < -HOLLOW_FROM_MM))
     dense.ravel()[hollow[np.isin(around.compartment.ravel()[hollow], _HOLLOW)]] = False
-    found = _at_least(_thick(scene, dense), SMALLEST_ML, scene.voxel_ml)
-    found |= _at_least(apart, LARGE_ML, scene.voxel_ml)
+    found, large = beside(
+        lambda: _at_least(_thick(scene, dense), SMALLEST_ML, scene.voxel_ml),
+        lambda: _at_least(apart, LARGE_ML, scene.voxel_ml),
+    )
+    found |= large
     size = [2 * max(1, round(RIM_MM / s)) + 1 for s in scene.spacing_mm]
     found = dilate_box(found, size)
     found &= outside

@@ -61,8 +61,7 @@ def is_cement(piece: PieceFeatures) -> bool:
 def is_new(piece: PieceFeatures) -> bool:
     """Tell whether nothing that dense lay near a piece in soft tissue before injection."""
     small = piece.length_mm <= NEW_LENGTH_MM and piece.volume_ml >= NEW_FROM_ML
-    whole = not piece.at_scan_edge
-    return is_in_soft_tissue(piece) and small and whole and piece.rise_since_before >= NEW_RISE_HU
+    return is_in_soft_tissue(piece) and small and piece.rise_since_before >= NEW_RISE_HU
 
 
 def is_in_soft_tissue(piece: PieceFeatures) -> bool:

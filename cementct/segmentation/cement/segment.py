@@ -15,6 +15,7 @@ from cementct.core.threads import beside
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.beside_metal import blurred_metal, metal_voxels
 from cementct.segmentation.cement.blocks import block_of, with_streaks, work_box
+from cementct.segmentation.cement.bone_edges import brightest_cortex_hu
 from cementct.segmentation.cement.by_source import (
     extended_sources,
     measure_by_source,
@@ -27,6 +28,7 @@ from cementct.segmentation.cement.dull_bone import without_dull_bone
 from cementct.segmentation.cement.exclusion import choose_cement
 from cementct.segmentation.cement.explained import doubt_of_bone
 from cementct.segmentation.cement.learned_bone import learn_bone
+from cementct.segmentation.cement.other_bone import find_other_bone
 from cementct.segmentation.cement.rims import without_rims
 from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene
 from cementct.segmentation.cement.screening import suspicious_vertebrae
@@ -70,7 +72,6 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
     old = find_old_cement(scene, around, excluded=metal | _metal_before(scene, around), new=seeds)
     if not seeds.treated:
         return _no_cement(volume, spine, foreign=foreign, old=old)
-    around = learn_bone(scene, around, dense=seeds.mask | metal)
     cement = _measure_all(scene, spine, around, seeds, foreign=foreign, metal=metal)
     faint = () if earlier is not None else tuple(n for n in seeds.faint if (cement.owner == n).any())
     return replace(cement, flags=with_faint_cement(with_old_cement(cement.flags, old), faint))
@@ -79,19 +80,28 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
 def _measure_all(
     scene: Scene,
     spine: Spine,
-    around: Surroundings,
+    bare: Surroundings,
     seeds: Seeds,
     *,
     foreign: tuple[ForeignBody, ...],
     metal: BoolArray,
 ) -> Cement:
     """Outline, attribute and measure everything that belongs to the seeds."""
-    candidates = find_candidates(scene, around, seeds=seeds.mask, excluded=metal, bright_hu=seeds.bright_hu)
-    vertebrae = tuple(v for v in spine.vertebrae if v.number in seeds.treated)
-    rough = choose_cement(
-        scene, around, candidates, seeds=seeds.mask, treated=vertebrae, bright_hu=seeds.bright_hu
+    # Other bone is told by depths alone, not by what bone is learned to look like.
+    dense, bright_hu = seeds.mask | metal, seeds.bright_hu
+    other, (around, cortex_hu) = beside(
+        lambda: find_other_bone(scene, bare, seeds=seeds.mask, excluded=metal, bright_hu=bright_hu),
+        lambda: (
+            learn_bone(scene, bare, dense=dense),
+            brightest_cortex_hu(scene, bare, dense=dense, bright_hu=bright_hu),
+        ),
     )
-    del candidates  # a third of the memory at hand
+    candidates = find_candidates(
+        scene, around, seeds=seeds.mask, excluded=metal, other=other, cortex_hu=cortex_hu
+    )
+    vertebrae = tuple(v for v in spine.vertebrae if v.number in seeds.treated)
+    rough = choose_cement(scene, around, candidates, seeds=seeds.mask, treated=vertebrae, bright_hu=bright_hu)
+    del candidates, other  # a third of the memory at hand
     # All that follows looks at the cement and what lies near it, a small part of what was searched.
     near = block_of(scene, rough | metal)
     close = _Close(scene.crop(near), around.crop(near), seeds.mask[near.slices], metal[near.slices])
@@ -101,10 +111,13 @@ def _measure_all(
     # Only now: a leak's way back to its source may lead along that bone.
     found[...] = without_dull_bone(close.scene, close.around, found, seeds=close.seeds, treated=seeds.treated)
     doubt_hu = doubt_of_bone(scene, around, dense=rough | metal)
-    cement = _measured(
-        close, spine, found, first, foreign, None if doubt_hu is None else doubt_hu[near.slices]
+    cement, streaks = beside(
+        lambda: _measured(
+            close, spine, found, first, foreign, None if doubt_hu is None else doubt_hu[near.slices]
+        ),
+        lambda: find_streaks(scene, around, cement=rough, metal=metal),
     )
-    return with_streaks(cement, scene.box, find_streaks(scene, around, cement=rough, metal=metal))
+    return with_streaks(cement, scene.box, streaks)
 
 
 @dataclass(frozen=True)

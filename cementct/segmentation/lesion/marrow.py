@@ -10,6 +10,7 @@ import numpy as np
 from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.arrays import BoolArray, FloatArray
 from cementct.core.image import Volume
+from cementct.core.threads import each
 from cementct.segmentation.lesion.bone import Bone, prepare_bone
 from cementct.segmentation.lesion.smoothing import smooth_within
 
@@ -108,14 +109,10 @@ def measure_normal_marrow(
     others = [v for v in spine.vertebrae if v.number != near.number and v.number not in affected]
     whole = [v for v in others if v.complete] or others
     whole.sort(key=lambda v: abs(v.position - near.position))
-    means, spreads = [], []
-    for vertebra in whole[:NEIGHBOURS_USED]:
-        seen = marrow.look_at(vertebra)
-        if seen is not None:
-            means.append(seen[0])
-            spreads.append(seen[1])
-    if not means:
+    seen = [found for found in each(marrow.look_at, whole[:NEIGHBOURS_USED]) if found is not None]
+    if not seen:
         return NormalMarrow(USUAL_MARROW_HU, USUAL_SPREAD_HU, measured=False)
+    means, spreads = zip(*seen, strict=True)
     return NormalMarrow(float(np.median(means)), float(np.median(spreads)), measured=True)
 
 

@@ -12,6 +12,7 @@ from cementct.core.findings import Destruction, LesionSource
 from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Mask, Region, Volume
+from cementct.core.threads import beside
 from cementct.segmentation.lesion.after import cement_share_of, segment_after
 from cementct.segmentation.lesion.before import segment_before
 from cementct.segmentation.lesion.bone import averaged, prepare_bone
@@ -182,9 +183,11 @@ def lesion_from_after(
     if not vertebra.complete:
         return no_lesion(None, (raise_flag(Flag.VERTEBRA_CUT),))
     post = marrow.volume
-    bone = prepare_bone(post, vertebra)
+    bone, normal = beside(
+        lambda: prepare_bone(post, vertebra),
+        lambda: measure_normal_marrow(marrow, spine, vertebra, affected=affected),
+    )
     grid = post.grid.crop(bone.box)
-    normal = measure_normal_marrow(marrow, spine, vertebra, affected=affected)
     cement_share = cement_share_of(cement, vertebra.number, bone.box)
     factor = tuple(n // m for n, m in zip(grid.shape, bone.grid.shape, strict=True))
     plateaus = [deposit.plateau_hu for deposit in cement.properties if deposit.owner == vertebra.number]

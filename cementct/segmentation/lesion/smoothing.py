@@ -10,6 +10,7 @@ from cementct.core.distances import TIE_MM, depth_inside, distance_outside
 from cementct.core.grid import Grid
 from cementct.core.image import Region
 from cementct.core.morphology import bounds_of
+from cementct.core.threads import each
 
 # Where less than this of a smoothed value comes from chosen voxels, there is no value.
 LEAST_WEIGHT = 1e-3
@@ -22,9 +23,10 @@ def smooth_within(hu: Float32Array, chosen: BoolArray, grid: Grid, sigma_mm: flo
     does not pass for marrow, nor soft tissue outside for a lesion.
     """
     sigma = [sigma_mm / spacing for spacing in grid.spacing_mm]
-    weight = chosen.astype(np.float32)
-    summed = ndimage.gaussian_filter(np.where(chosen, hu, np.float32(0)), sigma, truncate=3.0)
-    weights = ndimage.gaussian_filter(weight, sigma, truncate=3.0)
+    summed, weights = each(
+        lambda field: ndimage.gaussian_filter(field, sigma, truncate=3.0),
+        (np.where(chosen, hu, np.float32(0)), chosen.astype(np.float32)),
+    )
     known = weights > LEAST_WEIGHT
     return np.where(known, summed / np.where(known, weights, 1), np.float32(np.nan)).astype(np.float32)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 import numpy as np
 
 from cementct.core.arrays import BoolArray, HuArray
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Region
 from cementct.core.morphology import places_of
+from cementct.core.threads import each
 from cementct.segmentation.metal.hardware import beyond_cement, hanging_on
 from cementct.segmentation.metal.lattice import find_lattices
 from cementct.segmentation.metal.rods import Rod, judge_run, rod_voxels
@@ -65,19 +68,18 @@ def find_straight_metal(hu: HuArray, grid: Grid, box: Box) -> tuple[ForeignBody,
 
 def _rods(hu: HuArray, grid: Grid) -> list[Rod]:
     """Return the shafts of a block, the longest first, each once."""
-    rods: list[Rod] = []
     index = places_of(np.asarray(hu > LEVELS_HU[0]))
     values = hu[tuple(index.T)]
-    for level in LEVELS_HU:
-        index, values = index[values > level], values[values > level]
-        if len(index) * grid.voxel_mm3 < SHORTEST_RUN_MM * SMALLEST_SECTION_MM2:
-            break
-        for count, run in enumerate(free_runs(grid.to_lps(index), grid.voxel_mm3)):
-            rod = judge_run(run, hu, grid, level_hu=level)
-            if rod is not None:
-                rods.append(rod)
-            if count >= MOST_SHAFTS:
-                break
+
+    def rods_over(level: float) -> list[Rod]:
+        bright = index[values > level]
+        if len(bright) * grid.voxel_mm3 < SHORTEST_RUN_MM * SMALLEST_SECTION_MM2:
+            return []
+        runs = islice(free_runs(grid.to_lps(bright), grid.voxel_mm3), MOST_SHAFTS + 1)
+        judged = (judge_run(run, hu, grid, level_hu=level) for run in runs)
+        return [rod for rod in judged if rod is not None]
+
+    rods = [rod for found in each(rods_over, LEVELS_HU) for rod in found]
     return sorted(_each_once(rods), key=lambda r: -r.free_mm)[:MOST_SHAFTS]
 
 

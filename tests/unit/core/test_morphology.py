@@ -10,6 +10,7 @@ from scipy import ndimage
 
 from cementct.core.arrays import BoolArray
 from cementct.core.morphology import (
+    SLAB_BYTES,
     blocks_of,
     bounds_of,
     dilate_box,
@@ -35,6 +36,14 @@ def test_a_mask_grown_by_a_block_is_the_highest_value_of_each_neighbourhood(
     mask = random_mask(shape, seed, share)
     assert np.array_equal(dilate_box(mask, size), ndimage.maximum_filter(mask, size=size, mode="nearest"))
     assert np.array_equal(erode_box(mask, size), ndimage.minimum_filter(mask, size=size, mode="nearest"))
+
+
+@pytest.mark.parametrize("size", [(5, 7, 7), (1, 9, 3), (11, 1, 1)])
+def test_large_masks_are_grown_and_shrunk_slab_by_slab_as_if_at_once(size: tuple[int, ...]) -> None:
+    mask = random_mask((70, 80, 90), seed=3, share=0.02)
+    assert mask.nbytes > 2 * SLAB_BYTES
+    assert np.array_equal(dilate_box(mask, size), ndimage.maximum_filter(mask, size=size, mode="nearest"))
+    assert np.array_equal(erode_box(~mask, size), ndimage.minimum_filter(~mask, size=size, mode="nearest"))
 
 
 @given(shape=SHAPES, seed=st.integers(0, 99), share=st.sampled_from([0.05, 0.5, 0.95]))

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from cementct.core.children import THREADS_VARIABLE, child_environment, own_environment
+from cementct.core.children import THREADS_VARIABLE, child_environment, keep_memory, own_environment
 from cementct.core.threads import beside, each, thread_count
 
 
@@ -37,6 +37,11 @@ def test_the_process_of_a_study_alone_keeps_its_threads_and_gives_libraries_one(
     monkeypatch.delenv(THREADS_VARIABLE, raising=False)
     assert THREADS_VARIABLE not in own_environment()
     assert own_environment()["OMP_NUM_THREADS"] == "1"
+
+
+def test_a_process_and_its_children_keep_memory_in_one_store() -> None:
+    keep_memory()  # of which other systems know nothing, and need not
+    assert child_environment()["MALLOC_ARENA_MAX"] == "1"
 
 
 @pytest.mark.parametrize("named", ["1", "3"])

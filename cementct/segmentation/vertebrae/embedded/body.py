@@ -9,6 +9,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, FloatArray
 from cementct.core.image import Volume
+from cementct.core.threads import each
 from cementct.segmentation.vertebrae.embedded.block import sample_block
 from cementct.segmentation.vertebrae.embedded.edges import BlockEdges, prepare_edges
 from cementct.segmentation.vertebrae.embedded.endplates import Endplates
@@ -98,7 +99,7 @@ class BodyOutline:
 
 def outline_bodies(volume: Volume, placed: Sequence[PlacedVertebra]) -> list[BodyOutline]:
     """Return the outlines of all bodies; of a destroyed or hidden one the neighbours tell what to expect."""
-    walls = repair_walls([_own_walls(volume, one) for one in placed])
+    walls = repair_walls(each(lambda one: _own_walls(volume, one), placed))
     endplates = find_all_endplates(walls)
     return [
         BodyOutline(own.placed, own.edges, own.side, own.wall, plates, own.weak)

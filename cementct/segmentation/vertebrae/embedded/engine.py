@@ -12,6 +12,7 @@ from cementct.core.arrays import FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Mask, Volume
+from cementct.core.threads import beside
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline, outline_bodies
 from cementct.segmentation.vertebrae.embedded.by_hand import (
     gain_of_given_levels,
@@ -90,11 +91,14 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
     placed = place_vertebrae(found.spine, found.column, found.levels, first=sacral or 0)
     if given:
         placed = with_given_centres(found.spine, found.column, placed, grid=volume.grid, given=given)
-    outlines = outline_bodies(volume, placed)
-    bodies, outlines = _drawn(volume.grid, outlines)
+    (bodies, outlines), canal = beside(
+        lambda: _drawn(volume.grid, outline_bodies(volume, placed)), lambda: _canal(volume, found)
+    )
     numbers = range(1, len(outlines) + 1)
-    canal = _canal(volume, found)
-    bone = share_out_bone(volume, outlines, bodies, canal.voxels)
+    bone, rib_bearing = beside(
+        lambda: share_out_bone(volume, outlines, bodies, canal.voxels),
+        lambda: find_rib_bearing(volume, found.spine, [o.placed for o in outlines]),
+    )
     return SpineLabels(
         vertebrae=LabelMap(bone.vertebrae, volume.grid),
         bodies=LabelMap(bodies, volume.grid),
@@ -102,7 +106,7 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
         canal=canal,
         other_bone=Mask(bone.other, volume.grid),
         sacrum=None if sacral is None else _sacrum(volume, found, sacral),
-        rib_bearing=find_rib_bearing(volume, found.spine, [o.placed for o in outlines]),
+        rib_bearing=rib_bearing,
         last_above_sacrum=len(outlines) if sacral is not None and outlines else None,
         confidence=measure_confidence(outlines),
         rebuilt_walls=frozenset(n for n, o in zip(numbers, outlines, strict=True) if o.wall_rebuilt),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import FloatArray, as_floats
+from cementct.core.threads import each
 from cementct.segmentation.vertebrae.embedded.disc_plates import (
     HALF_DISC_SHARE,
     DiscPlates,
@@ -53,18 +54,18 @@ def find_all_endplates(walls: Sequence[Walls]) -> list[Endplates]:
         return []
     samples = [
         sample_end(walls[0], 1.0),
-        *(sample_disc(above, below) for above, below in itertools.pairwise(walls)),
+        *each(lambda pair: sample_disc(*pair), itertools.pairwise(walls)),
         sample_end(walls[-1], -1.0),
     ]
     sides = itertools.pairwise([None, *walls, None])
-    discs = [_first_look(one, *side) for one, side in zip(samples, sides, strict=True)]
+    discs = each(lambda one: _first_look(one[0], *one[1]), zip(samples, sides, strict=True))
     first = _joined(walls, discs)
     weak = [
         own.weak or min(discs[n].lower_seen, discs[n + 1].upper_seen) < SEEN_SHARE
         for n, own in enumerate(walls)
     ]
     heights = UsualHeights(walls, first, weak)
-    return _joined(walls, [_rebuilt(discs, number, heights) for number in range(len(discs))])
+    return _joined(walls, each(lambda number: _rebuilt(discs, number, heights), range(len(discs))))
 
 
 def _joined(walls: Sequence[Walls], discs: Sequence[DiscPlates]) -> list[Endplates]:

@@ -15,6 +15,7 @@ import numpy as np
 from cementct.core.arrays import BoolArray, Float32Array, as_floats
 from cementct.core.grid import Box
 from cementct.core.image import Volume
+from cementct.core.threads import beside
 from cementct.segmentation.vertebrae.embedded.arch_atlas import reach_of
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
 from cementct.segmentation.vertebrae.embedded.bone_shares import (
@@ -102,24 +103,44 @@ def share_out_bone(
     shares = shares_of(coarse, core, outlines)
     surface_hu = _surface_of_bone(coarse.hu[shares.best >= SURE_SHARE])
     bone, marrow = _bone_and_marrow(coarse, core, shares, surface_hu)
-    owner = _followed(coarse, shares, bone | marrow, count)
-    limit_hu = np.where(shares.behind & ~coarse.canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
-    owner[(coarse.canal | shares.hollow) & (shares.best < WALL_SHARE)] = 0
-    smooth_hu = average_over_cortex(coarse)
-    inside = find_cement_in_arches(coarse, shares, owner, outlines, smooth_hu)
-    dense = near_cement(coarse, smooth_hu > limit_hu) & ~inside
-    owner[dense & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
-    owner[find_leaks_where_bone_is_seldom(coarse, shares, smooth_hu)] = 0
-    owner[find_leaks_on_one_side(coarse, shares, owner, outlines, smooth_hu)] = 0
-    owner = _large_pieces(owner, coarse.body, count)
+    followed, smooth_hu = beside(
+        lambda: _followed(coarse, shares, bone | marrow, count), lambda: average_over_cortex(coarse)
+    )
+
+    def with_leaks_apart() -> LabelBytes:
+        return _without_leaks(coarse, shares, followed, outlines, smooth_hu)
+
+    def fine_bone() -> BoolArray:
+        solid = repeated(bone | marrow, coarse.steps, region.shape)
+        return _fine_bone(volume, region, surface_hu, solid)
+
+    owner, fine = beside(with_leaks_apart, fine_bone)
     owner = repeated(owner, coarse.steps, region.shape)
-    solid = repeated(bone | marrow, coarse.steps, region.shape)
-    owner[~_fine_bone(volume, region, surface_hu, solid) | (bodies[region.slices] > 0)] = 0
+    owner[~fine | (bodies[region.slices] > 0)] = 0
     part = whole[region.slices]
     own = (owner > 0) & (owner <= count)
     part[own] = owner[own]
     other[region.slices] = owner > count
     return SharedBone(whole, other)
+
+
+def _without_leaks(
+    coarse: CoarseRegion,
+    shares: BoneShares,
+    owner: LabelBytes,
+    outlines: Sequence[BodyOutline],
+    smooth_hu: Float32Array,
+) -> LabelBytes:
+    """Return to which vertebra bone belongs, without cement that leaked and without loose pieces."""
+    owner = owner.copy()
+    limit_hu = np.where(shares.behind & ~coarse.canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
+    owner[(coarse.canal | shares.hollow) & (shares.best < WALL_SHARE)] = 0
+    inside = find_cement_in_arches(coarse, shares, owner, outlines, smooth_hu)
+    dense = near_cement(coarse, smooth_hu > limit_hu) & ~inside
+    owner[dense & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
+    owner[find_leaks_where_bone_is_seldom(coarse, shares, smooth_hu)] = 0
+    owner[find_leaks_on_one_side(coarse, shares, owner, outlines, smooth_hu)] = 0
+    return _large_pieces(owner, coarse.body, len(outlines))
 
 
 def _core(coarse: CoarseRegion) -> BoolArray:

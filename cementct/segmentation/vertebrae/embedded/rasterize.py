@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, as_floats
 from cementct.core.grid import Box, Grid
+from cementct.core.threads import each
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
 from cementct.segmentation.vertebrae.embedded.box_sum import box_sum
 
@@ -24,12 +25,11 @@ def draw_bodies(
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Return a label array of the grid's shape: 1, 2, … in the order of the outlines."""
     labels = np.zeros(grid.shape, dtype=np.uint8)
-    for number, outline in enumerate(outlines, start=1):
-        box = block_box(grid, outline)
-        if box.is_empty:
-            continue
-        part = labels[box.slices]
-        part[voxels_inside(grid, box, outline) & (part == 0)] = number
+    boxes = [block_box(grid, outline) for outline in outlines]
+    kept = [n for n, box in enumerate(boxes) if not box.is_empty]
+    for n, inside in zip(kept, each(lambda n: voxels_inside(grid, boxes[n], outlines[n]), kept), strict=True):
+        part = labels[boxes[n].slices]
+        part[inside & (part == 0)] = n + 1
     return labels
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cementct.core.image import Volume
+from cementct.core.threads import each
 from cementct.segmentation.vertebrae.embedded.canal import (
     BONE_THRESHOLDS_HU,
     describe_surroundings,
@@ -61,8 +62,8 @@ def track_canal(
     """
     coarse = average_blocks(volume)
     around = describe_surroundings(smooth(coarse), coarse.spacing_mm)
-    best: tuple[float, IntArray] | None = None
-    for bone_hu in (*BONE_THRESHOLDS_HU[1:], THIN_BONE_HU) if avoided else BONE_THRESHOLDS_HU:
+
+    def best_chain(bone_hu: float) -> tuple[float, IntArray]:
         likeness = measure_canal_likeness(around, bone_hu)
         for track in avoided:
             _forbid(likeness, coarse, volume, track)
@@ -71,12 +72,10 @@ def track_canal(
             if middles_mm is None
             else gain_of_given_canals(likeness.shape, coarse.spacing_mm, middles_mm)
         )
-        score, path = find_best_chain(likeness, coarse.spacing_mm, known)
-        if best is None or score > best[0]:
-            best = score, path
-    if best is None:
-        return None
-    score, path = best
+        return find_best_chain(likeness, coarse.spacing_mm, known)
+
+    thresholds_hu = (*BONE_THRESHOLDS_HU[1:], THIN_BONE_HU) if avoided else BONE_THRESHOLDS_HU
+    score, path = max(each(best_chain, thresholds_hu), key=lambda chain: chain[0])
     points = coarse.to_index(path.astype(np.float64)) * volume.grid.spacing_mm
     long_enough = points[-1, 0] - points[0, 0] >= SHORTEST_TRACK_MM
     normalised = score * float(coarse.spacing_mm[0]) / 2.5
