@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment, Spine, Vertebra
-from cementct.anatomy.needle_way import lies_on_a_needles_way
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.cement.fields import Nearness
+from cementct.segmentation.cement.loose_pieces import LoosePiece, with_loose_pieces
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -37,29 +37,6 @@ PLATEAU_PERCENTILE = 75.0
 # anything of a low body lies deep where slices are thick.
 MUCH_MORE = 4.0
 LEAST_TREATED_ML, LEAST_DEEP_SHARE = 0.08, 0.25
-# A piece apart came from the vertebra to whose cement the gap is smallest; but a cord that passes several
-# lies around its source, so its mean distance to the cement counts as well, with this weight, and how far
-# above or below the middle of the body it lies. On 132 pieces of 56 phantoms (tuning half) with several
-# sources that was wrong 4 times, the gap alone 7 times; where another source was no farther than this, 2 of
-# 10 were wrong.
-MEAN_DISTANCE_COUNTS, HEIGHT_COUNTS = 0.1, 0.25
-RIVAL_WITHIN_MM = 4.0
-
-
-@dataclass(frozen=True)
-class LoosePiece:
-    """A piece that touches no source and lies about as far from several.
-
-    Attributes
-    ----------
-    index
-        Its voxels: places in the scene's flat arrays.
-    rivals
-        Numbers of the other vertebrae that it may have come from.
-    """
-
-    index: IntArray
-    rivals: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -103,7 +80,7 @@ def attribute(
     labels = cc3d.connected_components(support, connectivity=26)
     flooded = _flooded(scene, support, markers, labels)
     by_number = {v.number: v for v in spine.vertebrae}
-    owner, loose = _with_loose_pieces(scene, flooded, labels, [by_number[n] for n in sources])
+    owner, loose = with_loose_pieces(scene, flooded, labels, [by_number[n] for n in sources])
     return Attribution(owner.astype(np.uint16), sources, _meeting(owner, labels), loose)
 
 
@@ -212,48 +189,6 @@ def _flowed_from(
     place = min(into.position, source.position) + 1
     disc = support & around.is_in(Compartment.DISC) & (around.place == place)
     return Nearness(disc, scene.spacing_mm).gap_mm(np.argwhere(mine)) <= JOINED_WITHIN_MM
-
-
-def _with_loose_pieces(
-    scene: Scene, flooded: np.ndarray, labels: np.ndarray, sources: list[Vertebra]
-) -> tuple[np.ndarray, tuple[LoosePiece, ...]]:
-    """Give pieces that touch no source to the vertebra whose cement is nearest; name those in doubt.
-
-    A needle's track belongs to the vertebra that it leads into.
-    """
-    places = np.flatnonzero((labels.ravel() > 0) & (flooded.ravel() == 0))
-    if not places.size:
-        return flooded, ()
-    near = [Nearness(flooded == v.number, scene.spacing_mm) for v in sources]
-    owner = flooded.copy()
-    doubtful = []
-    numbers = labels.ravel()[places]
-    for number in np.unique(numbers):
-        own = places[numbers == number]
-        index = np.stack(np.unravel_index(own, labels.shape), axis=1)
-        points_lps = scene.grid.to_lps(index)
-        far_mm = np.array([_distance_mm(n, v, index, points_lps) for n, v in zip(near, sources, strict=True)])
-        on_way = np.array([_is_on_way_to(v, points_lps) for v in sources])
-        if on_way.any():
-            far_mm[~on_way] = np.inf
-        best = int(np.argmin(far_mm))
-        owner.ravel()[own] = sources[best].number
-        close = np.flatnonzero(far_mm <= far_mm[best] + RIVAL_WITHIN_MM)
-        rivals = tuple(sources[i].number for i in close if i != best)
-        if rivals:
-            doubtful.append(LoosePiece(own, rivals))
-    return owner, tuple(doubtful)
-
-
-def _distance_mm(near: Nearness, source: Vertebra, index: IntArray, points_lps: FloatArray) -> float:
-    """Return how far a piece lies from a source's cement, and from its height."""
-    height_mm = abs(float(source.frame.to_local(points_lps.mean(axis=0))[2]))
-    return near.gap_mm(index) + MEAN_DISTANCE_COUNTS * near.mean_gap_mm(index) + HEIGHT_COUNTS * height_mm
-
-
-def _is_on_way_to(source: Vertebra, points_lps: FloatArray) -> bool:
-    """Tell whether a piece is a straight cord that leads into a vertebra as a needle does."""
-    return lies_on_a_needles_way(source.frame.to_local(points_lps), np.ones(len(points_lps)), source)
 
 
 def _meeting(owner: np.ndarray, labels: np.ndarray) -> tuple[int, ...]:
