@@ -1,4 +1,4 @@
-"""Pieces of cement that touch no treated bone: which vertebra each came from, and which others it may have."""
+"""Pieces of cement that touch no treated bone: the vertebra each came from, and others it may be of."""
 
 from __future__ import annotations
 

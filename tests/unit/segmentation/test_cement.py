@@ -8,9 +8,19 @@ import numpy as np
 import pytest
 
 from cementct.core.image import Volume
+from cementct.core.smoothing import blurred_along_z
 from cementct.segmentation.cement import segment_cement
 from cementct.segmentation.model import Cement, EarlierScan
-from cementct.testing.block_spine import BONE_HU, BlockSpine, Shape, ball, build_block_spine, cord, join
+from cementct.testing.block_spine import (
+    BONE_HU,
+    BlockSpine,
+    Shape,
+    ball,
+    block,
+    build_block_spine,
+    cord,
+    join,
+)
 
 NOISE_HU = 18.0
 # Of a blurred ball in noise: an estimator that knows nothing of the truth.
@@ -125,6 +135,28 @@ def test_a_new_cord_in_soft_tissue_is_found_though_an_earlier_scan_is_known() ->
     small = min(cement.properties, key=lambda d: d.volume_ml)
     assert len(cement.properties) == 2
     assert small.volume_ml == pytest.approx(blocks().volume_ml(leak), rel=0.25)
+
+
+def test_endplates_that_thick_slices_before_hardly_showed_are_no_cement() -> None:
+    source = ball((3.0, -2.0, 0.0), 7.0)
+    plates = block((-14.0, -14.0, 8.6), (14.0, 10.0, 9.6))
+    now = scan((source, 2000.0), (plates, 1300.0), seed=2)
+    grid = blocks().spine.grid
+    blur_mm = 2.5
+    before = blurred_along_z(
+        scan((plates, 1300.0), seed=1).hu.astype(np.float32), blur_mm / grid.spacing_mm[0]
+    )
+    cement = segment_cement(now, blocks().spine, earlier=EarlierScan(grid.box, before, blur_mm))
+    assert total_ml(cement) == pytest.approx(blocks().volume_ml(source), rel=RELATIVE_TOLERANCE)
+
+
+def test_gas_that_gave_way_to_fluid_is_no_cement() -> None:
+    source = join(ball((3.0, -2.0, 0.0), 7.0), block((-2.0, -4.0, 0.0), (2.0, 0.0, 17.0)))
+    grid = blocks().spine.grid
+    gas = block((-10.0, -10.0, 15.0), (10.0, 8.0, 18.0))
+    earlier = EarlierScan(grid.box, scan((gas, -700.0), seed=1).hu.astype(np.float32))
+    cement = segment_cement(scan((source, 2000.0), seed=2), blocks().spine, earlier=earlier)
+    assert total_ml(cement) == pytest.approx(blocks().volume_ml(source), rel=RELATIVE_TOLERANCE)
 
 
 def test_a_deposit_far_from_the_edges_of_the_scan_does_not_reach_them() -> None:

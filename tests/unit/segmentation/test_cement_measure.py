@@ -122,6 +122,42 @@ def test_a_thin_sheet_has_the_opacity_of_its_source_where_the_image_cannot_tell(
     assert volume_ml == pytest.approx(truth_ml, rel=0.03)
 
 
+def test_cement_thinned_outside_bone_has_its_own_opacity_beside_that_of_the_source() -> None:
+    in_bone_mm = 1.0
+
+    def source(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        return (x < in_bone_mm) & (x > -12.0) & (abs(y) < 8.0) & (abs(z) < 8.0)
+
+    def leak(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        return (x >= in_bone_mm) & (x < 9.0) & (abs(y) < 5.0) & (abs(z) < 5.0)
+
+    spacing = (1.0, 0.6, 0.6)
+    dense, dense_ml = image_of(source, spacing, 2400.0)
+    thinned, thinned_ml = image_of(leak, spacing, 620.0)
+    scene = replace(dense, hu=dense.hu + thinned.hu - BACKGROUND_HU)
+    rough = scene.hu > BACKGROUND_HU + 250.0
+    places = np.indices(rough.shape)[2] * spacing[2] - 18.0
+    nothing = np.zeros(rough.shape, dtype=np.bool_)
+    expected = np.full(rough.shape, BACKGROUND_HU, dtype=np.float32)
+    found = measure_shares(scene, rough, expected, in_bone=places < in_bone_mm + 1.0, excluded=nothing)
+    volume_ml = float(found.share.sum(dtype=np.float64)) * scene.voxel_ml
+    assert volume_ml == pytest.approx(dense_ml + thinned_ml, rel=0.06)
+    assert sorted(round(piece.plateau_hu, -2) for piece in found.pieces[:2]) == [600.0, 2400.0]
+
+
+def test_lung_beside_a_leak_is_its_background() -> None:
+    spacing = (1.0, 0.6, 0.6)
+    scene, truth_ml = image_of(lambda z, y, x: (y**2 + x**2 < 2.0**2) & (abs(z) < 9.0), spacing, 900.0)
+    lung_hu = -800.0
+    share = (scene.hu - BACKGROUND_HU) / (900.0 - BACKGROUND_HU)
+    scene = replace(scene, hu=(lung_hu + share * (900.0 - lung_hu)).astype(np.float32))
+    rough = scene.hu > 200.0
+    nothing = np.zeros(rough.shape, dtype=np.bool_)
+    expected = np.full(rough.shape, BACKGROUND_HU, dtype=np.float32)
+    found = measure_shares(scene, rough, expected, in_bone=nothing, excluded=nothing)
+    assert float(found.share.sum()) * scene.voxel_ml == pytest.approx(truth_ml, rel=0.1)
+
+
 @pytest.mark.parametrize("plateau_hu", [1200.0, 4200.0])
 def test_the_stated_error_is_that_of_the_volume(plateau_hu: float) -> None:
     scene, truth_ml = image_of(
