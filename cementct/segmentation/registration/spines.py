@@ -31,6 +31,8 @@ LEAST_READABLE = 100
 MAX_BEND_DEG = 20.0
 # Nor does a vertebra move further than this from where its neighbour's movement takes it.
 MAX_SLIP_MM = 10.0
+# So many vertebrae away the movements still have to agree.
+AGREES_WITHIN = 2
 
 
 def register_spines(
@@ -100,8 +102,7 @@ class _Column:
         fit = self._fit(place)
         if self._is_good(fit, place):
             return fit, True
-        starts = [self._fit(i).movement for i in self._neighbours(place) if self._passes(self._fit(i))]
-        again = [register_vertebra(self._scans, pair.pre, start) for start in starts]
+        again = [register_vertebra(self._scans, pair.pre, start) for start in self._beside(place)]
         good = [other for other in again if self._is_good(other, place)]
         return (max(good, key=lambda other: other.similarity), True) if good else (fit, False)
 
@@ -112,22 +113,27 @@ class _Column:
             self._fits[place] = register_vertebra(self._scans, pair.pre, pair.coarse.movement)
         return self._fits[place]
 
-    def _neighbours(self, place: int) -> list[int]:
-        return [i for i in (place - 1, place + 1) if 0 <= i < len(self.pairs)]
+    def _beside(self, place: int) -> list[Movement]:
+        """Return the movements of the nearest vertebrae above and below that pass, near enough to agree."""
+        found = []
+        for step in (-1, 1):
+            places = [place + step * n for n in range(1, AGREES_WITHIN + 1)]
+            fits = [self._fit(i) for i in places if 0 <= i < len(self.pairs)]
+            found += [fit.movement for fit in fits if self._passes(fit)][:1]
+        return found
 
     def _passes(self, fit: VertebraFit) -> bool:
         return _passes(fit, self._slices_mm)
 
     def _is_good(self, fit: VertebraFit, place: int) -> bool:
-        """Tell whether a fit passes and agrees with the movement of a neighbour, where there is one.
+        """Tell whether a fit passes and agrees with the movement of a vertebra beside it, where one passes.
 
-        Neighbours that fail themselves are asked only where no other is.
+        Where none does, what the coarse search found of its neighbours is asked.
         """
         if not self._passes(fit):
             return False
-        neighbours = self._neighbours(place)
-        fine = [self._fit(i).movement for i in neighbours if self._passes(self._fit(i))]
-        others = fine or [self.pairs[i].coarse.movement for i in neighbours]
+        neighbours = [i for i in (place - 1, place + 1) if 0 <= i < len(self.pairs)]
+        others = self._beside(place) or [self.pairs[i].coarse.movement for i in neighbours]
         return not others or any(_agrees(fit.movement, other, self.pairs[place].pre) for other in others)
 
 

@@ -118,10 +118,13 @@ def _filled_up(body: Region, vertebra: Vertebra, grid: Grid) -> Region:
 
 def _in_notch(index: IntArray, carried: BoolArray, grid: Grid) -> BoolArray:
     """Tell which of some voxels lie in a notch of a body that is too large for its waist."""
-    from scipy.spatial import ConvexHull
+    from scipy.spatial import ConvexHull, QhullError
 
     spacing = np.asarray(grid.spacing_mm)
-    hull = ConvexHull(np.argwhere(carried & ~ndimage.binary_erosion(carried)) * spacing)
+    try:
+        hull = ConvexHull(np.argwhere(carried & ~ndimage.binary_erosion(carried)) * spacing)
+    except QhullError:  # a body of one slice has no inside
+        return np.zeros(len(index), dtype=np.bool_)
     depth_mm = -np.max(index * spacing @ hull.equations[:, :3].T + hull.equations[:, 3], axis=1)
     deep = depth_mm > NOTCH_DEPTH_MM
     if np.count_nonzero(deep) * grid.voxel_ml < NOTCH_FROM_ML:

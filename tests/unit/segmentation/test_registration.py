@@ -19,6 +19,7 @@ from cementct.segmentation.registration import (
     carry_region_back,
     carry_share,
     register_spines,
+    spines,
 )
 from cementct.segmentation.registration.carry import inverse
 from cementct.segmentation.registration.matching import clearly_nearest
@@ -75,6 +76,28 @@ def test_a_known_movement_is_found_again_through_cement(build_spine, moved_volum
         assert error_mm(registration, made, number, TURN, SHIFT_MM) < 0.25
         assert registration.residual_mm is not None
         assert registration.residual_mm < 0.4
+
+
+def test_a_vertebra_whose_coarse_search_went_astray_is_found_from_its_neighbour(
+    build_spine, moved_volume, monkeypatch
+):
+    made = build_spine(count=3)
+    post = moved_volume(made.volume, TURN, SHIFT_MM)
+    spine = moved_spine(made, TURN, SHIFT_MM)
+    matched = spines.match_spines
+
+    def astray(scans):
+        first, second, third = matched(scans)
+        wrong = second.coarse.movement.nudged(
+            np.radians([0.0, 0.0, 90.0]), np.array([9.0, 9.0, 0.0]), np.asarray(SHIFT_MM)
+        )
+        return first, replace(second, coarse=replace(second.coarse, movement=wrong)), third
+
+    monkeypatch.setattr(spines, "match_spines", astray)
+    found = register_spines(made.volume, made.spine, post, spine)
+    for number, registration in found.items():
+        assert registration.ok
+        assert error_mm(registration, made, number, TURN, SHIFT_MM) < 0.25
 
 
 def test_a_vertebra_missing_from_view_shifts_the_numbers_but_not_the_pairs(build_spine, moved_volume):
@@ -157,6 +180,24 @@ def test_nothing_is_known_beyond_the_pre_injection_scan(build_spine):
     hu = carry_hu(made.volume, far, grid, grid.box, np.ones(grid.shape, dtype=np.bool_)).reshape(grid.shape)
     assert np.isnan(hu[:, :18]).all()
     assert np.isfinite(hu[:, 22:]).all()
+
+
+def test_thin_slices_are_carried_as_dull_as_the_thick_ones_they_are_compared_with(build_spine):
+    made = build_spine(count=1)
+    grid = made.volume.grid
+    thick = replace(grid, spacing_mm=(3.6, 1.0, 1.0), shape=(grid.shape[0] // 3, *grid.shape[1:]))
+    # Each thick slice lies in the middle of three thin ones.
+    hu = made.volume.hu[: 3 * thick.shape[0]].reshape(-1, 3, *grid.shape[1:]).mean(axis=1)
+    middle = grid.to_lps((1, 0, 0))
+    thick = replace(thick, origin_lps_mm=tuple(float(v) for v in middle))
+    still = Registration(rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1)
+    everywhere = np.ones(thick.shape, dtype=np.bool_)
+
+    def difference(blur_mm: float) -> float:
+        carried = carry_hu(made.volume, still, thick, thick.box, everywhere, blur_mm=blur_mm)
+        return float(np.nanstd(carried.reshape(thick.shape) - hu))
+
+    assert difference(1.15) < 0.5 * difference(0.0)
 
 
 def test_the_earlier_scan_is_known_around_registered_vertebrae_only(build_spine):
