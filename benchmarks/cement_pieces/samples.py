@@ -15,7 +15,7 @@ from benchmarks.accuracy.phantoms import PhantomRecipe
 from benchmarks.accuracy.running import analyze_case, is_possible
 from cementct.core.levels import Level
 from cementct.segmentation.cement import exclusion
-from cementct.segmentation.cement.piece_features import PieceFeatures
+from cementct.segmentation.cement.piece import PieceFeatures
 from cementct.segmentation.cement.piece_model import variables_of
 
 SETTINGS = ("labels+pre", "labels", "embedded")

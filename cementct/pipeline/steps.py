@@ -16,7 +16,8 @@ from cementct.core.image import LabelMap, Mask, Volume
 from cementct.core.levels import Level
 from cementct.core.threads import beside, each
 from cementct.pipeline.progress import Stage
-from cementct.segmentation.model import Cement, EarlierScan, Lesion, Registration
+from cementct.segmentation.before import EarlierScan
+from cementct.segmentation.model import Cement, Lesion, Registration
 
 FindVertebrae = Callable[[Volume], SpineLabels]
 Tell = Callable[[Stage], None]

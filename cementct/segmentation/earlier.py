@@ -10,8 +10,9 @@ from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.distances import distance_outside, within
 from cementct.core.grid import Grid
 from cementct.core.image import Region, Volume
+from cementct.segmentation.before import EarlierScan
 from cementct.segmentation.cement.scene import SLICE_SIGMA_SHARE
-from cementct.segmentation.model import EarlierScan, Registration
+from cementct.segmentation.model import Registration
 from cementct.segmentation.registration.carry import carry_hu, carry_region
 from cementct.segmentation.seen_before import SeenBefore
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.grid import Triple
-from cementct.segmentation.cement.piece_features import PieceFeatures
+from cementct.segmentation.cement.piece import PieceFeatures
 from cementct.segmentation.cement.piece_rules import has_no_like, is_in_soft_tissue
 
 # Fragments of one cord lie no farther from each other, and are as bright as each other to within this factor;

@@ -13,11 +13,11 @@ from cementct.core.threads import each
 from cementct.segmentation.cement.candidates import Candidates
 from cementct.segmentation.cement.companions import find_companions
 from cementct.segmentation.cement.fields import Nearness
+from cementct.segmentation.cement.piece import PieceFeatures
 from cementct.segmentation.cement.piece_features import (
     NEURAL,
     USUAL_RISE_HU,
     Compared,
-    PieceFeatures,
     come_nearer,
     describe_piece,
 )

@@ -15,7 +15,7 @@ from importlib.resources import files
 import numpy as np
 
 from cementct.core.arrays import FloatArray
-from cementct.segmentation.cement.piece_features import PieceFeatures
+from cementct.segmentation.cement.piece import PieceFeatures
 
 Numbers = np.ndarray[tuple[int, ...], np.dtype[np.int32]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cementct.segmentation.cement.piece_features import PieceFeatures
+from cementct.segmentation.cement.piece import PieceFeatures
 from cementct.segmentation.cement.piece_model import probability_of_cement
 
 # A piece of its own this bright (so many voxels over the level of bone) is cement wherever it lies near.

@@ -12,6 +12,7 @@ from cementct.core.distances import within
 from cementct.core.grid import Box
 from cementct.core.image import Volume
 from cementct.core.threads import beside
+from cementct.segmentation.before import EarlierScan
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.beside_metal import blurred_metal, metal_voxels
 from cementct.segmentation.cement.blocks import block_of, with_streaks, work_box
@@ -36,7 +37,7 @@ from cementct.segmentation.cement.seeds import Seeds, find_old_cement, find_seed
 from cementct.segmentation.cement.streaks import find_streaks, streaks_of_metal
 from cementct.segmentation.cement.surroundings import Surroundings, describe_surroundings
 from cementct.segmentation.metal import find_metal
-from cementct.segmentation.model import Cement, EarlierScan, ForeignBody
+from cementct.segmentation.model import Cement, ForeignBody
 
 # Cement this near to metal touches it.
 TOUCHING_MM = 1.5

@@ -14,8 +14,8 @@ from cementct.core.frame import Frame
 from cementct.core.grid import Box, Triple
 from cementct.core.morphology import bounds_of
 from cementct.core.smoothing import blurred_along_z
+from cementct.segmentation.before import BrightestNear, EarlierScan
 from cementct.segmentation.cement.scene import Scene
-from cementct.segmentation.model import BrightestNear, EarlierScan
 
 # Depths below the surface of bone at which its intensity is learned; negative is outside. Blur carries bone
 # some millimetres out, cortex ends some millimetres in.

@@ -9,8 +9,9 @@ import pytest
 
 from cementct.core.image import Volume
 from cementct.core.smoothing import blurred_along_z
+from cementct.segmentation.before import EarlierScan
 from cementct.segmentation.cement import segment_cement
-from cementct.segmentation.model import Cement, EarlierScan
+from cementct.segmentation.model import Cement
 from cementct.testing.block_spine import (
     BONE_HU,
     BlockSpine,

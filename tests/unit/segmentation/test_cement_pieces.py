@@ -15,7 +15,8 @@ from cementct.core.image import Volume
 from cementct.segmentation.cement.bone_edges import contact_of
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.other_bone import find_other_bone
-from cementct.segmentation.cement.piece_features import PieceFeatures, come_nearer
+from cementct.segmentation.cement.piece import PieceFeatures
+from cementct.segmentation.cement.piece_features import come_nearer
 from cementct.segmentation.cement.piece_model import probability_of_cement
 from cementct.segmentation.cement.piece_rules import is_cement
 from cementct.segmentation.cement.scene import Scene, view_scene
