@@ -35,7 +35,8 @@ KNOWN_SHARE = 0.8
 # pieces of tuning cases there were found; this adds 6, and one other.
 SMALLEST_ON_WAY_ML, AS_BRIGHT = 0.05, 0.8
 # In soft tissue, what rises by so much over all that lay near it before injection is cement: vessels with
-# contrast rise by less, or are longer.
+# contrast rise by less, or are longer. On 40 tuning phantoms that added 13 pieces that the trees had not
+# believed, all of them cement.
 NEW_RISE_HU, NEW_LENGTH_MM, NEW_FROM_ML = 250.0, 60.0, 0.01
 SOFT_TISSUE_BONE_CONTACT = 0.05
 
