@@ -16,8 +16,8 @@ from cementct.segmentation.cement.piece import PieceFeatures
 from cementct.segmentation.cement.piece_rules import has_no_like, is_in_soft_tissue
 
 # Fragments of one cord lie no farther from each other, and are as bright as each other to within this factor;
-# those of several cords lie farther apart, and are more alike. On 94 tuning phantoms that added four pieces, each
-# of them cement.
+# those of several cords lie farther apart, and are more alike. On 94 tuning phantoms that added four pieces,
+# all of them cement.
 NEXT_FRAGMENT = (8.0, 1.35)
 NEXT_CORD = (22.0, 1.12)
 # So many pieces of cement in soft tissue tell that several cords are filled.
