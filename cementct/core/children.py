@@ -56,6 +56,14 @@ def keep_memory() -> None:
             library.mallopt(number, size)
 
 
+def give_back_memory() -> None:
+    """Give the system the memory that this process keeps for its next arrays: before most of it is in use."""
+    import ctypes
+
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def child_environment() -> dict[str, str]:
     """Return the environment variables for a child."""
     return {**os.environ, **_CHILDREN}

@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.anatomy.model import Spine
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.children import give_back_memory
 from cementct.core.distances import within
 from cementct.core.grid import Box
 from cementct.core.image import Volume
@@ -100,9 +101,12 @@ def _measure_all(
     candidates = find_candidates(
         scene, around, seeds=seeds.mask, excluded=metal, other=other, cortex_hu=cortex_hu
     )
+    # Never does a study hold more than now.
+    del other
+    give_back_memory()
     vertebrae = tuple(v for v in spine.vertebrae if v.number in seeds.treated)
     rough = choose_cement(scene, around, candidates, seeds=seeds.mask, treated=vertebrae, bright_hu=bright_hu)
-    del candidates, other  # a third of the memory at hand
+    del candidates  # a third of the memory at hand
     # All that follows looks at the cement and what lies near it, a small part of what was searched.
     near = block_of(scene, rough | metal)
     close = _Close(scene.crop(near), around.crop(near), seeds.mask[near.slices], metal[near.slices])
