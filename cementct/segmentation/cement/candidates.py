@@ -10,7 +10,6 @@ from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.distances import within
 from cementct.core.morphology import bounds_of, dilate_box, mask_of
-from cementct.core.threads import beside
 from cementct.segmentation.cement.explained import explained_level
 from cementct.segmentation.cement.other_bone import OtherBone
 from cementct.segmentation.cement.scene import Scene
@@ -158,12 +157,14 @@ def _pieces(
     near = within(bright, BLUR_OF_BRIGHT_MM, scene.spacing_mm)
     near |= dilate_box(bright, (3, 3, 3))
     joined = near.ravel()[index] | fingers
+    del bright, near
+    # One after the other, and of the first only what is asked: side by side they made a study's largest need.
     apart = index[~joined]
-    (labels, count), (faint, more) = beside(
-        lambda: cc3d.connected_components(
-            mask_of(index[joined], shape), connectivity=18, return_N=True, out_dtype=np.uint32
-        ),
-        lambda: cc3d.connected_components(mask_of(apart, shape), connectivity=18, return_N=True),
+    faint, more = cc3d.connected_components(mask_of(apart, shape), connectivity=18, return_N=True)
+    numbers = faint.ravel()[apart]
+    del faint
+    labels, count = cc3d.connected_components(
+        mask_of(index[joined], shape), connectivity=18, return_N=True, out_dtype=np.uint32
     )
-    labels.ravel()[apart] = faint.ravel()[apart] + np.uint32(count)
+    labels.ravel()[apart] = numbers + np.uint32(count)
     return labels, int(count) + int(more)
