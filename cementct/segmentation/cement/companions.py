@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from cementct.core.arrays import BoolArray, IntArray
+from cementct.core.distances import shortest_gap, tree_of
 from cementct.core.grid import Triple
 from cementct.segmentation.cement.piece import PieceFeatures
 from cementct.segmentation.cement.piece_rules import has_no_like, is_in_soft_tissue
@@ -69,11 +70,9 @@ def _may_be_one_of_several(piece: PieceFeatures) -> bool:
 
 def _are_within(reach_mm: float, one: IntArray, other: IntArray, spacing_mm: Triple) -> bool:
     """Tell whether two pieces have voxels so near to each other."""
-    from scipy.spatial import KDTree
-
     spacing = np.asarray(spacing_mm)
     a, b = one * spacing, other * spacing
     apart = np.maximum(a.min(axis=0) - b.max(axis=0), b.min(axis=0) - a.max(axis=0))
     if float(np.linalg.norm(np.maximum(apart, 0.0))) > reach_mm:
         return False
-    return float(np.min(KDTree(a).query(b)[0])) <= reach_mm
+    return shortest_gap(tree_of(a), b) <= reach_mm

@@ -117,9 +117,11 @@ class _Column:
         """Return the movements of the nearest vertebrae above and below that pass, near enough to agree."""
         found = []
         for step in (-1, 1):
-            places = [place + step * n for n in range(1, AGREES_WITHIN + 1)]
-            fits = [self._fit(i) for i in places if 0 <= i < len(self.pairs)]
-            found += [fit.movement for fit in fits if self._passes(fit)][:1]
+            places = (place + step * n for n in range(1, AGREES_WITHIN + 1))
+            fits = (self._fit(i) for i in places if 0 <= i < len(self.pairs))
+            nearest = next((fit for fit in fits if self._passes(fit)), None)
+            if nearest is not None:
+                found.append(nearest.movement)
         return found
 
     def _passes(self, fit: VertebraFit) -> bool:

@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 
 from cementct.core.arrays import FloatArray
-from cementct.core.image import Volume
-from cementct.segmentation.cement import segment_cement
 from cementct.segmentation.cement.attribution import attribute
 from cementct.segmentation.cement.scene import view_scene
 from cementct.segmentation.cement.surroundings import describe_surroundings
 from cementct.segmentation.model import Cement
-from cementct.testing.block_spine import BlockSpine, Shape, block, build_block_spine, join
+from cementct.testing.block_spine import block, join
+from tests.unit.segmentation.column_of_blocks import L1, L2, blocks, cement_of
 
-L1, L2 = 20, 21
 # Cement in L2, up to the endplate at 13 mm, and in L1, down to the endplate at 21 mm.
 IN_L2 = block((-7, -7, -5), (7, 7, 13))
 IN_L1 = block((-7, -7, 21), (7, 7, 38))
-
-
-@cache
-def blocks() -> BlockSpine:
-    return build_block_spine((1.25, 0.8, 0.8))
-
-
-def cement_of(shape: Shape) -> Cement:
-    spine = blocks()
-    hu = np.asarray(spine.volume_with(spine.cement_of(shape)).hu, dtype=np.float64)
-    hu += np.random.default_rng(0).normal(0.0, 15.0, hu.shape)
-    return segment_cement(Volume(np.round(hu).astype(np.int16), spine.spine.grid), spine.spine)
 
 
 def heights_mm(cement: Cement, number: int) -> FloatArray:

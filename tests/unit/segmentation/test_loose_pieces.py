@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
-
-import numpy as np
-
-from cementct.core.image import Volume
 from cementct.metrics.volume import measure_cement
-from cementct.segmentation.cement import segment_cement
 from cementct.segmentation.model import Cement, Deposit
-from cementct.testing.block_spine import BlockSpine, Shape, block, build_block_spine, cord, join
+from cementct.testing.block_spine import Shape, block, cord, join
+from tests.unit.segmentation.column_of_blocks import L1, L2, blocks, cement_of
 
-L1, L2 = 20, 21
 IN_BOTH = join(block((-7, -7, -8), (7, 7, 8)), block((-7, -7, 26), (7, 7, 42)))
-
-
-@cache
-def blocks() -> BlockSpine:
-    return build_block_spine((1.25, 0.8, 0.8))
-
-
-def cement_of(shape: Shape) -> Cement:
-    spine = blocks()
-    hu = np.asarray(spine.volume_with(spine.cement_of(shape)).hu, dtype=np.float64)
-    hu += np.random.default_rng(0).normal(0.0, 15.0, hu.shape)
-    return segment_cement(Volume(np.round(hu).astype(np.int16), spine.spine.grid), spine.spine)
 
 
 def leak_of(cement: Cement) -> Deposit:
