@@ -80,8 +80,9 @@ def match_spines(scans: PreparedScans) -> tuple[MatchedPair, ...]:
 def _find_anchor(scans: PreparedScans) -> MatchedPair | None:
     pre, post = scans.pre_spine, scans.post_spine
     offsets = range(1 - len(pre.vertebrae), len(post.vertebrae))
+    possible = [offset for offset in offsets if _cement_stays(scans, offset)]
     ways: list[Way] = []
-    for offset in offsets:
+    for offset in possible or offsets:
         pairs = _pairs_to_try(pre, post, offset)
         tried = [_try_pair(scans, pair, (6.4,)) for pair in pairs]
         if tried:
@@ -95,6 +96,12 @@ def _find_anchor(scans: PreparedScans) -> MatchedPair | None:
             return max(looked_at[0][2], key=lambda pair: pair.coarse.similarity)
         ways = looked_at[:kept]
     return _told_by_surfaces(scans, ways)
+
+
+def _cement_stays(scans: PreparedScans, offset: int) -> bool:
+    """Tell whether every vertebra that held cement before injection holds it after, paired in this way."""
+    pairs = _paired(scans.pre_spine, scans.post_spine, offset)
+    return all(scans.keeps_its_cement(*pair) for pair in pairs)
 
 
 def _looked_at_again(scans: PreparedScans, ways: list[Way], scale_mm: float) -> list[Way]:
@@ -137,13 +144,18 @@ def _clearly_better(best: float, next_best: float) -> bool:
     return apart >= AMBIGUOUS_MARGIN or (apart >= LEAST_MARGIN and 1 - next_best >= UNLIKE_RATIO * (1 - best))
 
 
-def _pairs_to_try(pre: Spine, post: Spine, offset: int) -> list[tuple[Vertebra, Vertebra]]:
-    """Return the pairs that tell most: whole in both scans, spread over the common part."""
-    pairs = [
+def _paired(pre: Spine, post: Spine, offset: int) -> list[tuple[Vertebra, Vertebra]]:
+    """Return all pairs of one way of pairing."""
+    return [
         (vertebra, post.vertebrae[vertebra.position + offset])
         for vertebra in pre.vertebrae
         if 0 <= vertebra.position + offset < len(post.vertebrae)
     ]
+
+
+def _pairs_to_try(pre: Spine, post: Spine, offset: int) -> list[tuple[Vertebra, Vertebra]]:
+    """Return the pairs that tell most: whole in both scans, spread over the common part."""
+    pairs = _paired(pre, post, offset)
     whole = [pair for pair in pairs if pair[0].complete and pair[1].complete]
     pairs = whole or pairs
     if len(pairs) <= PAIRS_TRIED:

@@ -59,9 +59,11 @@ def cement_above_hu(before: Scanned, after: Scanned) -> float:
     Parameters
     ----------
     before, after
-        Each scan with its vertebrae. After injection the darkest vertebra counts, for others hold cement.
+        Each scan with its vertebrae. After injection the darkest vertebra counts, for others hold cement;
+        before it those that no cement of old makes brighter than any bone.
     """
-    brightest = [*_brightest_bone_hu(*before)[-1:], *_brightest_bone_hu(*after)[:1]]
+    without_cement = [hu for hu in _brightest_bone_hu(*before) if hu <= CEMENT_HU[1]]
+    brightest = [*without_cement[-1:], *_brightest_bone_hu(*after)[:1]]
     return float(np.clip(max(brightest, default=0.0), *CEMENT_HU))
 
 

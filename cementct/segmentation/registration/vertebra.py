@@ -28,6 +28,9 @@ COARSE_SCALES_MM = (6.4, 3.2)
 FINE_SCALE_MM = 1.6
 # The post-injection scan is prepared this far around the expected place.
 SEARCH_MARGIN_MM = 12.0
+# A body that holds so much that is too dense for bone before injection holds cement of old; after injection
+# at least this share of it is found again, where what is this share as dense counts: other slices dull it.
+OLD_CEMENT_ML, KEPT_CEMENT_SHARE, AS_DENSE_SHARE = 0.3, 0.5, 0.75
 # Where the fit to the posterior part alone puts that part further than this from where the fit to all
 # puts it, the body changed its shape.
 RAISED_BODY_MM = 0.5
@@ -71,7 +74,30 @@ class PreparedScans:
         self.post, self.post_spine = post, post_spine
         self.cement_hu = cement_above_hu((pre, pre_spine), (post, post_spine))
         self._samples: dict[tuple[int, float, float], Samples] = {}
+        self._dense_ml: dict[tuple[bool, int], float] = {}
         self._targets: dict[tuple[int, float], Target] = {}
+
+    def keeps_its_cement(self, before: Vertebra, after: Vertebra) -> bool:
+        """Tell whether a vertebra after injection holds the cement that one before it held.
+
+        Cement stays where it is: what held some once is no vertebra that holds little now.
+        """
+        if not after.complete:
+            return True
+        old_ml = self._dense_in(before, after_injection=False)
+        return old_ml < OLD_CEMENT_ML or (
+            self._dense_in(after, after_injection=True) >= KEPT_CEMENT_SHARE * old_ml
+        )
+
+    def _dense_in(self, vertebra: Vertebra, *, after_injection: bool) -> float:
+        """Return the volume in a body that is too dense for bone, in ml."""
+        key = (after_injection, vertebra.number)
+        if key not in self._dense_ml:
+            scan = self.post if after_injection else self.pre
+            above_hu = self.cement_hu * (AS_DENSE_SHARE if after_injection else 1.0)
+            hu = scan.hu[vertebra.body.box.slices][vertebra.body.voxels]
+            self._dense_ml[key] = np.count_nonzero(hu > above_hu) * scan.grid.voxel_ml
+        return self._dense_ml[key]
 
     def samples(self, vertebra: Vertebra, scale_mm: float, rim_mm: float) -> Samples:
         """Return sample points on a pre-injection vertebra and within a rim around it."""

@@ -24,6 +24,7 @@ from cementct.segmentation.registration import (
 from cementct.segmentation.registration.carry import inverse
 from cementct.segmentation.registration.matching import clearly_nearest
 from cementct.segmentation.registration.movement import Movement, angle_deg, rotation_of
+from cementct.segmentation.registration.scene import cement_above_hu
 
 TURN = rotation_of(np.radians([4.0, -3.0, 6.0]))
 SHIFT_MM = np.array([4.0, -6.0, 5.0])
@@ -107,6 +108,38 @@ def test_a_vertebra_missing_from_view_shifts_the_numbers_but_not_the_pairs(build
     lower = tuple(replace(v, position=i, number=101 + i) for i, v in enumerate(full.vertebrae[1:]))
     found = register_spines(made.volume, made.spine, post, replace(full, vertebrae=lower))
     assert {number: r.pre_number for number, r in found.items()} == {101: 102, 102: 103}
+
+
+def with_cement(volume, vertebra, radius_mm, hu=3000):
+    """Return a scan with a ball of cement in the middle of a vertebra."""
+    filled = volume.hu.copy()
+    index = np.stack(np.meshgrid(*[np.arange(n) for n in filled.shape], indexing="ij"), axis=-1)
+    away = np.linalg.norm(volume.grid.to_lps(index) - np.asarray(vertebra.frame.centre_lps_mm), axis=-1)
+    filled[away < radius_mm] = hu
+    return Volume(filled, volume.grid)
+
+
+def test_vertebrae_are_not_paired_where_cement_of_old_would_have_vanished(build_spine, moved_volume):
+    made = build_spine(count=3)
+    shift_mm = np.array([2.0, 1.0, -3.0])
+    before = with_cement(made.volume, made.spine.vertebrae[2], 8.0)
+    full = moved_spine(made, np.eye(3), shift_mm)
+    lower = replace(
+        full, vertebrae=tuple(replace(v, position=i, number=101 + i) for i, v in enumerate(full.vertebrae[1:]))
+    )
+    kept = moved_volume(before, np.eye(3), shift_mm)
+    found = register_spines(before, made.spine, kept, lower)
+    assert {number: r.pre_number for number, r in found.items()} == {101: 102, 102: 103}
+    gone = moved_volume(made.volume, np.eye(3), shift_mm)
+    found = register_spines(before, made.spine, gone, lower)
+    assert 103 not in {r.pre_number for r in found.values()}
+
+
+def test_cement_of_old_does_not_decide_what_is_too_dense_for_bone(build_spine):
+    made = build_spine(count=3)
+    before = with_cement(made.volume, made.spine.vertebrae[2], 8.0)
+    plain = cement_above_hu((made.volume, made.spine), (made.volume, made.spine))
+    assert cement_above_hu((before, made.spine), (made.volume, made.spine)) == pytest.approx(plain, abs=50.0)
 
 
 def test_two_different_patients_are_not_registered(build_spine):
