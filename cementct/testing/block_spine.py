@@ -148,12 +148,17 @@ class BlockSpine:
 
     def volume_with(self, cement: Cement) -> Volume:
         """Return the CT volume of the column with `cement`, without noise."""
-        hu = np.full(self.spine.grid.shape, TISSUE_HU, dtype=np.float32)
-        for vertebra in self.spine.vertebrae:
-            hu[vertebra.whole.box.slices][vertebra.whole.voxels] = BONE_HU
+        hu = self.volume_without_cement().hu.astype(np.float32)
         here = hu[cement.box.slices]
         here += cement.fraction * (CEMENT_HU - here)
         return Volume(hu.round().astype(np.int16), self.spine.grid)
+
+    def volume_without_cement(self) -> Volume:
+        """Return the CT volume of the column as it was before injection, without noise."""
+        hu = np.full(self.spine.grid.shape, TISSUE_HU, dtype=np.int16)
+        for vertebra in self.spine.vertebrae:
+            hu[vertebra.whole.box.slices][vertebra.whole.voxels] = BONE_HU
+        return Volume(hu, self.spine.grid)
 
     def volume_ml(self, shape: Shape) -> float:
         """Return the volume of a shape as it is drawn, its sharp corners cut to the fine grid."""

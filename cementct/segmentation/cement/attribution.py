@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from cementct.anatomy.model import Compartment, Spine, Vertebra
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.morphology import bounds_of
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.loose_pieces import LoosePiece, with_loose_pieces
+from cementct.segmentation.cement.opacity import Opacity, opacity_of
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -25,12 +28,14 @@ JOINED_WITHIN_MM = 2.0
 # and labels are wrong by as much. A source without any so deep counts with all of its cement in bone.
 SOURCE_DEPTH_MM = 2.0
 # Where cement of two sources meets, a way through no intensity counts as so many times longer than one
-# through full cement, the upper quartile of what lies in bone. Two deposits that only touch are parted there:
-# between them blur leaves a waist of about half the plateau. The power keeps a narrow way through an
-# endplate, which blur lowers by a fifth or so, from counting as a waist.
+# through full cement, the source's plateau. Two deposits that only touch are parted there: between them blur
+# leaves a waist of about half the plateau. The power keeps a narrow way through an endplate, which blur
+# lowers by a fifth or so, from counting as a waist. No cement flows on brighter than it is: a way through
+# what is too bright for the source counts as one through none.
 FAINT_WAY = 60.0
 FAINT_POWER = 3
-PLATEAU_PERCENTILE = 75.0
+# So much of a leak has to be too bright before it is taken from the source that it touches.
+LEAST_TOO_BRIGHT_ML = 0.02
 # Beside a vertebra with so many times as much cement, one with less in its bone than this, or with less than
 # this share of it deep in its bone, was reached, not treated: what lies at the surface is a neighbour's leak
 # against it, or in a disc where labels are wrong. More than `FLOWED_ML` in its bone is neither: hardly
@@ -78,9 +83,11 @@ def attribute(
     if not markers.any():
         return Attribution(np.zeros(support.shape, dtype=np.uint16), (), ())
     labels = cc3d.connected_components(support, connectivity=26)
-    flooded = _flooded(scene, support, markers, labels)
+    opacities = {n: opacity_of(scene.hu[markers == n]) for n in sources if (markers == n).any()}
+    flooded = _flooded(scene, support, markers, labels, opacities)
+    _cut_off_what_is_too_bright(scene, flooded, labels, support & ~in_bone, opacities)
     by_number = {v.number: v for v in spine.vertebrae}
-    owner, loose = with_loose_pieces(scene, flooded, labels, [by_number[n] for n in sources])
+    owner, loose = with_loose_pieces(scene, flooded, labels, [by_number[n] for n in sources], opacities)
     return Attribution(owner.astype(np.uint16), sources, _meeting(owner, labels), loose)
 
 
@@ -94,7 +101,44 @@ def _markers(around: Surroundings, cement_in_bone: BoolArray, sources: tuple[int
     return markers
 
 
-def _flooded(scene: Scene, support: BoolArray, markers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _cut_off_what_is_too_bright(
+    scene: Scene,
+    flooded: np.ndarray,
+    labels: np.ndarray,
+    outside_bone: BoolArray,
+    opacities: Mapping[int, Opacity],
+) -> None:
+    """Take from its source, in place, what lies outside bone and is brighter than the source's own cement.
+
+    It came from elsewhere and only touches it. `labels` gets numbers of their own for such pieces.
+    """
+    import cc3d
+
+    if len(opacities) < 2:
+        return
+    bounds = bounds_of(outside_bone & (flooded > 0))
+    if bounds is None:
+        return
+    hu, owner = scene.hu[bounds], flooded[bounds]
+    parts = cc3d.connected_components(np.where(outside_bone[bounds], owner, 0), connectivity=26)
+    for number, opacity in opacities.items():
+        bright = (owner == number) & (hu > opacity.brightest_hu) & (parts > 0)
+        found, counts = np.unique(parts[bright], return_counts=True)
+        for part in found[counts * scene.voxel_ml >= LEAST_TOO_BRIGHT_ML]:
+            cut = parts == part
+            if opacity_of(hu[cut]).fits_from(opacity):
+                continue
+            owner[cut] = 0
+            labels[bounds][cut] = labels.max() + 1
+
+
+def _flooded(
+    scene: Scene,
+    support: BoolArray,
+    markers: np.ndarray,
+    labels: np.ndarray,
+    opacities: Mapping[int, Opacity],
+) -> np.ndarray:
     """Return the source with the shortest way along the cement, and 0 where a piece holds none.
 
     Cement of two sources that meets is divided half way between their bones, unless it thins out elsewhere:
@@ -110,7 +154,8 @@ def _flooded(scene: Scene, support: BoolArray, markers: np.ndarray, labels: np.n
             index = np.argwhere(piece)
             window = scene.grid.box_around(index, max(scene.spacing_mm)).slices
             here = piece[window]
-            nearest = _nearest_along(scene.hu[window], markers[window], here, scene.spacing_mm, inside)
+            own = {int(n): opacities[int(n)] for n in inside}
+            nearest = _nearest_along(scene.hu[window], markers[window], here, scene.spacing_mm, own)
             flooded[window][here] = nearest[here]
     return flooded
 
@@ -120,19 +165,19 @@ def _nearest_along(
     markers: np.ndarray,
     piece: BoolArray,
     spacing_mm: tuple[float, float, float],
-    numbers: np.ndarray,
+    opacities: Mapping[int, Opacity],
 ) -> np.ndarray:
     """Return which of the marked sources is nearest along a piece of cement, by the way and its faintness."""
     from skimage.graph import MCP_Geometric
 
-    plateau_hu = float(np.percentile(hu[piece & (markers > 0)], PLATEAU_PERCENTILE))
-    missing = 1.0 - np.clip(hu / max(plateau_hu, 1.0), 0.0, 1.0)
-    cost = np.where(piece, 1.0 + FAINT_WAY * missing**FAINT_POWER, -1.0)
     ways = []
-    for number in numbers:
+    for number, opacity in opacities.items():
+        missing = 1.0 - np.clip(hu / max(opacity.plateau_hu, 1.0), 0.0, 1.0)
+        missing[hu > opacity.brightest_hu] = 1.0
+        cost = np.where(piece, 1.0 + FAINT_WAY * missing**FAINT_POWER, -1.0)
         starts = np.argwhere(piece & (markers == number))
         ways.append(MCP_Geometric(cost, sampling=spacing_mm).find_costs(starts)[0])
-    nearest: np.ndarray = np.asarray(numbers, dtype=np.int32)[np.argmin(np.stack(ways), axis=0)]
+    nearest: np.ndarray = np.asarray(list(opacities), dtype=np.int32)[np.argmin(np.stack(ways), axis=0)]
     return nearest
 
 

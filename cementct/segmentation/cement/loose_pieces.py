@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from cementct.anatomy.model import Vertebra
 from cementct.anatomy.needle_way import lies_on_a_needles_way
 from cementct.core.arrays import FloatArray, IntArray
 from cementct.segmentation.cement.fields import Nearness
+from cementct.segmentation.cement.opacity import Opacity, opacity_of
 from cementct.segmentation.cement.scene import Scene
 
 # A piece apart came from the vertebra to whose cement the gap is smallest; but a cord that passes several
@@ -18,6 +20,9 @@ from cementct.segmentation.cement.scene import Scene
 # sources that was wrong 4 times, the gap alone 7 times; where another source was no farther than this, 2 of
 # 10 were wrong.
 MEAN_DISTANCE_COUNTS, HEIGHT_COUNTS = 0.1, 0.25
+# What is brighter than a source's cement counts as so much farther from it; what is as opaque as another
+# source's, as so much.
+TOO_BRIGHT_MM, UNLIKE_MM = 40.0, 20.0
 RIVAL_WITHIN_MM = 4.0
 
 
@@ -38,7 +43,11 @@ class LoosePiece:
 
 
 def with_loose_pieces(
-    scene: Scene, flooded: np.ndarray, labels: np.ndarray, sources: list[Vertebra]
+    scene: Scene,
+    flooded: np.ndarray,
+    labels: np.ndarray,
+    sources: list[Vertebra],
+    opacities: Mapping[int, Opacity],
 ) -> tuple[np.ndarray, tuple[LoosePiece, ...]]:
     """Give pieces that touch no source to the vertebra whose cement is nearest; name those in doubt.
 
@@ -54,6 +63,8 @@ def with_loose_pieces(
         Numbers of the connected pieces.
     sources
         The vertebrae that cement came from.
+    opacities
+        How opaque the cement in their bone is.
 
     Returns
     -------
@@ -72,6 +83,7 @@ def with_loose_pieces(
         index = np.stack(np.unravel_index(own, labels.shape), axis=1)
         points_lps = scene.grid.to_lps(index)
         far_mm = np.array([_distance_mm(n, v, index, points_lps) for n, v in zip(near, sources, strict=True)])
+        far_mm += _unlike_mm(opacity_of(scene.hu.ravel()[own]), [opacities.get(v.number) for v in sources])
         on_way = np.array([_is_on_way_to(v, points_lps) for v in sources])
         if on_way.any():
             far_mm[~on_way] = np.inf
@@ -88,6 +100,19 @@ def _distance_mm(near: Nearness, source: Vertebra, index: IntArray, points_lps: 
     """Return how far a piece lies from a source's cement, and from its height."""
     height_mm = abs(float(source.frame.to_local(points_lps.mean(axis=0))[2]))
     return near.gap_mm(index) + MEAN_DISTANCE_COUNTS * near.mean_gap_mm(index) + HEIGHT_COUNTS * height_mm
+
+
+def _unlike_mm(piece: Opacity, sources: list[Opacity | None]) -> FloatArray:
+    """Return by how much farther sources count whose cement is less like a piece."""
+    alike = [source is not None and piece.is_alike(source) for source in sources]
+    return np.array(
+        [
+            TOO_BRIGHT_MM
+            if source is not None and not piece.fits_from(source)
+            else (UNLIKE_MM if any(alike) and not own else 0.0)
+            for source, own in zip(sources, alike, strict=True)
+        ]
+    )
 
 
 def _is_on_way_to(source: Vertebra, points_lps: FloatArray) -> bool:

@@ -12,8 +12,8 @@ from cementct.segmentation.cement.attribution import attribute
 from cementct.segmentation.cement.scene import view_scene
 from cementct.segmentation.cement.surroundings import describe_surroundings
 from cementct.segmentation.model import Cement
-from cementct.testing.block_spine import block, join
-from tests.unit.segmentation.column_of_blocks import L1, L2, blocks, cement_of
+from cementct.testing.block_spine import block, cord, join
+from tests.unit.segmentation.column_of_blocks import L1, L2, blocks, cement_of, cement_of_opacities
 
 # Cement in L2, up to the endplate at 13 mm, and in L1, down to the endplate at 21 mm.
 IN_L2 = block((-7, -7, -5), (7, 7, 13))
@@ -40,6 +40,26 @@ def test_a_leak_that_only_touches_the_neighbours_cement_stays_with_its_source() 
 
     assert float(heights_mm(cement, L2).max()) > 18.5
     assert float(heights_mm(cement, L1).min()) > 18.5
+
+
+def test_a_leak_as_faint_as_its_source_is_not_followed_from_an_opaque_neighbour() -> None:
+    faint = join(IN_L2, block((-4, -4, 13), (4, 4, 21.5)))
+
+    cement = cement_of_opacities((faint, 1400.0), (IN_L1, 3000.0))
+
+    assert float(heights_mm(cement, L2).max()) > 18.5
+    assert float(heights_mm(cement, L1).min()) > 18.5
+
+
+def test_a_leak_too_bright_for_the_cement_it_touches_came_from_elsewhere() -> None:
+    # A cord of the opaque cement of L1 lies against faint cement that bulges out of the back of L2.
+    bulging = join(IN_L2, block((-7, 7, -5), (7, 16.5, 5)))
+    opaque = cord([(0.0, 19.0, -6.0), (0.0, 19.0, 20.0)], 6.0)
+
+    cement = cement_of_opacities((bulging, 1300.0), (IN_L1, 2600.0), (opaque, 2600.0))
+
+    behind = heights_mm(cement, L1)
+    assert float(behind.min()) < -3.0
 
 
 def test_a_leak_against_the_neighbours_wall_makes_that_one_no_treated_vertebra() -> None:

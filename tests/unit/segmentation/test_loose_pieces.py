@@ -5,9 +5,10 @@ from __future__ import annotations
 from cementct.metrics.volume import measure_cement
 from cementct.segmentation.model import Cement, Deposit
 from cementct.testing.block_spine import Shape, block, cord, join
-from tests.unit.segmentation.column_of_blocks import L1, L2, blocks, cement_of
+from tests.unit.segmentation.column_of_blocks import L1, L2, blocks, cement_of, cement_of_opacities
 
-IN_BOTH = join(block((-7, -7, -8), (7, 7, 8)), block((-7, -7, 26), (7, 7, 42)))
+IN_L2, IN_L1 = block((-7, -7, -8), (7, 7, 8)), block((-7, -7, 26), (7, 7, 42))
+IN_BOTH = join(IN_L2, IN_L1)
 
 
 def leak_of(cement: Cement) -> Deposit:
@@ -54,3 +55,20 @@ def test_a_needles_track_belongs_to_the_vertebra_it_leads_into() -> None:
     track = cord([(18.0, 32.0, 19.0), (24.0, 50.0, 29.0)], 3.0)
     leak = leak_of(cement_of(join(IN_BOTH, track)))
     assert leak.owner == L2
+
+
+def thick_cord_in_canal(low_mm: float, high_mm: float) -> Shape:
+    return cord([(4.0, 20.0, low_mm), (4.0, 20.0, high_mm)], 6.0)
+
+
+def test_a_piece_brighter_than_a_vertebras_cement_did_not_come_from_it() -> None:
+    behind_l2 = thick_cord_in_canal(-6.0, 6.0)
+    leak = leak_of(cement_of_opacities((IN_L2, 1400.0), (IN_L1, 2400.0), (behind_l2, 2400.0)))
+    assert leak.owner == L1
+
+
+def test_a_piece_as_opaque_as_another_vertebras_cement_came_from_that_one() -> None:
+    behind_l2 = thick_cord_in_canal(-2.0, 10.0)
+    leak = leak_of(cement_of_opacities((IN_L2, 2800.0), (IN_L1, 1700.0), (behind_l2, 1700.0)))
+    assert leak.owner == L1
+    assert leak_of(cement_of_opacities((IN_BOTH, 2800.0), (behind_l2, 1700.0))).owner == L2

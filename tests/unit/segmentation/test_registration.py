@@ -125,7 +125,8 @@ def test_vertebrae_are_not_paired_where_cement_of_old_would_have_vanished(build_
     before = with_cement(made.volume, made.spine.vertebrae[2], 8.0)
     full = moved_spine(made, np.eye(3), shift_mm)
     lower = replace(
-        full, vertebrae=tuple(replace(v, position=i, number=101 + i) for i, v in enumerate(full.vertebrae[1:]))
+        full,
+        vertebrae=tuple(replace(v, position=i, number=101 + i) for i, v in enumerate(full.vertebrae[1:])),
     )
     kept = moved_volume(before, np.eye(3), shift_mm)
     found = register_spines(before, made.spine, kept, lower)
