@@ -12,7 +12,7 @@ from cementct.anatomy.describe import describe_spine, draw_given_walls, replace_
 from cementct.anatomy.labels import SpineLabels
 from cementct.anatomy.model import Spine, Vertebra
 from cementct.anatomy.naming import LevelHints, name_treated
-from cementct.core.image import LabelMap, Mask, Volume
+from cementct.core.image import LabelMap, Mask, Region, Volume
 from cementct.core.levels import Level
 from cementct.core.threads import beside, each
 from cementct.pipeline.progress import Stage
@@ -132,7 +132,7 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
     earlier = _carried(subject, before, spine)
     cement = _find_cement(subject, spine, earlier)
     if labels is not None and before is not None and subject.carries_bodies:
-        carried = _as_before(before, spine, treated_numbers(cement, spine))
+        carried = _as_before(before, spine, cement)
         if carried:
             spine = replace_vertebrae(subject.post, labels, spine, carried)
             cement = _find_cement(subject, spine, earlier)
@@ -225,11 +225,13 @@ def _find_cement(subject: Subject, spine: Spine, earlier: EarlierScan | None) ->
     return segment_cement(subject.post, spine, earlier=earlier)
 
 
-def _as_before(before: Before, spine: Spine, treated: tuple[int, ...]) -> dict[int, CarriedVertebra]:
+def _as_before(before: Before, spine: Spine, cement: Cement) -> dict[int, CarriedVertebra]:
     """Return treated vertebrae and their neighbours as they stood before injection, by position."""
     from cementct.segmentation.registration.vertebrae_before import carry_vertebrae
 
-    return carry_vertebrae((before.volume.grid, before.spine), before.registrations, spine, treated)
+    earlier = (before.volume.grid, before.spine)
+    where = Region(cement.box, cement.region)
+    return carry_vertebrae(earlier, before.registrations, spine, where, treated_numbers(cement, spine))
 
 
 def _named_by_user(

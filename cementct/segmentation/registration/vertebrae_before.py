@@ -29,6 +29,9 @@ GAP_MM = 2.0
 # over so much of the rectangle around the body, is body after injection: outlines of one endplate lie half
 # a millimetre to one millimetre apart, and a leak that passes for bone covers less.
 ENDPLATE_MM, LEAST_LAYER_MM, ENDPLATE_SHARE = 3.5, 1.6, 0.5
+# A layer of which more than this is cement is cement that spread in the disc: of layers that were body, up to
+# three tenths were.
+MOST_CEMENT_SHARE = 0.45
 # The layer begins at this share of half the body's height.
 ENDPLATE_FROM = 0.6
 # A lesion that opened the wall left a notch in the outline before: so deep under the body's convex hull, over
@@ -42,6 +45,7 @@ def carry_vertebrae(
     earlier: tuple[Grid, Spine],
     registrations: Mapping[int, Registration],
     spine: Spine,
+    cement: Region,
     treated: Collection[int],
 ) -> dict[int, CarriedVertebra]:
     """Return the treated vertebrae and their neighbours as they stood before injection, by position.
@@ -56,6 +60,8 @@ def carry_vertebrae(
         By number of the post-injection vertebra; what failed is left out.
     spine
         The post-injection spine.
+    cement
+        Where cement lies after injection.
     treated
         Numbers of the treated vertebrae.
     """
@@ -74,7 +80,7 @@ def carry_vertebrae(
         body = carry_region(source.body, pre_grid, registration, spine.grid)
         if body.is_empty:
             continue
-        body = _filled_up(body, vertebra, spine.grid)
+        body = _filled_up(body, vertebra, cement, spine.grid)
         whole = carry_region(source.whole, pre_grid, registration, spine.grid)
         carried[vertebra.position] = CarriedVertebra(
             body,
@@ -88,11 +94,11 @@ def carry_vertebrae(
     return carried
 
 
-def _filled_up(body: Region, vertebra: Vertebra, grid: Grid) -> Region:
+def _filled_up(body: Region, vertebra: Vertebra, cement: Region, grid: Grid) -> Region:
     """Return a carried body with what a lesion had hidden of it before and cement shows.
 
     What came to lie at an endplate as a thin layer over a large part of the body's area is body (a leak in
-    the disc is thicker, or smaller), and so is what fills a large notch.
+    the disc is thicker, smaller, or nothing but cement), and so is what fills a large notch.
     """
     box = grid.expand(body.box, ENDPLATE_MM + max(grid.spacing_mm))
     carried = body.in_box(box)
@@ -104,6 +110,7 @@ def _filled_up(body: Region, vertebra: Vertebra, grid: Grid) -> Region:
     notch = index[_in_notch(index, carried, grid)]
     voxels[tuple(notch.T)] = True
     index = index[within(carried, ENDPLATE_MM, grid.spacing_mm)[tuple(index.T)]]
+    is_cement = cement.in_box(box)[tuple(index.T)]
     local = vertebra.frame.to_local(grid.to_lps(index + np.asarray(box.start)))
     for above in (True, False):
         level_mm = local[:, 2] if above else -local[:, 2]
@@ -111,7 +118,9 @@ def _filled_up(body: Region, vertebra: Vertebra, grid: Grid) -> Region:
         area_mm2 = _area_mm2(local[layer, :2])
         volume_mm3 = np.count_nonzero(layer) * grid.voxel_mm3
         large = area_mm2 >= ENDPLATE_SHARE * vertebra.width_mm * vertebra.depth_mm
-        if large and volume_mm3 >= LEAST_LAYER_MM * area_mm2:
+        if not large or np.mean(is_cement[layer]) > MOST_CEMENT_SHARE:
+            continue
+        if volume_mm3 >= LEAST_LAYER_MM * area_mm2:
             voxels[tuple(index[layer].T)] = True
     return Region(box, voxels)
 

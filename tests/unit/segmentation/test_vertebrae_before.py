@@ -15,13 +15,14 @@ from cementct.segmentation.registration.vertebrae_before import carry_vertebrae
 STILL = Registration(rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101)
 
 
-def carried_body(made, before: BoolArray, after: BoolArray) -> BoolArray:
+def carried_body(made, before: BoolArray, after: BoolArray, *, cement: BoolArray | None = None) -> BoolArray:
     """Return the body of the first vertebra that was outlined like this before and after injection."""
     grid = made.volume.grid
     first = made.spine.vertebrae[0]
     pre = replace(made.spine, vertebrae=(replace(first, body=Region.of(before)),))
     post = replace(made.spine, vertebrae=(replace(first, body=Region.of(after)),))
-    found = carry_vertebrae((grid, pre), {101: STILL}, post, {101})
+    where = Region.of(np.zeros(grid.shape, dtype=np.bool_) if cement is None else cement)
+    found = carry_vertebrae((grid, pre), {101: STILL}, post, where, {101})
     return found[0].body.in_box(grid.box)
 
 
@@ -46,6 +47,15 @@ def test_a_leak_in_the_disc_that_passes_for_body_is_none(made):
     left, back, up = made.local
     leak = (np.hypot(left, back) < 6.0) & (up > 10.0) & (up < 15.0)
     assert np.array_equal(carried_body(made, before, before | leak), before)
+
+
+def test_cement_that_spread_in_the_disc_along_an_endplate_is_no_body(made):
+    after = body_of(made)
+    before = after & (made.local[2] < 8.0)
+    spread = after & ~before
+    assert np.array_equal(carried_body(made, before, after, cement=spread), before)
+    in_part = spread & (made.local[0] > 8.0)
+    assert np.array_equal(carried_body(made, before, after, cement=in_part), after)
 
 
 def test_two_outlines_of_one_endplate_may_differ_by_a_voxel(made):
