@@ -129,13 +129,13 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
     from cementct.segmentation.cement.remote import find_remote_pieces
 
     tell(Stage.CEMENT)
-    earlier = _carried(subject, before, spine)
-    cement = _find_cement(subject, spine, earlier)
+    cement = _find_cement(subject, spine, _carried(subject, before, spine))
     if labels is not None and before is not None and subject.carries_bodies:
         carried = _as_before(before, spine, cement)
         if carried:
             spine = replace_vertebrae(subject.post, labels, spine, carried)
-            cement = _find_cement(subject, spine, earlier)
+            # Once more: a leak that an engine took for body looked like a body that was raised.
+            cement = _find_cement(subject, spine, _carried(subject, before, spine))
     cement = replace(cement, remote=find_remote_pieces(subject.post, cement))
     return Structures(*_named_by_user(subject, spine, cement, before))
 
