@@ -37,6 +37,8 @@ LYTIC_HU = 50.0
 LEVEL_STEP_HU = 2.0
 # Marrow and what is left of noise spread no less, once smoothed.
 LEAST_SPREAD_HU = 10.0
+# Tumour has no trabeculae: only noise, and the blur of its border, spread its smoothed intensities.
+TUMOUR_SPREAD_HU = 10.0
 # So many independent patches of tissue a vertebra is worth.
 INDEPENDENT_VALUES = 40
 # Share of tumour with which the search for it begins.
@@ -150,8 +152,9 @@ def own_marrow_hu(bone: Bone, normal: NormalMarrow, *, without: BoolArray | None
         return normal.mean_hu
     levels = np.arange(normal.mean_hu - reach, normal.mean_hu + reach + 0.5, LEVEL_STEP_HU)
     spread = max(normal.spread_hu, LEAST_SPREAD_HU)
+    spreads = (min(spread, TUMOUR_SPREAD_HU), spread)
     sampled = near[:: max(1, near.size // MOST_VALUES)]
-    fits = [mixture_likelihood(sampled, (LYTIC_HU, float(level)), spread) for level in levels]
+    fits = [mixture_likelihood(sampled, (LYTIC_HU, float(level)), spreads) for level in levels]
     shares = [share for _, share in fits]
     expected = -0.5 * ((levels - normal.mean_hu) / (0.5 * reach)) ** 2
     best = int(np.argmax(INDEPENDENT_VALUES * np.asarray([fit for fit, _ in fits]) + expected))
@@ -159,7 +162,7 @@ def own_marrow_hu(bone: Bone, normal: NormalMarrow, *, without: BoolArray | None
 
 
 def mixture_likelihood(
-    values_hu: FloatArray, levels_hu: tuple[float, float], spread_hu: float
+    values_hu: FloatArray, levels_hu: tuple[float, float], spreads_hu: tuple[float, float]
 ) -> tuple[float, float]:
     """Return how well two tissues explain intensities, and the share of the first.
 
@@ -169,7 +172,7 @@ def mixture_likelihood(
         Smoothed intensities.
     levels_hu
         Of both tissues.
-    spread_hu
+    spreads_hu
         Standard deviation within each.
 
     Returns
@@ -177,7 +180,10 @@ def mixture_likelihood(
     tuple
         Mean logarithm of the likelihood at the best share, and that share.
     """
-    first, second = (np.exp(-0.5 * ((values_hu - level) / spread_hu) ** 2) / spread_hu for level in levels_hu)
+    first, second = (
+        np.exp(-0.5 * ((values_hu - level) / spread) ** 2) / spread
+        for level, spread in zip(levels_hu, spreads_hu, strict=True)
+    )
     share = FIRST_SHARE
     both = (1 - share) * second + share * first + OUTLIERS
     for _ in range(ROUNDS):

@@ -60,7 +60,7 @@ def measure_tissue(values_hu: FloatArray, normal: NormalMarrow) -> Tissue:
 
 def _score(values: FloatArray, marrow_hu: float, spread: float, offset: float) -> float:
     """Return the logarithm of an offset's posterior probability, but for a constant."""
-    likelihood, share = mixture_likelihood(values, (TUMOUR_HU, marrow_hu), spread)
+    likelihood, share = mixture_likelihood(values, (TUMOUR_HU, marrow_hu), (spread, spread))
     expected = -0.5 * ((offset - USUAL_OFFSET_HU) / OFFSET_SPREAD_HU) ** 2
     # Mostly marrow is left: a beta distribution of the tumour's share with its mean at 0.33.
     prior = 0.5 * float(np.log(share)) + 2.0 * float(np.log(1 - share))
