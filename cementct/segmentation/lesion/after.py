@@ -92,7 +92,7 @@ def _cement_and_rest(beside: BesideCement, normal: NormalMarrow, in_bone: Float3
     weight = np.where(cement, np.float32(CEMENT_WEIGHT), beside.trust).astype(np.float32)
     found = LyticPart(in_bone, expected.tumour_hu, expected.marrow_hu)
     for _ in range(2):
-        darkness = smooth_darkness(bone, found, destroyed=cement, unread=beside.hidden, weight=weight)
+        darkness, _ = smooth_darkness(bone, found, destroyed=cement, unread=beside.hidden, weight=weight)
         core = _with_cement(large_pieces(darkness > 0.5, bone, np.zeros_like(cement)), cement)
         if not core.any():
             return np.zeros_like(in_bone)

@@ -25,8 +25,9 @@ STRENGTH_MM = 0.3
 # At the least this share of a voxel's width, or single coarse voxels would pass.
 STRENGTH_PER_VOXEL = 0.15
 # And this share of a voxel's width times the spread of neighbouring voxels, in units of the contrast; at
-# most the second, more only where noise exceeds the contrast.
-STRENGTH_PER_SPREAD, MOST_STRENGTH_MM = 0.6, 0.45
+# most the second, more only where noise exceeds the contrast. In thin marrow, whose contrast to tumour is
+# little over its own pattern, less leaves a lesion in shreds.
+STRENGTH_PER_SPREAD, MOST_STRENGTH_MM = 1.0, 0.7
 # Neighbours this far apart; a soft kernel's noise is alike in nearer ones.
 SPREAD_LAG_MM = 1.6
 # Sclerosis brightens what lies this near to it.
@@ -43,6 +44,9 @@ RANGE_PER_SPREAD = 1.5
 DARK_RIM_WEIGHT = 0.3
 # A lesion is this dark somewhere; half-dark places that are not beside such a core are pockets in the marrow.
 CORE_DARKNESS = 0.68
+# Total variation takes 3 strengths over its radius from a ball's contrast; so much of it is given back for
+# each millimetre of strength over the usual, that of a lesion as large as a body holds.
+CORE_PER_STRENGTH = 3.0 / 15.0
 # From its core a blurred border reaches this far, and at least one voxel along each axis.
 REACH_MM = 1.2
 REACH_PER_VOXEL = 1.05
@@ -114,8 +118,8 @@ def segment_lytic(
     for _ in range(2):
         if found.marrow_hu - found.tumour_hu < LEAST_CONTRAST_HU:
             return nothing
-        darkness = _darkness(bone, found, sclerotic, unread)
-        core = large_pieces(darkness > CORE_DARKNESS, bone, unread)
+        darkness, strength_mm = _darkness(bone, found, sclerotic, unread)
+        core = large_pieces(darkness > core_darkness(strength_mm), bone, unread)
         if not core.any():
             return nothing
         deep = depth_mm(core, bone.grid) > DEEP_MM
@@ -128,8 +132,15 @@ def segment_lytic(
     return found
 
 
-def _darkness(bone: Bone, known: LyticPart, sclerotic: BoolArray, unread: BoolArray) -> Float32Array:
-    """Return how far each voxel's intensity lies on the way from marrow to tumour, without noise.
+def core_darkness(strength_mm: float) -> float:
+    """Return how dark a lesion is somewhere, once it was smoothed with some strength."""
+    return CORE_DARKNESS - CORE_PER_STRENGTH * max(strength_mm - STRENGTH_MM, 0.0)
+
+
+def _darkness(
+    bone: Bone, known: LyticPart, sclerotic: BoolArray, unread: BoolArray
+) -> tuple[Float32Array, float]:
+    """Return how far each voxel's intensity lies on the way from marrow to tumour, and how much was smoothed.
 
     The lesion's sclerosis counts as dark.
     """
@@ -141,8 +152,8 @@ def _darkness(bone: Bone, known: LyticPart, sclerotic: BoolArray, unread: BoolAr
 
 def smooth_darkness(
     bone: Bone, known: LyticPart, *, destroyed: BoolArray, unread: BoolArray, weight: Float32Array
-) -> Float32Array:
-    """Return how far each voxel's intensity lies on the way from marrow (0) to tumour (1), without noise.
+) -> tuple[Float32Array, float]:
+    """Return how far each voxel lies on the way from marrow (0) to tumour (1), and the smoothing's strength.
 
     Parameters
     ----------
@@ -166,13 +177,15 @@ def smooth_darkness(
     width_mm = float(np.cbrt(bone.grid.voxel_mm3))
     least = max(STRENGTH_MM, STRENGTH_PER_VOXEL * width_mm)
     most = MOST_STRENGTH_MM * max(1.0, spread)
-    return smooth_by_total_variation(
+    strength_mm = float(np.clip(STRENGTH_PER_SPREAD * spread * width_mm, least, most))
+    smooth = smooth_by_total_variation(
         np.where(destroyed, np.float32(1), dark).astype(np.float32),
         weight=weight.astype(np.float32),
         domain=bone.outline,
         grid=bone.grid,
-        strength_mm=float(np.clip(STRENGTH_PER_SPREAD * spread * width_mm, least, most)),
+        strength_mm=strength_mm,
     )
+    return smooth, strength_mm
 
 
 def _spread(dark: Float32Array, bone: Bone, unread: BoolArray) -> float:
