@@ -50,6 +50,10 @@ def cement_of(made, shape):
     )
 
 
+def where_in(bone, shape):
+    return shape(*np.moveaxis(bone.local_mm(), -1, 0))
+
+
 def dice_with(lesion, made, shape):
     found = np.zeros(made.volume.grid.shape)
     found[lesion.box.slices] = lesion.fraction
@@ -98,6 +102,22 @@ def test_a_large_lesion_in_thin_marrow_does_not_pass_for_that_marrow(build_spine
     normal = measure_normal_marrow(MarrowOf(made.volume), made.spine, made.spine.vertebrae[0])
     assert own_marrow_hu(bone, normal) == pytest.approx(normal.mean_hu, abs=10)
     assert dice_with(lesion_from_before(before_of(made), made.volume.grid), made, shape) > 0.8
+
+
+def test_thin_marrow_beside_a_large_lesion_is_read_apart_from_it(build_spine):
+    made = build_spine(marrow_hu=65.0, lesion=ball((-5.0, 0.0, 0.0), 13.0))
+    vertebra = made.spine.vertebrae[0]
+    bone = prepare_bone(made.volume, vertebra)
+    normal = measure_normal_marrow(MarrowOf(made.volume), made.spine, vertebra)
+    lesion = where_in(bone, ball((-5.0, 0.0, 0.0), 15.0))
+    sound = own_marrow_hu(bone, normal, without=lesion)
+    assert own_marrow_hu(bone, normal) == pytest.approx(sound, abs=6)
+
+
+def test_a_lesion_in_thin_marrow_is_found_whole_under_strong_noise(build_spine):
+    shape = ball((-5.0, 0.0, 0.0), 7.5)
+    made = build_spine(marrow_hu=75.0, lesion=shape, noise_hu=40.0)
+    assert dice_with(lesion_from_before(before_of(made), made.volume.grid), made, shape) > 0.86
 
 
 def test_a_thin_sclerotic_shell_is_no_wider_than_it_is(build_spine):
