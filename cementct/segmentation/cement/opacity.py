@@ -8,9 +8,9 @@ import numpy as np
 
 from cementct.core.arrays import Float32Array
 
-# A plateau is the upper quartile of a deposit's intensities; its brightest parts are the 95th percentile, and
-# what flowed out of it is no brighter than that by more than this share: noise, overshoot, and what blur takes
-# from a small deposit in thick slices.
+# A plateau is the upper quartile of a deposit's intensities, its brightest parts are the 95th percentile.
+# What flowed out of it is no brighter than that by more than the third, as a ratio: noise, overshoot, and
+# what blur takes from a small deposit in thick slices.
 PLATEAU_PERCENTILE, BRIGHTEST_PERCENTILE, BRIGHTER_BY = 75.0, 95.0, 1.2
 # A piece whose plateau is at least this share of its brightest parts is wide enough to show how opaque its
 # cement is; blur leaves none in a thin cord.
