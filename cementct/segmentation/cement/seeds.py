@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
@@ -35,6 +36,10 @@ FEWEST_BRIGHT_VOXELS = 4
 # With an earlier scan, what is this much brighter than before is new, the rest as dull as ordinary bone.
 NEW_FROM_HU = 300.0
 ORDINARY_BONE_HU = 150.0
+# What was this bright before is cement of old or metal. Beside it, as far as registration and the scanners'
+# kernels leave in doubt, only what rises over the brightest of it is new: at an edge of 3000 HU a fifth of a
+# millimetre is 500 HU.
+OLD_CEMENT_HU, OLD_EDGE_MM = 1000.0, 1.0
 # What hangs together with seeds, as deep in the same body, and is at least this share of their lower quartile
 # is the same cement, whatever level the seeds were found at: noise and texture of one mass, not bone.
 SAME_MASS_SHARE = 0.75
@@ -181,8 +186,16 @@ def find_old_cement(
 def _new_brightness(scene: Scene, around: Surroundings, window: Block) -> Float32Array:
     """Return intensities in which whatever was as bright in an earlier scan is ordinary bone."""
     hu, known = scene.hu[window], around.known[window]
-    unchanged = known & (hu - around.expected_hu[window] < NEW_FROM_HU)
-    return np.where(unchanged, np.minimum(hu, ORDINARY_BONE_HU), hu).astype(np.float32)
+    before = around.expected_hu[window]
+    unchanged = known & (hu - before < NEW_FROM_HU)
+    bright = np.where(unchanged, np.minimum(hu, ORDINARY_BONE_HU), hu).astype(np.float32)
+    old = known & (before > OLD_CEMENT_HU)
+    if old.any():
+        size = [2 * round(OLD_EDGE_MM / s) + 1 for s in scene.spacing_mm]
+        brightest = ndimage.maximum_filter(np.where(old, before, np.float32(0)), size)
+        rise = ORDINARY_BONE_HU + np.maximum(hu - brightest, np.float32(0))
+        bright = np.where(brightest > 0, np.minimum(bright, rise), bright)
+    return bright
 
 
 def _owners(around: Surroundings, block: Block, where: BoolArray) -> set[int]:

@@ -111,6 +111,14 @@ def test_cement_that_was_there_before_counts_nowhere_and_is_reported() -> None:
     assert [f.flag.value for f in cement.flags[blocks().middle.number]] == ["old-cement"]
 
 
+def test_new_cement_beside_cement_of_old_makes_a_treated_vertebra() -> None:
+    old, new = ball((8.0, -2.0, 0.0), 6.0), ball((-8.0, -2.0, 0.0), 6.0)
+    earlier = EarlierScan(blocks().spine.grid.box, scan((old, 3000.0), seed=1).hu.astype(np.float32))
+    cement = segment_cement(scan((join(old, new), 3000.0), seed=2), blocks().spine, earlier=earlier)
+    assert total_ml(cement) == pytest.approx(blocks().volume_ml(new), rel=0.05)
+    assert "old-cement" in {f.flag.value for f in cement.flags[blocks().middle.number]}
+
+
 def test_with_an_earlier_scan_even_faint_cement_is_found() -> None:
     shape = ball((3.0, -2.0, 0.0), 5.5)
     earlier = EarlierScan(blocks().spine.grid.box, scan(seed=1).hu.astype(np.float32))

@@ -6,6 +6,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray
 from cementct.core.image import Volume
+from cementct.segmentation.before import EarlierScan
 from cementct.segmentation.cement.scene import Scene, view_scene
 from cementct.segmentation.cement.seeds import Seeds, find_seeds
 from cementct.segmentation.cement.surroundings import describe_surroundings
@@ -38,9 +39,10 @@ def scan(spine: BlockSpine, *pieces: tuple[Shape, float]) -> Scene:
     return view_scene(volume, volume.grid.box)
 
 
-def seeds_in(scene: Scene, spine: BlockSpine) -> Seeds:
+def seeds_in(scene: Scene, spine: BlockSpine, before: Scene | None = None) -> Seeds:
     nothing = np.zeros(scene.hu.shape, dtype=np.bool_)
-    return find_seeds(scene, describe_surroundings(scene, spine.spine, None), excluded=nothing)
+    earlier = None if before is None else EarlierScan(before.box, before.hu)
+    return find_seeds(scene, describe_surroundings(scene, spine.spine, earlier), excluded=nothing)
 
 
 def inside_of(shape: Shape, scene: Scene, spine: BlockSpine) -> BoolArray:
@@ -103,3 +105,18 @@ def test_a_deposit_along_the_side_wall_that_leaks_into_the_disc_is_no_cage() -> 
     top = HALF_MM[2]
     along_wall = block((18.5, -6.0, top - 9.0), (21.5, 6.0, top + DISC_MM))
     assert spine.middle.number in seeds_in(scan(spine, (along_wall, 3000.0)), spine).treated
+
+
+def test_the_edge_of_opaque_cement_of_old_that_was_carried_a_little_aside_is_no_seed() -> None:
+    spine = build_block_spine(SPACING_MM)
+    before = scan(spine, (ball((3.5, -2.4, 0.3), 9.0), 3600.0))
+    now = scan(spine, (ball((3.0, -2.0, 0.0), 9.0), 3600.0))
+    assert seeds_in(now, spine).treated == (spine.middle.number,)
+    assert seeds_in(now, spine, before).treated == ()
+
+
+def test_new_cement_that_grew_on_cement_of_old_is_a_seed() -> None:
+    spine = build_block_spine(SPACING_MM)
+    old, new = ball((8.0, -2.0, 0.0), 6.0), ball((-3.0, -2.0, 0.0), 6.0)
+    found = seeds_in(scan(spine, (old, 3600.0), (new, 2400.0)), spine, scan(spine, (old, 3600.0)))
+    assert found.treated == (spine.middle.number,)
