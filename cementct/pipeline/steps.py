@@ -133,9 +133,11 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
     if labels is not None and before is not None and subject.carries_bodies:
         carried = _as_before(before, spine, cement)
         if carried:
+            outlined = spine
             spine = replace_vertebrae(subject.post, labels, spine, carried)
             # Once more: a leak that an engine took for body looked like a body that was raised.
-            cement = _find_cement(subject, spine, _carried(subject, before, spine))
+            earlier = _carried(subject, before, spine, outlined=outlined)
+            cement = _find_cement(subject, spine, earlier)
     cement = replace(cement, remote=find_remote_pieces(subject.post, cement))
     return Structures(*_named_by_user(subject, spine, cement, before))
 
@@ -208,12 +210,16 @@ def _registered(subject: Subject, earlier: tuple[Volume, Spine], spine: Spine) -
     return Before(pre, pre_spine, register_spines(pre, pre_spine, subject.post, spine))
 
 
-def _carried(subject: Subject, before: Before | None, spine: Spine) -> EarlierScan | None:
+def _carried(
+    subject: Subject, before: Before | None, spine: Spine, *, outlined: Spine | None = None
+) -> EarlierScan | None:
     if before is None:
         return None
     from cementct.segmentation.earlier import carry_earlier_scan
 
-    return carry_earlier_scan((before.volume, before.spine), before.registrations, subject.post, spine)
+    return carry_earlier_scan(
+        (before.volume, before.spine), before.registrations, subject.post, spine, outlined=outlined
+    )
 
 
 def _find_cement(subject: Subject, spine: Spine, earlier: EarlierScan | None) -> Cement:

@@ -115,12 +115,12 @@ def _filled_up(body: Region, vertebra: Vertebra, cement: Region, grid: Grid) -> 
     for above in (True, False):
         level_mm = local[:, 2] if above else -local[:, 2]
         layer = level_mm > ENDPLATE_FROM * 0.5 * vertebra.height_mm
-        area_mm2 = _area_mm2(local[layer, :2])
+        covered_mm2 = area_mm2(local[layer, :2])
         volume_mm3 = np.count_nonzero(layer) * grid.voxel_mm3
-        large = area_mm2 >= ENDPLATE_SHARE * vertebra.width_mm * vertebra.depth_mm
+        large = covered_mm2 >= ENDPLATE_SHARE * vertebra.width_mm * vertebra.depth_mm
         if not large or np.mean(is_cement[layer]) > MOST_CEMENT_SHARE:
             continue
-        if volume_mm3 >= LEAST_LAYER_MM * area_mm2:
+        if volume_mm3 >= LEAST_LAYER_MM * covered_mm2:
             voxels[tuple(index[layer].T)] = True
     return Region(box, voxels)
 
@@ -144,8 +144,8 @@ def _in_notch(index: IntArray, carried: BoolArray, grid: Grid) -> BoolArray:
     return np.asarray(beside & (depth_mm > 0.0))
 
 
-def _area_mm2(places_mm: FloatArray) -> float:
-    """Return the area that some places in a plane cover, shape (n, 2)."""
+def area_mm2(places_mm: FloatArray) -> float:
+    """Return the area that some places in a plane cover, in mm²; shape (n, 2), in mm."""
     cells = np.unique(np.floor(places_mm / AREA_CELL_MM), axis=0)
     return len(cells) * AREA_CELL_MM**2
 

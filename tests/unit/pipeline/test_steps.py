@@ -25,7 +25,7 @@ def test_the_scan_before_is_carried_onto_the_bodies_that_cement_is_found_with(
     monkeypatch.setattr(steps, "_registered", lambda *_: Before(post, engine, {}))
     monkeypatch.setattr(steps, "_as_before", lambda *_: {0: object()})
     monkeypatch.setattr(steps, "replace_vertebrae", lambda *_: as_before)
-    monkeypatch.setattr(steps, "_carried", lambda _subject, _before, spine: spine)
+    monkeypatch.setattr(steps, "_carried", lambda _subject, _before, spine, **_: spine)
     monkeypatch.setattr(
         steps, "_find_cement", lambda _, spine, earlier: asked.append((spine, earlier)) or cement
     )

@@ -271,6 +271,24 @@ def test_nothing_is_known_where_a_raised_body_stands_in_what_was_disc(build_spin
     assert not unknown[deep[earlier.box.slices]].any()
 
 
+@pytest.mark.parametrize(("half_mm", "raised"), [(30.0, True), (8.0, False)])
+def test_of_bodies_that_stand_as_before_only_what_came_at_much_of_an_endplate_was_raised(
+    build_spine, half_mm, raised
+):
+    made = build_spine()
+    still = Registration(
+        rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101
+    )
+    upper = made.spine.vertebrae[0]
+    shown = upper.body.in_box(made.volume.grid.box)
+    came = shown & (made.local[2] > 7.0) & (np.abs(made.local[0]) < half_mm)
+    stood = replace(made.spine, vertebrae=(replace(upper, body=Region.of(shown & ~came)),))
+    earlier = carry_earlier_scan((made.volume, stood), {101: still}, made.volume, stood, outlined=made.spine)
+    assert earlier is not None
+    unknown = np.isnan(earlier.hu)[came[earlier.box.slices]].mean()
+    assert unknown > 0.7 if raised else unknown == 0.0
+
+
 def test_levels_are_told_by_surfaces_only_where_one_pairing_lies_clearly_nearer() -> None:
     assert clearly_nearest([0.38, 0.09, 0.33]) == 1
     assert clearly_nearest([0.12]) == 0
