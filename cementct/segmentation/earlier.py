@@ -14,7 +14,7 @@ from cementct.segmentation.before import EarlierScan
 from cementct.segmentation.cement.scene import SLICE_SIGMA_SHARE
 from cementct.segmentation.model import Registration
 from cementct.segmentation.registration.carry import carry_hu, carry_region
-from cementct.segmentation.registration.vertebrae_before import area_mm2
+from cementct.segmentation.registration.endplates import large_ends
 from cementct.segmentation.seen_before import SeenBefore
 
 # Each vertebra's movement is applied this far around it: discs, canal and the veins beside the body.
@@ -22,10 +22,6 @@ REACH_MM = 12.0
 # A body that reaches so far beyond where it stood before was raised by the injection; what came to stand
 # where disc was begins beyond the error of both outlines.
 RAISED_MM, OUTLINE_ERROR_MM = 2.5, 1.0
-# Once bodies stand as they did before, a body was raised where what came covers so much of an endplate, by
-# its width and depth, farther from its middle than this share of its height. On tuning phantoms raised ends
-# covered 0.6 to 0.8, leaks that an engine took for body up to 0.4; a wedge raised at its front alone 0.2.
-RAISED_SHARE, END_FROM = 0.5, 0.3
 # The new endplate's blur reaches as far beyond it.
 BLUR_MM = 1.5
 
@@ -135,22 +131,14 @@ def _came(before: Region, vertebra: Vertebra, grid: Grid) -> Region:
     block = grid.expand(vertebra.body.box.union(before.box), BLUR_MM)
     now = vertebra.body.in_box(block)
     beyond_mm = distance_outside(before.in_box(block), grid.spacing_mm)
-    return Region(
-        block, apply_hysteresis_threshold(np.where(now, beyond_mm, 0.0), OUTLINE_ERROR_MM, RAISED_MM)
-    )
+    came = apply_hysteresis_threshold(np.where(now, beyond_mm, 0.0), OUTLINE_ERROR_MM, RAISED_MM)
+    return Region(block, came)
 
 
-def _at_endplates(came: Region, vertebra: Vertebra, grid: Grid) -> list[Region]:
-    """Return the parts of what came that cover a large part of an endplate."""
+def _at_endplates(came: Region, vertebra: Vertebra, grid: Grid) -> Iterator[Region]:
+    """Yield the parts of what came that cover a large part of an endplate."""
     index = np.argwhere(came.voxels)
-    if not index.size:
-        return []
-    local = vertebra.frame.to_local(grid.to_lps(index + np.asarray(came.box.start)))
-    ends = []
-    for up in (local[:, 2], -local[:, 2]):
-        end = up > END_FROM * vertebra.height_mm
-        if area_mm2(local[end, :2]) >= RAISED_SHARE * vertebra.width_mm * vertebra.depth_mm:
-            voxels = np.zeros_like(came.voxels)
-            voxels[tuple(index[end].T)] = True
-            ends.append(Region(came.box, voxels))
-    return ends
+    for end, _ in large_ends(grid.to_lps(index + np.asarray(came.box.start)), vertebra):
+        voxels = np.zeros_like(came.voxels)
+        voxels[tuple(index[end].T)] = True
+        yield Region(came.box, voxels)

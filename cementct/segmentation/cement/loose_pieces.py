@@ -20,10 +20,10 @@ from cementct.segmentation.cement.scene import Scene
 # sources that was wrong 4 times, the gap alone 7 times; where another source was no farther than this, 2 of
 # 10 were wrong.
 MEAN_DISTANCE_COUNTS, HEIGHT_COUNTS = 0.1, 0.25
+RIVAL_WITHIN_MM = 4.0
 # What is brighter than a source's cement counts as so much farther from it; what is as opaque as another
 # source's, as so much.
 TOO_BRIGHT_MM, UNLIKE_MM = 40.0, 20.0
-RIVAL_WITHIN_MM = 4.0
 
 
 @dataclass(frozen=True)
@@ -105,14 +105,9 @@ def _distance_mm(near: Nearness, source: Vertebra, index: IntArray, points_lps: 
 def _unlike_mm(piece: Opacity, sources: list[Opacity | None]) -> FloatArray:
     """Return by how much farther sources count whose cement is less like a piece."""
     alike = [source is not None and piece.is_alike(source) for source in sources]
-    return np.array(
-        [
-            TOO_BRIGHT_MM
-            if source is not None and not piece.fits_from(source)
-            else (UNLIKE_MM if any(alike) and not own else 0.0)
-            for source, own in zip(sources, alike, strict=True)
-        ]
-    )
+    too_bright = [source is not None and not piece.fits_from(source) for source in sources]
+    unlike = np.logical_not(alike) & any(alike)
+    return np.where(too_bright, TOO_BRIGHT_MM, np.where(unlike, UNLIKE_MM, 0.0))
 
 
 def _is_on_way_to(source: Vertebra, points_lps: FloatArray) -> bool:

@@ -190,11 +190,13 @@ def _new_brightness(scene: Scene, around: Surroundings, window: Block) -> Float3
     unchanged = known & (hu - before < NEW_FROM_HU)
     bright = np.where(unchanged, np.minimum(hu, ORDINARY_BONE_HU), hu).astype(np.float32)
     old = known & (before > OLD_CEMENT_HU)
-    if old.any():
-        size = [2 * round(OLD_EDGE_MM / s) + 1 for s in scene.spacing_mm]
-        brightest = ndimage.maximum_filter(np.where(old, before, np.float32(0)), size)
-        rise = ORDINARY_BONE_HU + np.maximum(hu - brightest, np.float32(0))
-        bright = np.where(brightest > 0, np.minimum(bright, rise), bright)
+    reach = [round(OLD_EDGE_MM / s) for s in scene.spacing_mm]
+    near = bounds_of(old, reach)
+    if near is not None:
+        size = [2 * n + 1 for n in reach]
+        brightest = ndimage.maximum_filter(np.where(old[near], before[near], np.float32(0)), size)
+        rise = ORDINARY_BONE_HU + np.maximum(hu[near] - brightest, np.float32(0))
+        bright[near] = np.where(brightest > 0, np.minimum(bright[near], rise), bright[near])
     return bright
 
 

@@ -10,12 +10,13 @@ from scipy import ndimage
 
 from cementct.anatomy.carried import CarriedVertebra
 from cementct.anatomy.model import Pedicle, Spine, Vertebra
-from cementct.core.arrays import BoolArray, FloatArray, IntArray
+from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.distances import within
 from cementct.core.grid import Grid
 from cementct.core.image import Region
 from cementct.segmentation.model import Registration
 from cementct.segmentation.registration.carry import carry_region
+from cementct.segmentation.registration.endplates import large_ends
 
 # Cement travels along canal and veins: so many vertebrae above and below a treated one are carried as well.
 NEIGHBOURS = 2
@@ -26,19 +27,15 @@ LEAST_ALIKE = 0.966
 # gaps up to twice this are closed, in millimetres.
 GAP_MM = 2.0
 # A lesion hid an endplate before where a layer no thicker than the first, of at least this mean thickness and
-# over so much of the rectangle around the body, is body after injection: outlines of one endplate lie half
-# a millimetre to one millimetre apart, and a leak that passes for bone covers less.
-ENDPLATE_MM, LEAST_LAYER_MM, ENDPLATE_SHARE = 3.5, 1.6, 0.5
+# over a large part of the endplate, is body after injection: outlines of one endplate lie half a millimetre
+# to one millimetre apart, and a leak that passes for bone covers less.
+ENDPLATE_MM, LEAST_LAYER_MM = 3.5, 1.6
 # A layer of which more than this is cement is cement that spread in the disc: of layers that were body, up to
 # three tenths were.
 MOST_CEMENT_SHARE = 0.45
-# The layer begins at this share of half the body's height.
-ENDPLATE_FROM = 0.6
 # A lesion that opened the wall left a notch in the outline before: so deep under the body's convex hull, over
 # such a volume, body after injection is body; waists are shallower. The notch's rim is this wide.
 NOTCH_DEPTH_MM, NOTCH_FROM_ML, NOTCH_RIM_MM = 1.5, 0.8, 3.0
-# Areas are counted in cells of this width, larger than voxels are.
-AREA_CELL_MM = 1.5
 
 
 def carry_vertebrae(
@@ -111,16 +108,9 @@ def _filled_up(body: Region, vertebra: Vertebra, cement: Region, grid: Grid) -> 
     voxels[tuple(notch.T)] = True
     index = index[within(carried, ENDPLATE_MM, grid.spacing_mm)[tuple(index.T)]]
     is_cement = cement.in_box(box)[tuple(index.T)]
-    local = vertebra.frame.to_local(grid.to_lps(index + np.asarray(box.start)))
-    for above in (True, False):
-        level_mm = local[:, 2] if above else -local[:, 2]
-        layer = level_mm > ENDPLATE_FROM * 0.5 * vertebra.height_mm
-        covered_mm2 = area_mm2(local[layer, :2])
-        volume_mm3 = np.count_nonzero(layer) * grid.voxel_mm3
-        large = covered_mm2 >= ENDPLATE_SHARE * vertebra.width_mm * vertebra.depth_mm
-        if not large or np.mean(is_cement[layer]) > MOST_CEMENT_SHARE:
-            continue
-        if volume_mm3 >= LEAST_LAYER_MM * covered_mm2:
+    for layer, area_mm2 in large_ends(grid.to_lps(index + np.asarray(box.start)), vertebra):
+        thick = np.count_nonzero(layer) * grid.voxel_mm3 >= LEAST_LAYER_MM * area_mm2
+        if thick and np.mean(is_cement[layer]) <= MOST_CEMENT_SHARE:
             voxels[tuple(index[layer].T)] = True
     return Region(box, voxels)
 
@@ -142,12 +132,6 @@ def _in_notch(index: IntArray, carried: BoolArray, grid: Grid) -> BoolArray:
     middle[tuple(index[deep].T)] = True
     beside = within(middle, NOTCH_RIM_MM, grid.spacing_mm)[tuple(index.T)]
     return np.asarray(beside & (depth_mm > 0.0))
-
-
-def area_mm2(places_mm: FloatArray) -> float:
-    """Return the area that some places in a plane cover, in mm²; shape (n, 2), in mm."""
-    cells = np.unique(np.floor(places_mm / AREA_CELL_MM), axis=0)
-    return len(cells) * AREA_CELL_MM**2
 
 
 def _completed(whole: Region, found: Region, grids: tuple[Grid, Grid], registration: Registration) -> Region:

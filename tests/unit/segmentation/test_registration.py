@@ -28,6 +28,7 @@ from cementct.segmentation.registration.scene import cement_above_hu
 
 TURN = rotation_of(np.radians([4.0, -3.0, 6.0]))
 SHIFT_MM = np.array([4.0, -6.0, 5.0])
+STILL = Registration(rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101)
 
 
 def moved_spine(made, rotation, translation, *, error_mm=3.0, error_deg=5.0):
@@ -236,10 +237,7 @@ def test_thin_slices_are_carried_as_dull_as_the_thick_ones_they_are_compared_wit
 
 def test_the_earlier_scan_is_known_around_registered_vertebrae_only(build_spine):
     made = build_spine()
-    still = Registration(
-        rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101
-    )
-    earlier = carry_earlier_scan((made.volume, made.spine), {101: still}, made.volume, made.spine)
+    earlier = carry_earlier_scan((made.volume, made.spine), {101: STILL}, made.volume, made.spine)
     assert earlier is not None
     upper, lower = made.spine.vertebrae
     shown = earlier.hu[upper.body.in_box(earlier.box)]
@@ -250,9 +248,6 @@ def test_the_earlier_scan_is_known_around_registered_vertebrae_only(build_spine)
 
 def test_nothing_is_known_where_a_raised_body_stands_in_what_was_disc(build_spine):
     made = build_spine()
-    still = Registration(
-        rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101
-    )
     upper = made.spine.vertebrae[0]
     body = upper.body.in_box(made.volume.grid.box)
     step = made.volume.grid.spacing_mm[0]
@@ -261,7 +256,7 @@ def test_nothing_is_known_where_a_raised_body_stands_in_what_was_disc(build_spin
     compressed = body.copy()
     compressed[top + 1 - lost :] = False
     before = replace(made.spine, vertebrae=(replace(upper, body=Region.of(compressed)),))
-    earlier = carry_earlier_scan((made.volume, before), {101: still}, made.volume, made.spine)
+    earlier = carry_earlier_scan((made.volume, before), {101: STILL}, made.volume, made.spine)
     assert earlier is not None
     unknown = np.isnan(earlier.hu)
     came = (body & ~compressed)[earlier.box.slices]
@@ -276,14 +271,11 @@ def test_of_bodies_that_stand_as_before_only_what_came_at_much_of_an_endplate_wa
     build_spine, half_mm, raised
 ):
     made = build_spine()
-    still = Registration(
-        rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101
-    )
     upper = made.spine.vertebrae[0]
     shown = upper.body.in_box(made.volume.grid.box)
     came = shown & (made.local[2] > 7.0) & (np.abs(made.local[0]) < half_mm)
     stood = replace(made.spine, vertebrae=(replace(upper, body=Region.of(shown & ~came)),))
-    earlier = carry_earlier_scan((made.volume, stood), {101: still}, made.volume, stood, outlined=made.spine)
+    earlier = carry_earlier_scan((made.volume, stood), {101: STILL}, made.volume, stood, outlined=made.spine)
     assert earlier is not None
     unknown = np.isnan(earlier.hu)[came[earlier.box.slices]].mean()
     assert unknown > 0.7 if raised else unknown == 0.0
