@@ -85,13 +85,36 @@ def signed_depth(mask: BoolArray, spacing_mm: Sequence[float] | FloatArray) -> F
     return depth
 
 
+class Closeness:
+    """How near everything lies to a mask, up to a limit: one distance map for all who ask.
+
+    Parameters
+    ----------
+    mask
+        Shape (z, y, x).
+    farthest_mm
+        Nothing farther is asked; only so far around the mask is looked.
+    spacing_mm
+        Distance between voxel centres along z, y, x.
+    """
+
+    def __init__(self, mask: BoolArray, farthest_mm: float, spacing_mm: Sequence[float] | FloatArray) -> None:
+        self._shape = mask.shape
+        self._window = bounds_of(mask, [int(np.ceil(farthest_mm / s)) + 1 for s in spacing_mm])
+        if self._window is not None:
+            self._distance = distance_outside(mask[self._window], spacing_mm)
+
+    def within(self, reach_mm: float) -> BoolArray:
+        """Return the mask with everything within `reach_mm` of it."""
+        found = np.zeros(self._shape, dtype=np.bool_)
+        if self._window is not None:
+            found[self._window] = self._distance <= reach_mm + TIE_MM
+        return found
+
+
 def within(mask: BoolArray, reach_mm: float, spacing_mm: Sequence[float] | FloatArray) -> BoolArray:
     """Return `mask` with everything within `reach_mm` of it; only its own neighbourhood is looked at."""
-    found = np.zeros(mask.shape, dtype=np.bool_)
-    window = bounds_of(mask, [int(np.ceil(reach_mm / s)) + 1 for s in spacing_mm])
-    if window is not None:
-        found[window] = distance_outside(mask[window], spacing_mm) <= reach_mm + TIE_MM
-    return found
+    return Closeness(mask, reach_mm, spacing_mm).within(reach_mm)
 
 
 def tree_of(points: FloatArray) -> KDTree:

@@ -226,6 +226,8 @@ class _Block:
         return None
 
     def _touches_scan_edge(self, voxels: BoolArray) -> bool:
-        points = np.argwhere(voxels) + np.asarray(self.box.start)
-        last = np.asarray(self.spine.grid.shape) - 1
-        return bool(np.any(points == 0) or np.any(points == last))
+        for axis, (start, length) in enumerate(zip(self.box.start, self.spine.grid.shape, strict=True)):
+            for plane in (-start, length - 1 - start):
+                if 0 <= plane < voxels.shape[axis] and voxels.take(plane, axis=axis).any():
+                    return True
+        return False

@@ -119,10 +119,10 @@ def label_maps(analysis: Analysis) -> dict[str, LabelArray]:
     found = analysis.found
     for vertebra in found.spine.vertebrae:
         _paint(maps["vertebrae"], vertebra.whole, vertebra.number)
-        _paint(maps["bodies"], vertebra.body, vertebra.number)
     # A body lies in its vertebra, also where it was carried over from the scan before injection.
-    body = maps["bodies"] > 0
-    maps["vertebrae"][body] = maps["bodies"][body]
+    for vertebra in found.spine.vertebrae:
+        _paint(maps["vertebrae"], vertebra.body, vertebra.number)
+        _paint(maps["bodies"], vertebra.body, vertebra.number)
     box = found.cement.box.slices
     treated = np.isin(found.cement.owner, found.treated) & found.cement.region
     maps["cement"][box] = np.where(treated, found.cement.owner, 0)

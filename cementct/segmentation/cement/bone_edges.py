@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.core.arrays import BoolArray
-from cementct.core.distances import within
+from cementct.core.distances import Closeness
 from cementct.core.morphology import dilate_faces
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -45,22 +45,25 @@ class Contact:
     soft: float
 
 
-def brightest_cortex_hu(scene: Scene, around: Surroundings, *, dense: BoolArray, bright_hu: float) -> float:
+def brightest_cortex_hu(
+    scene: Scene, around: Surroundings, *, to_dense: Closeness, bright_hu: float
+) -> float:
     """Return the intensity over which the surface of bone hardly ever is in this scan.
 
     Parameters
     ----------
     scene, around
         The block of CT and its anatomy.
-    dense
-        Cement and metal.
+    to_dense
+        How near cement and metal lie.
     bright_hu
         Level over which nothing in this scan is bone.
     """
-    index = np.flatnonzero((scene.hu > ABOVE_MARROW_HU) & (scene.hu < bright_hu))
+    index = scene.brighter_than(ABOVE_MARROW_HU)
     surface = np.abs(around.bone_depth_mm.ravel()[index]) < SURFACE_WITHIN_MM
+    surface &= scene.hu.ravel()[index] < bright_hu
     surface &= scene.measured.ravel()[index]
-    surface &= ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm).ravel()[index]
+    surface &= ~to_dense.within(CLEAR_OF_DENSE_MM).ravel()[index]
     values = scene.hu.ravel()[index[surface]]
     if values.size < FEWEST_VOXELS:
         return min(USUAL_HU, bright_hu)

@@ -53,8 +53,6 @@ class Candidates:
         Number of the piece, shape of the scene.
     count
         Number of pieces.
-    excess_hu
-        Intensity over what is expected.
     other
         Ribs, other bones, vessels with contrast: dense structures that are no vertebra and no cement.
     cortex_hu
@@ -63,7 +61,6 @@ class Candidates:
 
     labels: PieceNumbers
     count: int
-    excess_hu: Float32Array
     other: BoolArray
     cortex_hu: float
 
@@ -94,15 +91,17 @@ def find_candidates(
     cortex_hu
         The intensity over which the surface of bone hardly ever is in this scan.
     """
-    # Gas of the earlier scan may have given way to fluid, and lung to what lies beside it: no cement as yet.
-    excess = scene.hu - np.maximum(around.expected_hu, LEAST_EXPECTED_HU)
     # What rises by less than this stands out nowhere: nearly all of the block is not looked at any more.
     least = np.float32(max(IN_SOFT_TISSUE_HU, SOFT_TISSUE_SIGMAS * scene.noise_hu))
-    index = np.flatnonzero((excess > least) | seeds)
+    bright = scene.brighter_than(float(least))
+    looked_at = seeds.copy()
+    looked_at.ravel()[bright[_excess_at(scene, around, bright) > least]] = True
+    index = np.flatnonzero(looked_at)
+    excess = _excess_at(scene, around, index)
     level = _level(around, index, least)
     level[other.where.ravel()[index] & ~around.known.ravel()[index] & ~other.brighter.ravel()[index]] = np.inf
-    level = np.maximum(level, _level_beside(scene, around, seeds, excess).ravel()[index])
-    stands_out = excess.ravel()[index] > level
+    level = np.maximum(level, _level_beside(scene, around, seeds).ravel()[index])
+    stands_out = excess > level
     if around.known.any():
         explained = explained_level(scene, around, seeds=seeds, excluded=excluded)
         stands_out &= around.as_dull_as_before(scene).ravel()[index] > explained.ravel()[index]
@@ -112,7 +111,22 @@ def find_candidates(
     strong = seeds.ravel()[index] | (scene.hu.ravel()[index] > cortex_hu) | around.known.ravel()[index]
     fingers = around.compartment.ravel()[index] == int(Compartment.BODY)
     labels, count = _pieces(scene, index, strong=strong, fingers=fingers)
-    return Candidates(labels, count, excess, other.where & ~around.known, cortex_hu)
+    return Candidates(labels, count, other.where & ~around.known, cortex_hu)
+
+
+def excess_in(scene: Scene, around: Surroundings, block: tuple[slice, ...]) -> Float32Array:
+    """Return the intensities of a block over what is expected there."""
+    return _excess(scene.hu[block], around.expected_hu[block])
+
+
+def _excess_at(scene: Scene, around: Surroundings, index: IntArray) -> Float32Array:
+    """Return the same of a list of voxels."""
+    return _excess(scene.hu.ravel()[index], around.expected_hu.ravel()[index])
+
+
+def _excess(hu: Float32Array, expected_hu: Float32Array) -> Float32Array:
+    # Gas of the earlier scan may have given way to fluid, and lung to what lies beside it: no cement as yet.
+    return hu - np.maximum(expected_hu, LEAST_EXPECTED_HU)
 
 
 def _level(around: Surroundings, index: IntArray, least: np.float32) -> Float32Array:
@@ -128,7 +142,7 @@ def _level(around: Surroundings, index: IntArray, least: np.float32) -> Float32A
     return level
 
 
-def _level_beside(scene: Scene, around: Surroundings, seeds: BoolArray, excess: Float32Array) -> Float32Array:
+def _level_beside(scene: Scene, around: Surroundings, seeds: BoolArray) -> Float32Array:
     """Return the share of bright cement beside each voxel that its blur and its streaks reach there."""
     from scipy import ndimage
 
@@ -136,7 +150,7 @@ def _level_beside(scene: Scene, around: Surroundings, seeds: BoolArray, excess: 
     size = [2 * max(1, round(NEIGHBOUR_REACH_MM / s)) + 1 for s in scene.spacing_mm]
     window = bounds_of(seeds, size)
     if window is not None:
-        bright = np.where(seeds[window], excess[window], np.float32(0))
+        bright = np.where(seeds[window], excess_in(scene, around, window), np.float32(0))
         bone = around.bone_depth_mm[window] > 0.0
         share = np.where(bone, SHARE_OF_NEIGHBOUR_IN_BONE, SHARE_OF_NEIGHBOUR_OUTSIDE)
         level[window] = share * ndimage.maximum_filter(bright, size=size)

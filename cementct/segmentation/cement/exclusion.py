@@ -8,9 +8,10 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment, Vertebra
 from cementct.core.arrays import BoolArray, IntArray
-from cementct.core.morphology import blocks_of, mask_of
+from cementct.core.grid import Box
+from cementct.core.morphology import blocks_of, bounds_of, mask_of
 from cementct.core.threads import each
-from cementct.segmentation.cement.candidates import Candidates
+from cementct.segmentation.cement.candidates import Candidates, excess_in
 from cementct.segmentation.cement.companions import find_companions
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.piece import PieceFeatures
@@ -78,8 +79,7 @@ def choose_cement(
     for vertebra in treated:
         own |= around.owner == vertebra.number
     treated_bone = Nearness(own, scene.spacing_mm)
-    core = around.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
-    treated_core = Nearness(own & core, scene.spacing_mm)
+    treated_core = Nearness(_core_of(own, around), scene.spacing_mm)
     source_hu = max(float(np.median(scene.hu[seeds])), 1.0) if seeds.any() else bright_hu
     cement = Nearness(pieces_of(chosen), scene.spacing_mm)
     compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
@@ -92,7 +92,7 @@ def choose_cement(
         where = candidates.labels[block] == number
         if number in pieces:
             return come_nearer(pieces[number], scene, where, block, cement=compared.cement)
-        if _is_out_of_question(scene, around, candidates, where, block, compared=compared):
+        if _is_out_of_question(scene, around, where, block, compared=compared):
             return None
         return describe_piece(scene, around, candidates, where, block, compared=compared)
 
@@ -115,6 +115,15 @@ def choose_cement(
     return pieces_of(chosen)
 
 
+def _core_of(bone: BoolArray, around: Surroundings) -> BoolArray:
+    """Return what of some bone is body or pedicle."""
+    core, window = bone.copy(), bounds_of(bone)
+    if window is not None:
+        part = around.crop(Box.of(window))
+        core[window] &= part.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
+    return core
+
+
 def _start(block: tuple[slice, ...]) -> IntArray:
     return np.array([cut.start for cut in block])
 
@@ -122,14 +131,13 @@ def _start(block: tuple[slice, ...]) -> IntArray:
 def _is_out_of_question(
     scene: Scene,
     around: Surroundings,
-    candidates: Candidates,
     where: BoolArray,
     block: tuple[slice, ...],
     *,
     compared: Compared,
 ) -> bool:
     """Tell whether what is quickly known of a piece forbids cement: most pieces need no closer look."""
-    excess = candidates.excess_hu[block][where]
+    excess = excess_in(scene, around, block)[where]
     mass_ml = float(excess.sum()) / USUAL_RISE_HU * scene.voxel_ml
     if mass_ml < SMALLEST_MASS_ML or excess.size * scene.voxel_ml > LARGEST_LOOSE_ML:
         return True

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array, FloatArray
-from cementct.core.distances import within
+from cementct.core.arrays import Float32Array, FloatArray
+from cementct.core.distances import Closeness
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import (
     DEPTHS_MM,
@@ -31,7 +31,7 @@ CLEAR_OF_DENSE_MM = 4.0
 FEWEST_VOXELS = 30
 
 
-def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surroundings:
+def learn_bone(scene: Scene, around: Surroundings, *, to_dense: Closeness) -> Surroundings:
     """Return the surroundings with what bone and the tissue beside it look like in this very scan.
 
     Parameters
@@ -40,24 +40,26 @@ def learn_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Surro
         The block of CT.
     around
         Its anatomy.
-    dense
-        Cement and metal: nothing is learned from them or from what is near them.
+    to_dense
+        How near cement and metal lie: nothing is learned from them or from what is near them.
     """
     # Most of a block lies far from bone: what lies near is taken out once, as lists of voxels.
     near = np.flatnonzero(around.bone_depth_mm > DEPTHS_MM[0])
-    clear = ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm).ravel()[near]
+    clear = ~to_dense.within(CLEAR_OF_DENSE_MM).ravel()[near]
     clear &= scene.measured.ravel()[near]
     in_body = around.is_like_body(near)
     expected, widths = around.expected_hu.copy(), []
+    any_known = around.known.any()
     for zone in (in_body, ~in_body):
         where = near[zone]
         hu, depth = scene.hu.ravel()[where], around.bone_depth_mm.ravel()[where]
         usable = clear[zone] & (hu < NOT_BONE_ABOVE_HU)
         level, width = _profile(hu[usable], depth[usable])
         widths.append(width)
-        new = np.interp(depth, DEPTHS_MM, level)
-        known = around.known.ravel()[where]
-        expected.ravel()[where] = np.where(known, expected.ravel()[where], new)
+        if any_known:
+            unknown = ~around.known.ravel()[where]
+            where, depth = where[unknown], depth[unknown]
+        expected.ravel()[where] = np.interp(depth, DEPTHS_MM, level)
     return replace(around, expected_hu=expected, widths_hu=(widths[0], widths[1]))
 
 

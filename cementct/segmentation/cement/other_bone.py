@@ -12,17 +12,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, Float32Array
-from cementct.core.distances import within
+from cementct.core.arrays import BoolArray, Float32Array, IntArray
+from cementct.core.distances import Closeness
 from cementct.core.grid import Box
 from cementct.core.morphology import bounds_of, dilate_box, erode_box, mask_of
 from cementct.core.smoothing import SmoothedInParts
 from cementct.core.threads import beside
-from cementct.segmentation.cement.scene import Scene
+from cementct.segmentation.cement.scene import DENSE_FROM_HU, Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
 # Bone, marrow included, and vessels with contrast are brighter than this in a smoothed image.
-DENSE_ABOVE_HU = 170.0
+DENSE_ABOVE_HU = DENSE_FROM_HU
 SMOOTH_MM = 0.5
 # Bone outside the labels starts this far from them; nearer lies the blur of labelled bone.
 OUTSIDE_LABELS_MM = 1.0
@@ -80,7 +80,13 @@ class OtherBone:
 
 
 def find_other_bone(
-    scene: Scene, around: Surroundings, *, seeds: BoolArray, excluded: BoolArray, bright_hu: float
+    scene: Scene,
+    around: Surroundings,
+    *,
+    seeds: BoolArray,
+    excluded: BoolArray,
+    to_dense: Closeness,
+    bright_hu: float,
 ) -> OtherBone:
     """Return thick dense structures outside the labelled bone.
 
@@ -92,26 +98,30 @@ def find_other_bone(
         Cement beyond doubt.
     excluded
         Metal.
+    to_dense
+        How near seeds and metal lie.
     bright_hu
         Level over which nothing in this scan is bone.
     """
     smoothed, brighter = beside(
         lambda: _smoothed(scene),
-        lambda: _brighter_than_bone(scene, dense=seeds | excluded, bright_hu=bright_hu),
+        lambda: _brighter_than_bone(scene, to_dense=to_dense, bright_hu=bright_hu),
     )
     outside = around.bone_depth_mm < -OUTSIDE_LABELS_MM
-    index = np.flatnonzero(smoothed.values > DENSE_ABOVE_HU)
-    index = index[(outside & ~seeds & ~excluded & ~brighter).ravel()[index]]
+    bright = np.flatnonzero(smoothed.values > DENSE_ABOVE_HU)
+    index = bright[outside.ravel()[bright]]
+    index = index[~(seeds.ravel()[index] | excluded.ravel()[index] | brighter.ravel()[index])]
     dense = mask_of(index, outside.shape)
     apart = mask_of(index[~np.isin(around.compartment.ravel()[index], _WITHOUT_BONE)], outside.shape)
     marrow = _marrow(scene, smoothed, dense | brighter | ~outside)
     marrow &= outside
     dense |= marrow
-    solid = _solid(scene, smoothed.values)
+    solid = _solid(scene, smoothed.values, bright)
     del smoothed  # as large as the scene
     dense &= ~solid
     apart &= ~solid
-    hollow = np.flatnonzero(dense & (around.bone_depth_mm < -HOLLOW_FROM_MM))
+    hollow = np.flatnonzero(dense)
+    hollow = hollow[around.bone_depth_mm.ravel()[hollow] < -HOLLOW_FROM_MM]
     dense.ravel()[hollow[np.isin(around.compartment.ravel()[hollow], _HOLLOW)]] = False
     found, large = beside(
         lambda: _at_least(_thick(scene, dense), SMALLEST_ML, scene.voxel_ml),
@@ -128,16 +138,16 @@ def find_other_bone(
 def _smoothed(scene: Scene) -> SmoothedInParts:
     """Return the smoothed image, taken as 0 where it cannot be dense."""
     smoothed = SmoothedInParts(scene.hu, [SMOOTH_MM / s for s in scene.spacing_mm])
-    smoothed.smooth_around(np.flatnonzero(scene.hu > DENSE_ABOVE_HU))
+    smoothed.smooth_around(scene.brighter_than(DENSE_ABOVE_HU))
     return smoothed
 
 
-def _solid(scene: Scene, smooth: Float32Array) -> BoolArray:
-    """Return what is dense and even over the width of a deposit, along each axis."""
+def _solid(scene: Scene, smooth: Float32Array, bright: IntArray) -> BoolArray:
+    """Return what is dense and even over a deposit's width, along each axis; it is looked for in `bright`."""
     size = [max(1, round(EVEN_OVER_MM / s)) for s in scene.spacing_mm]
     size = [n + 1 - n % 2 for n in size]
     flat = smooth.ravel()
-    index = np.flatnonzero(smooth > EVEN_FROM_HU)
+    index = bright[flat[bright] > EVEN_FROM_HU]
     low = high = flat[index]
     for axis, length in enumerate(size):
         along, step = smooth.shape[axis], int(np.prod(smooth.shape[axis + 1 :]))
@@ -196,11 +206,11 @@ def _marrow(scene: Scene, smoothed: SmoothedInParts, bone: BoolArray) -> BoolArr
     return found
 
 
-def _brighter_than_bone(scene: Scene, *, dense: BoolArray, bright_hu: float) -> BoolArray:
+def _brighter_than_bone(scene: Scene, *, to_dense: Closeness, bright_hu: float) -> BoolArray:
     """Return where the image exceeds what bone far from cement shows in this scan."""
-    index = np.flatnonzero(scene.hu > LEARNED_ABOVE_HU)
+    index = scene.brighter_than(LEARNED_ABOVE_HU)
     hu = scene.hu.ravel()[index]
-    clear = scene.measured.ravel()[index] & ~within(dense, CLEAR_OF_DENSE_MM, scene.spacing_mm).ravel()[index]
+    clear = scene.measured.ravel()[index] & ~to_dense.within(CLEAR_OF_DENSE_MM).ravel()[index]
     bone = clear & (hu < bright_hu)
     brighter = hu > bright_hu
     if np.count_nonzero(bone) >= FEWEST_VOXELS:

@@ -12,7 +12,7 @@ from cementct.core.arrays import BoolArray, FloatArray, IntArray
 from cementct.core.distances import depth_inside
 from cementct.core.morphology import dilate_box, erode_box
 from cementct.segmentation.cement.bone_edges import contact_of
-from cementct.segmentation.cement.candidates import Candidates
+from cementct.segmentation.cement.candidates import Candidates, excess_in
 from cementct.segmentation.cement.counterparts import UNKNOWN, Counterparts, find_counterparts
 from cementct.segmentation.cement.deposits import touches_scan_edge
 from cementct.segmentation.cement.fields import Nearness
@@ -87,11 +87,11 @@ def describe_piece(
     index = np.argwhere(where) + np.array([s.start for s in block])
     to_cement = compared.cement.gap_mm(index)
     to_bone, to_core = compared.treated_bone.gap_mm(index), compared.treated_core.gap_mm(index)
-    excess, other = candidates.excess_hu, candidates.other[block]
+    excess, other = excess_in(scene, around, block)[where], candidates.other[block]
     treated = [v.number for v in compared.treated]
     compartment = around.compartment[block][where]
     owner = around.owner[block][where]
-    weight = np.maximum(excess[block][where], 0.0)
+    weight = np.maximum(excess, 0.0)
     weight = weight / max(float(weight.sum()), 1.0)
     voxels = int(np.count_nonzero(where))
     bone = around.bone_depth_mm[block][where] > 0
@@ -103,8 +103,8 @@ def describe_piece(
         voxels=voxels,
         bright_voxels=int(np.count_nonzero(scene.hu[block][where] > compared.bright_hu)),
         volume_ml=voxels * scene.voxel_ml,
-        mass_ml=float(excess[block][where].sum()) / USUAL_RISE_HU * scene.voxel_ml,
-        peak_excess_hu=float(np.percentile(excess[block][where], 95)),
+        mass_ml=float(excess.sum()) / USUAL_RISE_HU * scene.voxel_ml,
+        peak_excess_hu=float(np.percentile(excess, 95)),
         share_canal=float(weight[compartment == int(Compartment.CANAL)].sum()),
         share_neural=float(weight[np.isin(compartment, NEURAL)].sum()),
         share_disc=float(weight[compartment == int(Compartment.DISC)].sum()),
@@ -124,7 +124,7 @@ def describe_piece(
             weight[(compartment == int(Compartment.BODY)) & ~np.isin(owner, treated)].sum()
         ),
         hollow_share=_hollow_share(scene, where),
-        share_of_source=float(np.percentile(excess[block][where], 95)) / compared.source_hu,
+        share_of_source=float(np.percentile(excess, 95)) / compared.source_hu,
         share_of_cortex=float(np.percentile(scene.hu[block][where], 90)) / candidates.cortex_hu,
         bone_contact=contact.bone,
         soft_contact=contact.soft,

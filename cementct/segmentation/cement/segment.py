@@ -9,11 +9,12 @@ import numpy as np
 from cementct.anatomy.model import Spine
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.children import give_back_memory
-from cementct.core.distances import within
+from cementct.core.distances import Closeness, within
 from cementct.core.grid import Box
 from cementct.core.image import Volume
 from cementct.core.threads import beside
 from cementct.segmentation.before import EarlierScan
+from cementct.segmentation.cement import bone_edges, learned_bone, other_bone
 from cementct.segmentation.cement.attribution import Attribution, attribute
 from cementct.segmentation.cement.beside_metal import blurred_metal, metal_voxels
 from cementct.segmentation.cement.blocks import block_of, with_streaks, work_box
@@ -30,7 +31,7 @@ from cementct.segmentation.cement.dull_bone import without_dull_bone
 from cementct.segmentation.cement.exclusion import choose_cement
 from cementct.segmentation.cement.explained import doubt_of_bone
 from cementct.segmentation.cement.learned_bone import learn_bone
-from cementct.segmentation.cement.other_bone import find_other_bone
+from cementct.segmentation.cement.other_bone import OtherBone, find_other_bone
 from cementct.segmentation.cement.rims import without_rims
 from cementct.segmentation.cement.scene import Scene, measure_noise, view_scene
 from cementct.segmentation.cement.screening import suspicious_vertebrae
@@ -42,6 +43,8 @@ from cementct.segmentation.model import Cement, ForeignBody
 
 # Cement this near to metal touches it.
 TOUCHING_MM = 1.5
+# Wherever bone's looks are learned, how near cement and metal lie is asked up to this distance.
+LEARNED_FROM_MM = max(part.CLEAR_OF_DENSE_MM for part in (bone_edges, learned_bone, other_bone))
 
 
 def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None = None) -> Cement:
@@ -89,15 +92,8 @@ def _measure_all(
     metal: BoolArray,
 ) -> Cement:
     """Outline, attribute and measure everything that belongs to the seeds."""
-    # Other bone is told by depths alone, not by what bone is learned to look like.
-    dense, bright_hu = seeds.mask | metal, seeds.bright_hu
-    other, (around, cortex_hu) = beside(
-        lambda: find_other_bone(scene, bare, seeds=seeds.mask, excluded=metal, bright_hu=bright_hu),
-        lambda: (
-            learn_bone(scene, bare, dense=dense),
-            brightest_cortex_hu(scene, bare, dense=dense, bright_hu=bright_hu),
-        ),
-    )
+    bright_hu = seeds.bright_hu
+    other, around, cortex_hu = _learned(scene, bare, seeds, metal=metal)
     candidates = find_candidates(
         scene, around, seeds=seeds.mask, excluded=metal, other=other, cortex_hu=cortex_hu
     )
@@ -123,6 +119,25 @@ def _measure_all(
         lambda: find_streaks(scene, around, cement=rough, metal=metal),
     )
     return with_streaks(cement, scene.box, streaks)
+
+
+def _learned(
+    scene: Scene, bare: Surroundings, seeds: Seeds, *, metal: BoolArray
+) -> tuple[OtherBone, Surroundings, float]:
+    """Return other bone, the surroundings with what bone looks like, and how bright cortex is at the most."""
+    to_dense = Closeness(seeds.mask | metal, LEARNED_FROM_MM, scene.spacing_mm)
+    bright_hu = seeds.bright_hu
+    # Other bone is told by depths alone, not by what bone is learned to look like.
+    other, (around, cortex_hu) = beside(
+        lambda: find_other_bone(
+            scene, bare, seeds=seeds.mask, excluded=metal, to_dense=to_dense, bright_hu=bright_hu
+        ),
+        lambda: (
+            learn_bone(scene, bare, to_dense=to_dense),
+            brightest_cortex_hu(scene, bare, to_dense=to_dense, bright_hu=bright_hu),
+        ),
+    )
+    return other, around, cortex_hu
 
 
 @dataclass(frozen=True)

@@ -121,12 +121,14 @@ def _local_lines(points: FloatArray, weight: FloatArray) -> tuple[FloatArray, Fl
     tree = KDTree(points)
     near = tree.sparse_distance_matrix(tree, LOCAL_REACH_MM, output_type="coo_matrix")
     near.data = np.ones_like(near.data)
-    number = np.asarray(near @ np.ones(len(points)))
+    number = np.bincount(near.row, minlength=len(points))
     centred = points - points.mean(axis=0)
     total = np.maximum(np.asarray(near @ weight), 1e-9)
     mean = (near @ (weight[:, None] * centred)) / total[:, None]
-    products = (centred[:, :, None] * centred[:, None, :]).reshape(-1, 9)
-    moments = (near @ (weight[:, None] * products)) / total[:, None]
+    # Each product once: the matrix has the same above and below its diagonal.
+    one, other, place = [0, 0, 0, 1, 1, 2], [0, 1, 2, 1, 2, 2], [0, 1, 2, 1, 3, 4, 2, 4, 5]
+    products = centred[:, one] * centred[:, other]
+    moments = ((near @ (weight[:, None] * products)) / total[:, None])[:, place]
     values, vectors = np.linalg.eigh(moments.reshape(-1, 3, 3) - mean[:, :, None] * mean[:, None, :])
     linearity = np.where(number >= FEWEST_NEIGHBOURS, values[:, 2] / np.maximum(values[:, 1], 0.3), 0.0)
     return vectors[:, :, 2], linearity

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.distances import Closeness
 from cementct.core.grid import Grid
 from cementct.core.image import Volume
 from cementct.segmentation.cement.bone_edges import contact_of
@@ -212,7 +213,11 @@ def _rods(*, inside_hu: float) -> Float32Array:
 
 def _other_bone(hu: Float32Array) -> BoolArray:
     around = _around(np.full(SHAPE, -20.0, dtype=np.float32))
-    return find_other_bone(_scene(hu), around, seeds=NOTHING, excluded=NOTHING, bright_hu=BRIGHT_HU).where
+    scene = _scene(hu)
+    to_dense = Closeness(NOTHING, 6.0, scene.spacing_mm)
+    return find_other_bone(
+        scene, around, seeds=NOTHING, excluded=NOTHING, to_dense=to_dense, bright_hu=BRIGHT_HU
+    ).where
 
 
 def _scene(hu: Float32Array) -> Scene:
