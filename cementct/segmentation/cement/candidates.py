@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -40,17 +41,17 @@ POOR_LABELS_MM = 3.0
 # the next voxel.
 BLUR_OF_BRIGHT_MM = 2.0
 
-PieceNumbers = np.ndarray[tuple[int, ...], np.dtype[np.uint32]]
-
 
 @dataclass(frozen=True)
 class Candidates:
-    """Pieces that stand out from their surroundings.
+    """Pieces that stand out from their surroundings: a hundredth of the block, and so kept as lists.
 
     Attributes
     ----------
-    labels
-        Number of the piece, shape of the scene.
+    index
+        Their voxels: places in the scene's flat arrays, in rising order.
+    numbers
+        The piece that each of these belongs to, counted from 1.
     count
         Number of pieces.
     other
@@ -59,10 +60,22 @@ class Candidates:
         The intensity over which the surface of bone hardly ever is in this scan.
     """
 
-    labels: PieceNumbers
+    index: IntArray
+    numbers: IntArray
     count: int
     other: BoolArray
     cortex_hu: float
+
+    @cached_property
+    def _by_number(self) -> tuple[IntArray, IntArray]:
+        """The voxels in the order of the pieces, and where those of each piece end."""
+        order = np.argsort(self.numbers, kind="stable")
+        return self.index[order], np.cumsum(np.bincount(self.numbers, minlength=self.count + 1))
+
+    def voxels_of(self, number: int, shape: tuple[int, ...]) -> IntArray:
+        """Return the (z, y, x) indices of the voxels of a piece in a scene of some shape, one a row."""
+        index, ends = self._by_number
+        return np.stack(np.unravel_index(index[ends[number - 1] : ends[number]], shape), axis=1)
 
 
 def find_candidates(
@@ -110,8 +123,8 @@ def find_candidates(
     index = index[stands_out]
     strong = seeds.ravel()[index] | (scene.hu.ravel()[index] > cortex_hu) | around.known.ravel()[index]
     fingers = around.compartment.ravel()[index] == int(Compartment.BODY)
-    labels, count = _pieces(scene, index, strong=strong, fingers=fingers)
-    return Candidates(labels, count, other.where & ~around.known, cortex_hu)
+    numbers, count = _pieces(scene, index, strong=strong, fingers=fingers)
+    return Candidates(index, numbers, count, other.where & ~around.known, cortex_hu)
 
 
 def excess_in(scene: Scene, around: Surroundings, block: tuple[slice, ...]) -> Float32Array:
@@ -157,28 +170,30 @@ def _level_beside(scene: Scene, around: Surroundings, seeds: BoolArray) -> Float
     return level
 
 
-def _pieces(
-    scene: Scene, index: IntArray, *, strong: BoolArray, fingers: BoolArray
-) -> tuple[PieceNumbers, int]:
+def _pieces(scene: Scene, index: IntArray, *, strong: BoolArray, fingers: BoolArray) -> tuple[IntArray, int]:
     """Return the numbers of connected pieces, and how many; faint parts are pieces apart but in `fingers`.
 
     `index` lists the voxels that stand out, `strong` and `fingers` say which of them are.
     """
-    import cc3d
-
     shape = scene.hu.shape
     bright = mask_of(index[strong], shape)
     near = within(bright, BLUR_OF_BRIGHT_MM, scene.spacing_mm)
     near |= dilate_box(bright, (3, 3, 3))
     joined = near.ravel()[index] | fingers
     del bright, near
-    # One after the other, and of the first only what is asked: side by side they made a study's largest need.
-    apart = index[~joined]
-    faint, more = cc3d.connected_components(mask_of(apart, shape), connectivity=18, return_N=True)
-    numbers = faint.ravel()[apart]
-    del faint
-    labels, count = cc3d.connected_components(
-        mask_of(index[joined], shape), connectivity=18, return_N=True, out_dtype=np.uint32
-    )
-    labels.ravel()[apart] = numbers + np.uint32(count)
-    return labels, int(count) + int(more)
+    # One after the other: side by side they made a study's largest need.
+    numbers = np.zeros(len(index), dtype=np.intp)
+    count = 0
+    for part in (joined, ~joined):
+        found, more = _connected(index[part], shape)
+        numbers[part] = found + count
+        count += more
+    return numbers, count
+
+
+def _connected(index: IntArray, shape: tuple[int, ...]) -> tuple[IntArray, int]:
+    """Return the number of the connected piece that each of a list of voxels belongs to, and how many."""
+    import cc3d
+
+    labels, count = cc3d.connected_components(mask_of(index, shape), connectivity=18, return_N=True)
+    return labels.ravel()[index].astype(np.intp), int(count)

@@ -81,12 +81,15 @@ def _ratio(scene: Scene, points_lps_mm: FloatArray, own_hu: FloatArray) -> float
     shifts = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
     shifts = shifts[np.linalg.norm(shifts, axis=1) <= WITHIN_MM] / scene.spacing_mm
     at = scene.grid.to_index(points_lps_mm)
-    places = np.rint(at[:, None, :] + shifts[None]).astype(np.intp)
-    seen = np.all((places >= 0) & (places < scene.hu.shape), axis=2)
+    # Axis by axis: what is looked up on three axes at once takes twice the time.
+    places, seen = [], np.ones((len(at), len(shifts)), dtype=np.bool_)
+    for axis, length in enumerate(scene.hu.shape):
+        place = np.rint(at[:, axis, None] + shifts[:, axis]).astype(np.intp)
+        seen &= (place >= 0) & (place < length)
+        places.append(np.clip(place, 0, length - 1, out=place))
     in_view = seen.any(axis=1)
     if np.count_nonzero(in_view) < 0.5 * len(own_hu):
         return None
-    safe = np.clip(places, 0, np.asarray(scene.hu.shape) - 1)
-    hu = np.where(seen, scene.hu[tuple(np.moveaxis(safe, 2, 0))], -np.inf).max(axis=1)[in_view]
+    hu = np.where(seen, scene.hu[tuple(places)], -np.inf).max(axis=1)[in_view]
     ratio = (hu - SOFT_TISSUE_HU) / np.maximum(own_hu[in_view] - SOFT_TISSUE_HU, 1.0)
     return float(np.median(np.clip(ratio, 0.0, HIGHEST_RATIO)))

@@ -63,13 +63,11 @@ def choose_cement(
     bright_hu
         Level over which nothing is bone.
     """
-    # Pieces fill a hundredth of the block: what all of them are asked is asked of the list of their voxels.
-    index = np.flatnonzero(candidates.labels.ravel() != 0)
-    numbers = candidates.labels.ravel()[index]
+    index, numbers = candidates.index, candidates.numbers
 
     def pieces_of(which: BoolArray) -> BoolArray:
         """Return the voxels of some of the pieces."""
-        return mask_of(index[which[numbers]], candidates.labels.shape)
+        return mask_of(index[which[numbers]], seeds.shape)
 
     counts = np.bincount(numbers, minlength=candidates.count + 1)
     large = (counts >= FEWEST_VOXELS) | (counts * scene.voxel_ml >= SMALLEST_ML)
@@ -83,13 +81,14 @@ def choose_cement(
     source_hu = max(float(np.median(scene.hu[seeds])), 1.0) if seeds.any() else bright_hu
     cement = Nearness(pieces_of(chosen), scene.spacing_mm)
     compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
-    blocks = blocks_of(index, numbers, candidates.labels.shape)
+    blocks = blocks_of(index[large[numbers]], numbers[large[numbers]], seeds.shape)
     pieces: dict[int, PieceFeatures] = {}
 
     def look_at(number: int) -> PieceFeatures | None:
         """Return a piece as it looks beside `compared`; None where it looks as it did, or is no cement."""
         block = blocks[number]
-        where = candidates.labels[block] == number
+        where = np.zeros([cut.stop - cut.start for cut in block], dtype=np.bool_)
+        where[tuple((candidates.voxels_of(number, seeds.shape) - _start(block)).T)] = True
         if number in pieces:
             return come_nearer(pieces[number], scene, where, block, cement=compared.cement)
         if _is_out_of_question(scene, around, where, block, compared=compared):
@@ -109,7 +108,7 @@ def choose_cement(
             break
         # A piece may hang on one that hangs on the seeds: then it is looked at beside that one.
         compared = replace(compared, cement=Nearness(pieces_of(fresh), scene.spacing_mm))
-    places = {n: np.argwhere(candidates.labels[blocks[n]] == n) + _start(blocks[n]) for n in pieces}
+    places = {n: candidates.voxels_of(n, seeds.shape) for n in pieces}
     for number in find_companions(pieces, places, chosen, scene.spacing_mm):
         chosen[number] = True
     return pieces_of(chosen)

@@ -40,11 +40,16 @@ class Nearness:
         """Tell whether any of the voxels lies so near to the set."""
         if self._tree is None or len(index_zyx) == 0:
             return reach_mm >= FAR_MM
-        points = index_zyx * self._spacing
-        # Most pieces are told by the first voxel that is asked; the others by those of their surface.
-        if float(self._tree.query(points[len(points) // 2])[0]) <= reach_mm:
+        # Most pieces are told by the first voxel that is asked; the others by those of their surface. Nothing
+        # is looked for farther away.
+        limit_mm = reach_mm * (1.0 + 1e-9)
+        middle = index_zyx[len(index_zyx) // 2] * self._spacing
+        if float(self._tree.query(middle, distance_upper_bound=limit_mm)[0]) <= reach_mm:
             return True
-        return self.gap_mm(index_zyx) <= reach_mm
+        if self._mask[tuple(index_zyx.T)].any():
+            return True
+        points = _outermost(index_zyx) * self._spacing
+        return bool(np.min(self._tree.query(points, distance_upper_bound=limit_mm)[0]) <= reach_mm)
 
     def gap_mm(self, index_zyx: IntArray) -> float:
         """Return the shortest distance from any of the voxels to the set; `FAR_MM` where that is empty."""

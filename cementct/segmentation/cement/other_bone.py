@@ -185,7 +185,7 @@ def _thick(scene: Scene, dense: BoolArray) -> BoolArray:
 
 def _marrow(scene: Scene, smoothed: SmoothedInParts, bone: BoolArray) -> BoolArray:
     """Return the small holes of bone in each slice that are no brighter than soft tissue."""
-    from scipy import ndimage
+    import cc3d
 
     found = np.zeros(bone.shape, dtype=np.bool_)
     most = int(LARGEST_HOLE_MM2 / (scene.spacing_mm[1] * scene.spacing_mm[2]))
@@ -196,8 +196,8 @@ def _marrow(scene: Scene, smoothed: SmoothedInParts, bone: BoolArray) -> BoolArr
         # Around all bone of a slice lies what is no hole: of that, more pixels than a hole has are enough.
         _, rows, columns = Box.of(bounds).shape
         _, y, x = bounds_of(plane[None], (0, most // columns + 1, most // rows + 1)) or bounds
-        labels, count = ndimage.label(~plane[y, x])
-        small = np.bincount(labels.ravel(), minlength=count + 1) <= most
+        labels = cc3d.connected_components(~plane[y, x], connectivity=4)
+        small = np.bincount(labels.ravel()) <= most
         small[0] = False
         if small.any():
             holes[y, x] = small[labels]

@@ -8,6 +8,7 @@ from cementct.anatomy.model import Compartment, Spine
 from cementct.core.arrays import BoolArray
 from cementct.core.grid import Triple
 from cementct.core.image import Volume
+from cementct.core.morphology import bounds_of
 from cementct.segmentation.cement.faint_masses import FAINT_LEVELS_HU
 from cementct.segmentation.cement.seeds import BRIGHTER_THAN_BONE_HU, FEWEST_BRIGHT_VOXELS
 
@@ -29,11 +30,12 @@ def suspicious_vertebrae(volume: Volume, spine: Spine) -> tuple[int, ...]:
         box = vertebra.whole.box.intersection(compartments.box)
         if box.is_empty:
             continue
-        inside = np.isin(compartments.compartment[box.within(compartments.box)], _INSIDE)
-        inside |= vertebra.body.in_box(box)
         hu = volume.hu[box.slices]
-        bright = np.count_nonzero(hu[inside] > BRIGHTER_THAN_BONE_HU - BRIGHT_MARGIN_HU)
-        dense = inside & (hu > FAINT_LEVELS_HU[-1])
+        # Hardly anything is dense at all; of that is asked whether it lies inside.
+        dense = np.asarray(hu > FAINT_LEVELS_HU[-1])
+        kinds = compartments.compartment[box.within(compartments.box)][dense]
+        dense[dense] = np.isin(kinds, _INSIDE) | vertebra.body.in_box(box)[dense]
+        bright = np.count_nonzero(hu[dense] > BRIGHTER_THAN_BONE_HU - BRIGHT_MARGIN_HU)
         faint = np.count_nonzero(dense) * volume.grid.voxel_ml >= LEAST_FAINT_ML
         if bright >= FEWEST_BRIGHT_VOXELS or (faint and _is_solid(dense, volume.grid.spacing_mm)):
             found.append(vertebra.number)
@@ -47,4 +49,5 @@ def _is_solid(dense: BoolArray, spacing_mm: Triple) -> bool:
     cross = np.zeros((3, 3, 3), dtype=np.bool_)
     cross[1, 1, :] = cross[1, :, 1] = True
     rounds = max(1, round(SOLID_HALF_MM / spacing_mm[1]))
-    return bool(np.count_nonzero(ndimage.binary_erosion(dense, cross, iterations=rounds)) >= 2)
+    left = ndimage.binary_erosion(dense[bounds_of(dense) or ...], cross, iterations=rounds)
+    return bool(np.count_nonzero(left) >= 2)

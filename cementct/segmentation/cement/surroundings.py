@@ -182,17 +182,15 @@ def _owners(
             if common.is_empty:
                 continue
             inside = region.voxels[common.within(region.box)]
-            owner[common.within(scene.box)][inside] = vertebra.number
-    common = scene.box.intersection(spine.compartments.box)
-    if common.is_empty:
-        return owner
-    # Only there are compartments known.
-    here = common.within(scene.box)
+            np.copyto(owner[common.within(scene.box)], vertebra.number, where=inside)
     numbers = np.array([0] + [v.number for v in spine.vertebrae], dtype=np.uint16)
     is_bone = np.zeros(256, dtype=np.bool_)
     is_bone[[int(k) for k in BONE]] = True
-    unowned = (owner[here] == 0) & is_bone[compartment[here]]
-    owner[here][unowned] = numbers[np.minimum(place[here][unowned], len(numbers) - 1)]
+    # Most of a block lies in no compartment.
+    known = np.flatnonzero(compartment != 0)
+    unowned = known[is_bone[compartment.ravel()[known]]]
+    unowned = unowned[owner.ravel()[unowned] == 0]
+    owner.ravel()[unowned] = numbers[np.minimum(place.ravel()[unowned], len(numbers) - 1)]
     return owner
 
 
