@@ -8,6 +8,7 @@ import numpy as np
 
 from cementct.core.arrays import BoolArray, HuArray, IntArray, LabelArray, read_only
 from cementct.core.grid import Box, Grid, IndexTriple
+from cementct.core.morphology import places_of
 
 # What stands in a volume where the scanner measured nothing (padding outside the reconstructed circle).
 # Below anything that a CT number can mean: air is -1024 at the lowest.
@@ -118,7 +119,7 @@ class Region:
 
     def indices(self) -> IntArray:
         """Return the (z, y, x) indices of the voxels inside, in the larger grid, one a row."""
-        return np.asarray(np.argwhere(self.voxels) + np.asarray(self.box.start), dtype=np.intp)
+        return np.asarray(places_of(self.voxels) + np.asarray(self.box.start), dtype=np.intp)
 
     def in_box(self, box: Box) -> BoolArray:
         """Return the region as an array that covers `box`; what lies beyond is cut off."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, HuArray, as_floats
 from cementct.core.grid import Box
@@ -61,24 +62,29 @@ def coarsen(
 
 def _averaged(values: HuArray, steps: Steps) -> Float32Array:
     """Return the means of blocks of so many voxels; the last block repeats the last voxel."""
-    blocks = values.astype(np.float32)
+    blocks: NDArray[Any] = values
     for axis, step in enumerate(steps):
         if step > 1:
-            size = blocks.shape[axis]
-            rest = [(0, -size % step) if a == axis else (0, 0) for a in range(blocks.ndim)]
-            blocks = np.moveaxis(np.pad(blocks, rest, mode="edge"), axis, 0)
-            total = blocks[0::step] + blocks[1::step]
-            for shift in range(2, step):
+            rest = -blocks.shape[axis] % step
+            if rest:
+                pad = [(0, rest) if a == axis else (0, 0) for a in range(blocks.ndim)]
+                blocks = np.pad(blocks, pad, mode="edge")
+            blocks = np.moveaxis(blocks, axis, 0)
+            # Whole numbers become real ones only here, where they are fewer.
+            total = blocks[0::step].astype(np.float32)
+            for shift in range(1, step):
                 total += blocks[shift::step]
-            blocks = np.moveaxis(total / np.float32(step), 0, axis)
-    return np.ascontiguousarray(blocks)
+            total /= np.float32(step)
+            blocks = np.moveaxis(total, 0, axis)
+    return np.ascontiguousarray(blocks, dtype=np.float32)
 
 
 def repeated(
     coarse: np.ndarray[tuple[int, ...], np.dtype[T]], steps: Steps, shape: tuple[int, ...]
 ) -> np.ndarray[tuple[int, ...], np.dtype[T]]:
-    """Return coarse voxels on the fine grid of the given shape."""
+    """Return coarse voxels on the fine grid of the given shape, in an array of its own."""
+    fine = coarse.copy() if max(steps) == 1 else coarse
     for axis, step in enumerate(steps):
         if step > 1:
-            coarse = np.repeat(coarse, step, axis=axis)
-    return np.array(coarse[tuple(slice(0, n) for n in shape)])
+            fine = np.repeat(fine, step, axis=axis)
+    return fine[tuple(slice(0, n) for n in shape)]

@@ -15,6 +15,7 @@ import numpy as np
 from cementct.core.arrays import BoolArray, Float32Array, as_floats
 from cementct.core.grid import Box
 from cementct.core.image import Volume
+from cementct.core.morphology import dilate_box, erode_box
 from cementct.core.threads import beside
 from cementct.segmentation.vertebrae.embedded.arch_atlas import reach_of
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
@@ -116,10 +117,8 @@ def share_out_bone(
 
     owner, fine = beside(with_leaks_apart, fine_bone)
     owner = repeated(owner, coarse.steps, region.shape)
-    owner[~fine | (bodies[region.slices] > 0)] = 0
-    part = whole[region.slices]
-    own = (owner > 0) & (owner <= count)
-    part[own] = owner[own]
+    np.copyto(owner, 0, where=~fine | (bodies[region.slices] > 0))
+    np.copyto(whole[region.slices], owner, where=(owner > 0) & (owner <= count))
     other[region.slices] = owner > count
     return SharedBone(whole, other)
 
@@ -145,10 +144,8 @@ def _without_leaks(
 
 def _core(coarse: CoarseRegion) -> BoolArray:
     """Return the canal without its outermost millimetre, which may be the wall's."""
-    from scipy import ndimage
-
     reach = [2 * max(1, round(CANAL_EDGE_MM / s)) + 1 for s in coarse.spacing_mm[1:]]
-    return np.asarray(ndimage.minimum_filter(coarse.canal.view(np.uint8), size=(1, *reach)) > 0)
+    return erode_box(coarse.canal, (1, *reach))
 
 
 def _surface_of_bone(hu: Float32Array) -> float:
@@ -196,17 +193,16 @@ def _followed(coarse: CoarseRegion, shares: BoneShares, solid: BoolArray, count:
     landscape = gap / np.float32(JOINT_HU) + np.float32(PRIOR_WEIGHT) * doubt
     owner = np.asarray(watershed(landscape, markers, mask=solid), dtype=np.uint8)
     reach = [2 * round(BEYOND_MM / s) + 1 for s in coarse.spacing_mm]
-    seen = ndimage.maximum_filter((best >= LEAST_SHARE).view(np.uint8), size=reach) > 0
+    seen = dilate_box(best >= LEAST_SHARE, reach)
     owner[~seen & (owner <= count)] = 0
     return owner
 
 
 def _fine_bone(volume: Volume, region: Box, surface_hu: float, solid: BoolArray) -> BoolArray:
     """Return bone on the volume's own voxels: what is bright, and what lies within."""
-    from scipy import ndimage
-
-    inner = ndimage.minimum_filter(solid.view(np.uint8), size=(1, 3, 3)) > 0
-    return np.asarray(inner | (volume.hu[region.slices] > surface_hu))
+    fine = erode_box(solid, (1, 3, 3))
+    fine |= volume.hu[region.slices] > surface_hu
+    return fine
 
 
 def _large_pieces(owner: LabelBytes, body: LabelBytes, count: int) -> LabelBytes:
