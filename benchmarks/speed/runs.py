@@ -43,6 +43,35 @@ def run_warm(study: Path, *, repeats: int) -> float:
     return statistics.median(times[1:])
 
 
+@dataclass(frozen=True)
+class PageTimes:
+    """Seconds that a report's page with its pictures took: the first time, and the median after that."""
+
+    first_s: float
+    again_s: float
+
+
+def page_times(study: Path, *, repeats: int) -> PageTimes:
+    """Return what the page of a finished study takes, the first time with the import of what draws it."""
+    from cementct.pipeline.analyze import analyze_source
+    from cementct.pipeline.discover import discover_studies
+    from cementct.pipeline.options import ReportFormat, RunOptions
+    from cementct.pipeline.write import material_of
+    from cementct.report.write import write_report
+    from cementct.segmentation.presence import shows_cement
+
+    (source,) = discover_studies([study], shows_cement)
+    analysis = analyze_source(source, RunOptions())
+    times = []
+    with tempfile.TemporaryDirectory() as out:
+        for _ in range(repeats + 1):
+            started = time.perf_counter()
+            material = material_of(analysis)
+            write_report(analysis.report, material, Path(out), [ReportFormat.HTML], study=study.name)
+            times.append(time.perf_counter() - started)
+    return PageTimes(times[0], statistics.median(times[1:]))
+
+
 def _run_once(study: Path, options: tuple[str, ...]) -> Run:
     with tempfile.TemporaryDirectory() as out:
         command = [sys.executable, "-m", "cementct.cli", "run", str(study), "--out", out, "--quiet", *options]
