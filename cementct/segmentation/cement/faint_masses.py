@@ -7,7 +7,7 @@ import numpy as np
 from cementct.anatomy.model import Compartment
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.distances import depth_inside
-from cementct.core.morphology import blocks_of
+from cementct.core.morphology import blocks_of, bounds_of
 from cementct.core.threads import each
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -69,6 +69,11 @@ def find_faint(
     smooth = np.concatenate(
         each(lambda part: ndimage.gaussian_filter(part, sigma), np.array_split(excess, min(2, len(excess))))
     )
+    # Of all bodies only what reaches the lowest level is looked at.
+    part = bounds_of((smooth > FAINT_LEVELS_HU[-1]) & body)
+    if part is None:
+        return found
+    smooth, body, window = smooth[part], body[part], placed_in_window(part, window)
     for level, volume_ml in zip(FAINT_LEVELS_HU, FAINT_VOLUME_ML, strict=True):
         labels, count = cc3d.connected_components((smooth > level) & body, connectivity=6, return_N=True)
         if count == 0:
