@@ -15,7 +15,7 @@ from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Box, Grid
 from cementct.core.morphology import bounds_of
 from cementct.metrics.leaks import LeakFindings
-from cementct.metrics.surroundings import Surroundings, compartments_in, surroundings_of
+from cementct.metrics.surroundings import Surroundings, surroundings_of
 from cementct.segmentation.model import Cement
 
 # Under this distance cement touches the posterior wall, in millimetres (contract).
@@ -190,22 +190,23 @@ def _distance_to_foramina_mm(
     from skimage.measure import marching_cubes
 
     box = spine.grid.expand(around.box, FORAMEN_REACH_MM)
-    compartment, place = compartments_in(box, spine)
-    here = compartment == side
-    window = bounds_of(here)
+    known = spine.compartments
+    near = box.intersection(known.box)
+    window = None if near.is_empty else bounds_of(known.compartment[near.within(known.box)] == side)
     if window is None:
         return None
-    here, place = here[window], place[window]
+    part = Box.of(window).placed_in(near)
+    here, place = (field[part.within(known.box)] for field in (known.compartment, known.place))
+    here = here == side
     spaces = [here & (place == vertebra.position), here & (place == vertebra.position + 1)]
     if not all(space.any() for space in spaces) or len(outline_lps_mm) == 0:
         return None
     foramina = spaces[0] | spaces[1]
-    part = Box.of(window).placed_in(box)
     common = part.intersection(around.box)
     if not common.is_empty:
         share = around.fraction[common.within(around.box)]
         if np.any(share[foramina[common.within(part)]] > HALF_HEIGHT):
             return 0.0
     vertices = marching_cubes(np.pad(foramina, 1).astype(np.float32), 0.5)[0]
-    points_lps_mm = spine.grid.crop(box).to_lps(vertices - 1 + [cut.start for cut in window])
+    points_lps_mm = spine.grid.crop(box).to_lps(vertices - 1 + [cut.start for cut in part.within(box)])
     return shortest_gap(tree_of(points_lps_mm), outline_lps_mm)

@@ -127,8 +127,11 @@ def measure_thickness_mm(
     spacing = np.asarray(grid.spacing_mm)
     smooth = ndimage.gaussian_filter(depth_inside(canal, spacing), WALL_BLUR_MM / spacing)
     ridge = points[fraction[tuple(points.T)] >= np.median(fraction[tuple(points.T)])]
-    slopes = [np.gradient(smooth, step, axis=axis) for axis, step in enumerate(spacing)]
-    slope = np.stack([along[tuple(ridge.T)] for along in slopes], axis=1)
+    # Slopes are looked at only in the block that holds the ridge, with its neighbours.
+    first = np.maximum(ridge.min(axis=0) - 1, 0)
+    block = tuple(slice(a, b) for a, b in zip(first, ridge.max(axis=0) + 2, strict=True))
+    slopes = [np.gradient(smooth[block], step, axis=axis) for axis, step in enumerate(spacing)]
+    slope = np.stack([along[tuple((ridge - first).T)] for along in slopes], axis=1)
     steep = np.linalg.norm(slope, axis=1)
     ridge, slope, steep = ridge[steep > 1e-3], slope[steep > 1e-3], steep[steep > 1e-3]
     if len(ridge) == 0:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cementct.core.arrays import BoolArray, FloatArray
+from cementct.core.morphology import bounds_of
 from cementct.metrics.penetration import find_inner_rim, share_behind_walls
 from cementct.metrics.surroundings import Kind, Surroundings
 
@@ -30,10 +31,14 @@ def share_out(drawn: NDArray[np.int32], around: Surroundings) -> tuple[NDArray[n
         return np.zeros_like(drawn), np.zeros(drawn.shape)
     rim = find_inner_rim(around, drawn > 0)
     owns_mass = around.region & ~rim
+    # All cement lies in this block, and so does what is nearest to it.
+    cement = around.fraction > 0
+    block = bounds_of(cement | around.region)
     nearest = ndimage.distance_transform_edt(
-        ~owns_mass, sampling=around.spacing_mm, return_distances=False, return_indices=True
+        ~owns_mass[block], sampling=around.spacing_mm, return_distances=False, return_indices=True
     )
-    number = np.where(around.fraction > 0, drawn[tuple(nearest)], 0).astype(np.int32)
+    number = np.zeros(drawn.shape, dtype=np.int32)
+    number[block] = np.where(cement[block], drawn[block][tuple(nearest)], 0)
     filled = np.where(number > 0, around.fraction, 0.0).astype(np.float64)
     inside = owns_mass & (drawn == 0) & (around.kind == Kind.INSIDE)
     leaked = drawn > 0
