@@ -142,9 +142,12 @@ def _measure_bulk(
     reach = distance_outside(core, scene.in_widths) <= BULK_REACH_WIDTHS
     half = rough & reach & (scene.hu > 0.5 * (levels.plateau_hu + levels.background_hu)) & ~ground.excluded
     half |= core
-    steep = bulk_share(scene, levels, outline=half, core=core, in_bone=ground.in_bone, doubt_hu=doubt_hu)
+    to_outline = distance_outside(half, scene.in_widths)
+    steep = bulk_share(
+        scene, levels, to_outline=to_outline, core=core, in_bone=ground.in_bone, doubt_hu=doubt_hu
+    )
     # Thinned cement outside bone, farther from this outline than its blur reaches, is a piece by itself.
-    blurred = distance_outside(half, scene.in_widths) <= BLUR_REACH_WIDTHS
+    blurred = to_outline <= BLUR_REACH_WIDTHS
     mask = reach & (ground.in_bone | blurred | ~rough) & ~ground.excluded & ~taken
     share = np.where(mask, steep.share, 0.0).astype(np.float32)
     resolution = measured_resolution(scene, plateau.sigma_mm)

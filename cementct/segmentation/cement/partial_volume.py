@@ -85,7 +85,7 @@ def bulk_share(
     scene: Scene,
     levels: Levels,
     *,
-    outline: BoolArray,
+    to_outline: Float32Array,
     core: BoolArray,
     in_bone: BoolArray,
     doubt_hu: Float32Array,
@@ -94,7 +94,8 @@ def bulk_share(
 
     The share is steepened about one half, the more so in bone, which keeps flat borders where they are and
     leaves out cortex and texture beside the deposit; not so across coarse slices. Clipped voxels cannot be
-    steepened from above, so the ramp ends at the clip.
+    steepened from above, so the ramp ends at the clip. How far each voxel lies from the deposit's outline
+    is counted in FWHM.
     """
     share = raw_share(scene, levels)
     low = np.where(in_bone, BONE_RAMP, SOFT_RAMP).astype(np.float32)
@@ -106,7 +107,7 @@ def bulk_share(
         half = np.clip(np.minimum(half, visible - 0.5), 0.02, 0.5)
     # However coarse the slices are, the next one may hold the end of the deposit.
     reach = max(EDGE_REACH_WIDTHS, 1.01 * scene.in_widths[0])
-    near = distance_outside(outline, scene.in_widths) <= reach
+    near = to_outline <= reach
     steep = np.where(near, np.maximum(_steepened(share, half), _filled(core, share)), 0.0)
     return BulkShare(np.asarray(steep, dtype=np.float32), half.astype(np.float32))
 
