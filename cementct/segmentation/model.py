@@ -228,6 +228,9 @@ class Lesion:
         cannot be seen.
     tumour_outside_bone
         Whether tumour reaches beyond the bone's outline.
+    told_apart
+        How well intensity tells lesion from sound marrow where it was guessed after injection: 0 not at
+        all, 1 without doubt.
     flags
         Doubts about it.
     """
@@ -240,4 +243,5 @@ class Lesion:
     destruction: Destruction | None
     posterior_wall_involved: bool | None
     tumour_outside_bone: bool = False
+    told_apart: float = 1.0
     flags: tuple[QualityFlag, ...] = ()

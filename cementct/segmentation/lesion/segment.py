@@ -13,7 +13,7 @@ from cementct.core.flags import Flag, QualityFlag, raise_flag
 from cementct.core.grid import Box, Grid
 from cementct.core.image import Mask, Region, Volume
 from cementct.core.threads import beside
-from cementct.segmentation.lesion.after import cement_share_of, segment_after
+from cementct.segmentation.lesion.after import cement_share_of, segment_after, told_apart
 from cementct.segmentation.lesion.before import segment_before
 from cementct.segmentation.lesion.bone import averaged, prepare_bone
 from cementct.segmentation.lesion.marrow import MarrowOf, measure_normal_marrow
@@ -205,6 +205,7 @@ def lesion_from_after(
         volume_sd_ml=surface_mm2(share, grid) * GUESSED_BORDER_SD_MM / 1000.0,
         destruction=None,
         posterior_wall_involved=None,
+        told_apart=told_apart(normal),
         flags=(raise_flag(Flag.FILLING_BIASED_HIGH),),
     )
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cementct.core.findings import FillingCategory, LesionSource
 from cementct.core.grid import Box, Grid
-from cementct.metrics.filling import category_of, filling_of_rate, measure_filling, with_less_rest
+from cementct.metrics.filling import (
+    USUAL_RATE,
+    category_of,
+    filling_of_rate,
+    measure_filling,
+    rate_of_guess,
+)
 from cementct.metrics.filling_shares import overlap, sharpened
 from cementct.segmentation.model import Cement, Lesion, Registration
 
@@ -171,12 +179,33 @@ def test_an_interval_far_from_both_ends_reaches_as_far_up_as_down():
     assert high - low == pytest.approx(2 * 1.6449 * 0.05, rel=1e-3)
 
 
-def test_a_guessed_lesion_is_held_to_less_rest_and_a_full_one_stays_full():
+def test_of_a_guessed_lesion_less_cement_counts_and_a_full_one_stays_full():
     large, small = ball_share(MIDDLE, 11.0), ball_share(MIDDLE, 9.0)
     seen = rate_of(small, large)
     guessed = measure_filling(cement_of(small), lesion_of(large, LesionSource.POST), number=21, grid=GRID)
     assert guessed is not None
-    assert guessed.rate == pytest.approx(with_less_rest(seen.rate), abs=1e-6)
-    assert 0.02 < guessed.rate - seen.rate < 0.06
-    assert with_less_rest(1.0) == 1.0
-    assert with_less_rest(0.0) == 0.0
+    assert guessed.rate == pytest.approx(rate_of_guess(seen.rate, told_apart=1.0), abs=0.01)
+    assert 0.02 < seen.rate - guessed.rate < 0.08
+    assert rate_of_guess(1.0, told_apart=1.0) == 1.0
+    assert rate_of_guess(0.0, told_apart=1.0) == 0.0
+
+
+def test_where_a_guess_cannot_tell_lesion_from_marrow_the_usual_rate_is_expected_and_doubted():
+    ball = ball_share(MIDDLE, 11.0)
+    dark = replace(lesion_of(ball, LesionSource.POST), told_apart=0.0)
+    rates = [
+        measure_filling(cement_of(ball), lesion, number=21, grid=GRID)
+        for lesion in (dark, lesion_of(ball, LesionSource.POST))
+    ]
+    assert rates[0] is not None
+    assert rates[1] is not None
+    assert rates[0].rate == pytest.approx(USUAL_RATE)
+    assert rates[1].rate > 0.98
+    assert rates[0].sd > rates[1].sd
+    assert rates[0].ci90[0] < 0.5
+    assert rates[0].ci90[1] > 0.9
+
+
+def test_the_better_lesion_and_marrow_are_told_apart_the_more_a_guess_counts():
+    rates = [rate_of_guess(0.4, told_apart=told / 4) for told in range(5)]
+    assert rates == sorted(rates, reverse=True)

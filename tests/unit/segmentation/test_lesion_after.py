@@ -9,10 +9,14 @@ import pytest
 from scipy import ndimage
 
 from cementct.core.grid import Grid
+from cementct.core.image import Region
+from cementct.metrics.filling import measure_filling
+from cementct.segmentation.lesion.after import told_apart
 from cementct.segmentation.lesion.completion import continue_border
 from cementct.segmentation.lesion.glow import look_beside_cement
 from cementct.segmentation.lesion.marrow import NormalMarrow
 from cementct.segmentation.lesion.segment import prepare_bone, segment_lesion
+from cementct.segmentation.lesion.smoothing import grown
 from cementct.segmentation.lesion.tissue import measure_tissue
 from tests.unit.segmentation.test_lesion import ball, cement_of, dice_with
 
@@ -100,3 +104,44 @@ def test_the_rest_is_found_where_the_whole_vertebra_is_brightened(build_spine):
     hu[lower.box.slices][lower.voxels] -= 40
     lesion = segment_lesion(replace(post, hu=hu), made.spine, made.spine.vertebrae[0], cement=cement)
     assert dice_with(lesion, made, lesion_shape) > 0.8
+
+
+def lesion_with_outline(made, post, cement, grown_mm):
+    """Return the lesion guessed with the body's outline drawn too wide by so much."""
+    vertebra, grid = made.spine.vertebrae[0], made.volume.grid
+    wide = Region.of(
+        grown(vertebra.whole.in_box(grid.box), grown_mm, grid)
+        & ~made.spine.vertebrae[1].whole.in_box(grid.box)
+    )
+    vertebra = replace(vertebra, body=wide, whole=wide)
+    spine = replace(made.spine, vertebrae=(vertebra, *made.spine.vertebrae[1:]))
+    return segment_lesion(post, spine, vertebra, cement=cement)
+
+
+def test_soft_tissue_in_an_outline_drawn_too_wide_is_no_rest(build_spine):
+    cement_shape = ball((0.0, -4.0, 0.0), 8.0)
+    made = build_spine()
+    post, cement = with_cement(made, cement_shape)
+    right = lesion_with_outline(made, post, cement, 0.0)
+    wide = lesion_with_outline(made, post, cement, 1.0)
+    assert wide.volume_ml < right.volume_ml + 0.3
+
+
+def test_beside_cement_in_sound_marrow_a_little_of_what_its_glow_hides_counts(build_spine):
+    made = build_spine(spacing_mm=(1.0, 0.6, 0.6))
+    post, cement = with_cement(made, ball((0.0, -2.0, 0.0), 7.0))
+    vertebra, grid = made.spine.vertebrae[0], made.volume.grid
+    lesion = segment_lesion(post, made.spine, vertebra, cement=cement)
+    cement_ml = float(cement.fraction.sum()) * grid.voxel_ml
+    assert 1.0 < lesion.volume_ml / cement_ml < 1.2
+    filling = measure_filling(cement, lesion, number=vertebra.number, grid=grid)
+    assert filling is not None
+    assert filling.rate > 0.85
+
+
+def test_thin_marrow_is_hardly_told_from_tumour_and_dense_marrow_well():
+    told = [told_apart(NormalMarrow(mean, 15.0, measured=True)) for mean in (40.0, 60.0, 80.0, 120.0, 200.0)]
+    assert told == sorted(told)
+    assert told[0] == 0.0
+    assert told[2] == pytest.approx(0.5)
+    assert told[-1] > 0.95
