@@ -281,9 +281,6 @@ def _interrupt(number: int, frame: object) -> None:
 
 
 def _run(inputs: list[Path], out: Path, wanted: RunOptions, style: ProgressStyle) -> BatchResult:
-    from cementct.core.quick_start import import_scipy
-
-    import_scipy()
     from cementct.console import watching
     from cementct.pipeline.batch import run_batch
 
