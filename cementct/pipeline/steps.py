@@ -131,7 +131,7 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
     tell(Stage.CEMENT)
     cement = _find_cement(subject, spine, _carried(subject, before, spine))
     if labels is not None and before is not None and subject.carries_bodies:
-        carried = _as_before(before, spine, cement)
+        carried = _as_before(subject.post, before, spine, cement)
         if carried:
             outlined = spine
             spine = replace_vertebrae(subject.post, labels, spine, carried)
@@ -231,13 +231,14 @@ def _find_cement(subject: Subject, spine: Spine, earlier: EarlierScan | None) ->
     return segment_cement(subject.post, spine, earlier=earlier)
 
 
-def _as_before(before: Before, spine: Spine, cement: Cement) -> dict[int, CarriedVertebra]:
+def _as_before(post: Volume, before: Before, spine: Spine, cement: Cement) -> dict[int, CarriedVertebra]:
     """Return treated vertebrae and their neighbours as they stood before injection, by position."""
     from cementct.segmentation.registration.vertebrae_before import carry_vertebrae
 
     earlier = (before.volume.grid, before.spine)
     where = Region(cement.box, cement.region)
-    return carry_vertebrae(earlier, before.registrations, spine, where, treated_numbers(cement, spine))
+    treated = treated_numbers(cement, spine)
+    return carry_vertebrae(earlier, before.registrations, post, spine, cement=where, treated=treated)
 
 
 def _named_by_user(

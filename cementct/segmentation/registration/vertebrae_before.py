@@ -13,7 +13,7 @@ from cementct.anatomy.model import Pedicle, Spine, Vertebra
 from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.distances import within
 from cementct.core.grid import Grid
-from cementct.core.image import Region
+from cementct.core.image import Region, Volume
 from cementct.segmentation.model import Registration
 from cementct.segmentation.registration.carry import carry_region
 from cementct.segmentation.registration.endplates import large_ends
@@ -33,6 +33,9 @@ ENDPLATE_MM, LEAST_LAYER_MM = 3.5, 1.6
 # A layer of which more than this is cement is cement that spread in the disc: of layers that were body, up to
 # three tenths were.
 MOST_CEMENT_SHARE = 0.45
+# And so it is where the search missed it: a layer of marrow under an endplate holds less that is as bright as
+# this and not known as cement; up to four tenths were, of a leak taken for body seven tenths.
+LEAST_DENSE_HU, MOST_DENSE_SHARE = 450.0, 0.55
 # A lesion that opened the wall left a notch in the outline before: so deep under the body's convex hull, over
 # such a volume, body after injection is body; waists are shallower. The notch's rim is this wide.
 NOTCH_DEPTH_MM, NOTCH_FROM_ML, NOTCH_RIM_MM = 1.5, 0.8, 3.0
@@ -41,7 +44,9 @@ NOTCH_DEPTH_MM, NOTCH_FROM_ML, NOTCH_RIM_MM = 1.5, 0.8, 3.0
 def carry_vertebrae(
     earlier: tuple[Grid, Spine],
     registrations: Mapping[int, Registration],
+    post: Volume,
     spine: Spine,
+    *,
     cement: Region,
     treated: Collection[int],
 ) -> dict[int, CarriedVertebra]:
@@ -55,8 +60,8 @@ def carry_vertebrae(
         Grid and spine of the scan before injection.
     registrations
         By number of the post-injection vertebra; what failed is left out.
-    spine
-        The post-injection spine.
+    post, spine
+        The post-injection scan and its spine.
     cement
         Where cement lies after injection.
     treated
@@ -77,7 +82,7 @@ def carry_vertebrae(
         body = carry_region(source.body, pre_grid, registration, spine.grid)
         if body.is_empty:
             continue
-        body = _filled_up(body, vertebra, cement, spine.grid)
+        body = _filled_up(body, vertebra, cement, post)
         whole = carry_region(source.whole, pre_grid, registration, spine.grid)
         carried[vertebra.position] = CarriedVertebra(
             body,
@@ -91,12 +96,13 @@ def carry_vertebrae(
     return carried
 
 
-def _filled_up(body: Region, vertebra: Vertebra, cement: Region, grid: Grid) -> Region:
+def _filled_up(body: Region, vertebra: Vertebra, cement: Region, post: Volume) -> Region:
     """Return a carried body with what a lesion had hidden of it before and cement shows.
 
     What came to lie at an endplate as a thin layer over a large part of the body's area is body (a leak in
     the disc is thicker, smaller, or nothing but cement), and so is what fills a large notch.
     """
+    grid = post.grid
     box = grid.expand(body.box, ENDPLATE_MM + max(grid.spacing_mm))
     carried = body.in_box(box)
     more = vertebra.body.in_box(box) & ~carried
@@ -108,9 +114,11 @@ def _filled_up(body: Region, vertebra: Vertebra, cement: Region, grid: Grid) -> 
     voxels[tuple(notch.T)] = True
     index = index[within(carried, ENDPLATE_MM, grid.spacing_mm)[tuple(index.T)]]
     is_cement = cement.in_box(box)[tuple(index.T)]
+    is_dense = (post.hu[box.slices][tuple(index.T)] > LEAST_DENSE_HU) & ~is_cement
     for layer, area_mm2 in large_ends(grid.to_lps(index + np.asarray(box.start)), vertebra):
         thick = np.count_nonzero(layer) * grid.voxel_mm3 >= LEAST_LAYER_MM * area_mm2
-        if thick and np.mean(is_cement[layer]) <= MOST_CEMENT_SHARE:
+        leaked = np.mean(is_cement[layer]) > MOST_CEMENT_SHARE or np.mean(is_dense[layer]) > MOST_DENSE_SHARE
+        if thick and not leaked:
             voxels[tuple(index[layer].T)] = True
     return Region(box, voxels)
 

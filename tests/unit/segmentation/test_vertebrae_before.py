@@ -15,14 +15,24 @@ from cementct.segmentation.registration.vertebrae_before import carry_vertebrae
 STILL = Registration(rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101)
 
 
-def carried_body(made, before: BoolArray, after: BoolArray, *, cement: BoolArray | None = None) -> BoolArray:
+def carried_body(
+    made,
+    before: BoolArray,
+    after: BoolArray,
+    *,
+    cement: BoolArray | None = None,
+    dense: BoolArray | None = None,
+) -> BoolArray:
     """Return the body of the first vertebra that was outlined like this before and after injection."""
     grid = made.volume.grid
     first = made.spine.vertebrae[0]
     pre = replace(made.spine, vertebrae=(replace(first, body=Region.of(before)),))
     post = replace(made.spine, vertebrae=(replace(first, body=Region.of(after)),))
-    where = Region.of(np.zeros(grid.shape, dtype=np.bool_) if cement is None else cement)
-    found = carry_vertebrae((grid, pre), {101: STILL}, post, where, {101})
+    nowhere = np.zeros(grid.shape, dtype=np.bool_)
+    where = Region.of(nowhere if cement is None else cement)
+    hu = np.where(nowhere if dense is None else dense, np.int16(740), made.volume.hu)
+    scan = replace(made.volume, hu=hu)
+    found = carry_vertebrae((grid, pre), {101: STILL}, scan, post, cement=where, treated={101})
     return found[0].body.in_box(grid.box)
 
 
@@ -56,6 +66,16 @@ def test_cement_that_spread_in_the_disc_along_an_endplate_is_no_body(made):
     assert np.array_equal(carried_body(made, before, after, cement=spread), before)
     in_part = spread & (made.local[0] > 8.0)
     assert np.array_equal(carried_body(made, before, after, cement=in_part), after)
+
+
+def test_a_leak_along_an_endplate_that_the_search_missed_is_no_body(made):
+    after = body_of(made)
+    before = after & (made.local[2] < 8.0)
+    spread = after & ~before
+    missed = spread & (made.local[0] > -10.0)
+    assert np.array_equal(carried_body(made, before, after, dense=missed), before)
+    in_part = spread & (made.local[0] > 8.0)
+    assert np.array_equal(carried_body(made, before, after, dense=in_part), after)
 
 
 def test_two_outlines_of_one_endplate_may_differ_by_a_voxel(made):
