@@ -74,7 +74,7 @@ def test_a_leak_along_an_endplate_that_the_search_missed_is_no_body(made):
     spread = after & ~before
     missed = spread & (made.local[0] > -10.0)
     assert np.array_equal(carried_body(made, before, after, dense=missed), before)
-    in_part = spread & (made.local[0] > 8.0)
+    in_part = spread & (made.local[0] > 14.0)
     assert np.array_equal(carried_body(made, before, after, dense=in_part), after)
 
 
