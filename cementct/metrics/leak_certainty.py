@@ -30,6 +30,8 @@ CORTEX_PERCENTILE = 95.0
 BRIGHTEST_PERCENTILE = 90.0
 NEAR_BONE_MM = 1.2
 SHARE_NEAR_BONE = 0.75
+# Cortex was there before injection: what is new by so much of its mass is none.
+SHARE_NEW = 0.5
 # Streaks of cement without metal are fainter than this beside it: a brighter cord in line with a needle's way
 # and so with the cement in the body is none.
 STREAK_UP_TO_HU = 420.0
@@ -110,6 +112,11 @@ class Judge:
     ) -> bool:
         if self.cortex_hu is None or brightest_hu >= self.cortex_hu:
             return False
+        if self.cement.new is not None:
+            in_box = points + np.asarray(around.box.start) - np.asarray(self.cement.box.start)
+            is_new = self.cement.new[tuple(in_box.T)]
+            if float(fraction[is_new].sum()) > SHARE_NEW * float(fraction.sum()):
+                return False
         window = window_around(points, around, margin_mm=2 * NEAR_BONE_MM)
         bone = np.isin(around.kind[window], (Kind.INSIDE, Kind.OTHER_BONE))
         if self.spine.other_bone is not None:

@@ -149,6 +149,9 @@ class Cement:
         By number of the vertebra: how much of its cement lies where an earlier scan shows what was there.
     drawn
         Whether it was drawn by the user, not found.
+    new
+        Where it is brighter than anything that lay within reach before injection; covers `box`. None where
+        there is no earlier scan.
     """
 
     box: Box
@@ -164,10 +167,13 @@ class Cement:
     remote: tuple[RemotePiece, ...] = ()
     known_share: Mapping[int, float] = field(default_factory=dict)
     drawn: bool = False
+    new: BoolArray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("fraction", "region", "deposits", "owner", "streaks"):
+        for name in ("fraction", "region", "deposits", "owner", "streaks", "new"):
             array = getattr(self, name)
+            if array is None:
+                continue
             if array.shape != self.box.shape:
                 raise ValueError(
                     f"`{name}` has to cover the box of shape {self.box.shape}, got {array.shape}"

@@ -61,6 +61,7 @@ def with_streaks(cement: Cement, searched: Box, streaks: BoolArray) -> Cement:
         deposits=_placed(cement.deposits, cement.box, box),
         owner=_placed(cement.owner, cement.box, box),
         streaks=_placed(streaks, searched, box),
+        new=None if cement.new is None else _placed(cement.new, cement.box, box),
     )
 
 

@@ -19,6 +19,9 @@ CORTEX_FROM_HU = 350.0
 # highest share of voxels but the last, which may be leaks or ill-registered, within these bounds.
 RISE_PERCENTILE = 99.5
 RISE_BOUNDS_HU = (250.0, 420.0)
+# What is brighter than at the same place before by this is new: what bone's edge gains where vertebrae are
+# carried a little beside their place is less over most of a piece.
+NEW_RISE_HU = 250.0
 # Bone is compared this far from cement and metal, and if it is so many voxels.
 CLEAR_OF_DENSE_MM = 4.0
 FEWEST_VOXELS = 500
@@ -61,6 +64,19 @@ def doubt_of_bone(scene: Scene, around: Surroundings, *, dense: BoolArray) -> Fl
         return None
     brightest = brightest_without_cement(scene, around, scene.hu, dense=dense)
     return np.asarray(np.maximum(brightest - around.expected_hu, 0.0), dtype=np.float32)
+
+
+def brighter_than_before(scene: Scene, around: Surroundings) -> BoolArray | None:
+    """Return where the scene is well brighter than an earlier scan at the same place; None without one.
+
+    Parameters
+    ----------
+    scene, around
+        The block of CT and its anatomy.
+    """
+    if not around.known.any():
+        return None
+    return around.known & (around.as_dull_as_before(scene) > around.expected_hu + NEW_RISE_HU)
 
 
 def brightest_without_cement(

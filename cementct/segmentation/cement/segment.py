@@ -29,7 +29,7 @@ from cementct.segmentation.cement.deposits import describe_deposits
 from cementct.segmentation.cement.doubts import raise_doubts, with_faint_cement, with_old_cement
 from cementct.segmentation.cement.dull_bone import without_dull_bone
 from cementct.segmentation.cement.exclusion import choose_cement
-from cementct.segmentation.cement.explained import doubt_of_bone
+from cementct.segmentation.cement.explained import brighter_than_before, doubt_of_bone
 from cementct.segmentation.cement.learned_bone import learn_bone
 from cementct.segmentation.cement.other_bone import OtherBone, find_other_bone
 from cementct.segmentation.cement.rims import without_rims
@@ -191,6 +191,7 @@ def _measured(
         known_share={
             n: float(np.mean(around.known[source == n])) for n in first.treated if (source == n).any()
         },
+        new=brighter_than_before(scene, around),
     )
 
 

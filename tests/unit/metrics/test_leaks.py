@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pytest
 
+from cementct.core.arrays import BoolArray
 from cementct.core.findings import Certainty, Leak, LeakType, Side
 from cementct.core.flags import Flag
 from cementct.core.grid import Triple
@@ -263,6 +264,22 @@ def test_a_film_no_brighter_than_cortex_on_bone_is_only_possible() -> None:
 
     assert bright.certainty is Certainty.DEFINITE
     assert dim.certainty is Certainty.POSSIBLE
+
+
+def test_a_film_on_bone_that_was_not_there_before_injection_is_no_cortex() -> None:
+    spine = column()
+    cement = spine.cement_of(join(DEEP, block((22, -8, -6), (23.0, 8, 6))))
+    volume = spine.volume_with(cement)
+    dense = volume.hu.copy()
+    above = spine.spine.vertebrae[0].body
+    dense[above.box.slices][above.voxels] = 3000
+
+    def certainty(new: BoolArray) -> Certainty:
+        (leak,) = measure_leaks(replace(cement, new=new), spine.spine, Volume(dense, volume.grid)).leaks[L2]
+        return leak.certainty
+
+    assert certainty(cement.fraction > 0) is Certainty.DEFINITE
+    assert certainty(np.zeros_like(cement.region)) is Certainty.POSSIBLE
 
 
 def test_a_cord_that_passes_the_body_by_is_no_access_track() -> None:

@@ -144,6 +144,12 @@ def test_a_new_cord_in_soft_tissue_is_found_though_an_earlier_scan_is_known() ->
     small = min(cement.properties, key=lambda d: d.volume_ml)
     assert len(cement.properties) == 2
     assert small.volume_ml == pytest.approx(blocks().volume_ml(leak), rel=0.25)
+    assert cement.new is not None
+    assert cement.new[cement.region].mean() > 0.9
+
+
+def test_what_is_new_is_known_only_with_an_earlier_scan() -> None:
+    assert segment_cement(scan((ball((3.0, -2.0, 0.0), 7.0), 2000.0), seed=2), blocks().spine).new is None
 
 
 def test_endplates_that_thick_slices_before_hardly_showed_are_no_cement() -> None:
