@@ -64,10 +64,11 @@ def measure_reading(folder: Path) -> tuple[Yardsticks, list[Row]]:
 def measure_runs() -> tuple[list[Row], list[Growth]]:
     """Return the lines about whole runs, and how their cost grows."""
     by_treated = {n: run_cold(treated(n), *DATA_ONLY) for n in (1, 2, 3)}
-    page = page_times(treated(1), repeats=5)
     by_length = {n: run_cold(nine_bodies(n), *DATA_ONLY) for n in LENGTHS}
     cold = run_cold(one_vertebra(), *DATA_ONLY, repeats=3)
     by_studies = {n: _seconds_of_many(n) for n in STUDIES}
+    # After all commands: what this process holds counts in the largest memory of its children.
+    page = page_times(treated(1), repeats=5)
     peak_gb = max(run.peak_gb for run in (*by_treated.values(), *by_length.values()))
     memory = f"peak memory {peak_gb:.2f} GB, to stay under {MOST_GB:g} GB"
     long = by_length[max(LENGTHS)]
