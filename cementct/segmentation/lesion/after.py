@@ -137,7 +137,7 @@ def _tissue_seen(beside: BesideCement, smooth: Float32Array, core: BoolArray, ex
 def _bordered(beside: BesideCement, united: LyticPart, in_bone: Float32Array) -> Float32Array:
     """Return the lesion with its border continued through cement; all cement where no rest is seen."""
     bone = beside.bone
-    asked, around = _out_of_sight(beside, united)
+    asked, around = out_of_sight(beside, united)
     weight = beside.trust * bone.outline * np.where(bone.interior, np.float32(1), np.float32(RIM_WEIGHT))
     of_lesion = in_bone
     if float((united.share * weight).sum()) * bone.grid.voxel_ml >= LEAST_REST_ML:
@@ -152,12 +152,19 @@ def _bordered(beside: BesideCement, united: LyticPart, in_bone: Float32Array) ->
     return np.where(asked, of_lesion + (1 - in_bone) * around, united.share).astype(np.float32)
 
 
-def _out_of_sight(beside: BesideCement, united: LyticPart) -> tuple[BoolArray, Float32Array]:
+def out_of_sight(beside: BesideCement, united: LyticPart) -> tuple[BoolArray, Float32Array]:
     """Return which voxels of the bone do not show their tissue, and the share of lesion beside its cement.
 
     Those follow the nearest tissue of the interior that is read. An outline drawn too wide holds soft tissue
     that is as dark as a lesion, and standing cortex is none: the rim does not tell for others, and is lesion
     no more than it looks destroyed.
+
+    Parameters
+    ----------
+    beside
+        The bone beside its cement.
+    united
+        Cement and rest outlined as one, as far as they are seen.
     """
     bone = beside.bone
     rim = bone.outline & ~bone.interior

@@ -9,14 +9,13 @@ import pytest
 from scipy import ndimage
 
 from cementct.core.grid import Grid
-from cementct.core.image import Region
 from cementct.metrics.filling import measure_filling
-from cementct.segmentation.lesion.after import told_apart
+from cementct.segmentation.lesion.after import HIDDEN_REST, out_of_sight, told_apart
 from cementct.segmentation.lesion.completion import continue_border
 from cementct.segmentation.lesion.glow import look_beside_cement
+from cementct.segmentation.lesion.lytic import LyticPart
 from cementct.segmentation.lesion.marrow import NormalMarrow
 from cementct.segmentation.lesion.segment import prepare_bone, segment_lesion
-from cementct.segmentation.lesion.smoothing import grown
 from cementct.segmentation.lesion.tissue import measure_tissue
 from tests.unit.segmentation.test_lesion import ball, cement_of, dice_with
 
@@ -106,25 +105,19 @@ def test_the_rest_is_found_where_the_whole_vertebra_is_brightened(build_spine):
     assert dice_with(lesion, made, lesion_shape) > 0.8
 
 
-def lesion_with_outline(made, post, cement, grown_mm):
-    """Return the lesion guessed with the body's outline drawn too wide by so much."""
-    vertebra, grid = made.spine.vertebrae[0], made.volume.grid
-    wide = Region.of(
-        grown(vertebra.whole.in_box(grid.box), grown_mm, grid)
-        & ~made.spine.vertebrae[1].whole.in_box(grid.box)
-    )
-    vertebra = replace(vertebra, body=wide, whole=wide)
-    spine = replace(made.spine, vertebrae=(vertebra, *made.spine.vertebrae[1:]))
-    return segment_lesion(post, spine, vertebra, cement=cement)
-
-
-def test_soft_tissue_in_an_outline_drawn_too_wide_is_no_rest(build_spine):
-    cement_shape = ball((0.0, -4.0, 0.0), 8.0)
+def test_soft_tissue_in_an_outline_drawn_too_wide_does_not_tell_what_cement_beside_it_hides(build_spine):
     made = build_spine()
-    post, cement = with_cement(made, cement_shape)
-    right = lesion_with_outline(made, post, cement, 0.0)
-    wide = lesion_with_outline(made, post, cement, 1.0)
-    assert wide.volume_ml < right.volume_ml + 0.3
+    post, cement = with_cement(made, ball((0.0, -9.0, 0.0), 8.0))
+    bone = prepare_bone(post, made.spine.vertebrae[0])
+    beside = look_beside_cement(bone, cement.fraction[bone.box.slices], CEMENT_HU)
+    rim = bone.outline & ~bone.interior
+    hidden = beside.hidden & bone.outline & ~beside.cement
+    assert (rim & ~beside.hidden).any()
+    dark_rim = LyticPart(rim.astype(np.float32), tumour_hu=50.0, marrow_hu=150.0)
+    dark_inside = LyticPart(bone.interior.astype(np.float32), tumour_hu=50.0, marrow_hu=150.0)
+    by_rim, by_inside = (out_of_sight(beside, seen)[1][hidden] for seen in (dark_rim, dark_inside))
+    assert by_rim.max() == pytest.approx(HIDDEN_REST[0])
+    assert by_inside.max() == pytest.approx(HIDDEN_REST[1])
 
 
 def test_beside_cement_in_sound_marrow_a_little_of_what_its_glow_hides_counts(build_spine):
