@@ -98,8 +98,7 @@ class Judge:
     def _fades_under_streaks(
         self, points: NDArray[np.intp], brightest_hu: float, around: Surroundings
     ) -> bool:
-        in_box = points + np.asarray(around.box.start) - np.asarray(self.cement.box.start)
-        if self.cement.streaks[tuple(in_box.T)].mean() <= DOUBTFUL_SHARE:
+        if self.cement.streaks[self._in_cement(points, around)].mean() <= DOUBTFUL_SHARE:
             return False
         mine = [p for p in self.cement.properties if p.owner == around.vertebra.number]
         if not mine:
@@ -112,11 +111,8 @@ class Judge:
     ) -> bool:
         if self.cortex_hu is None or brightest_hu >= self.cortex_hu:
             return False
-        if self.cement.new is not None:
-            in_box = points + np.asarray(around.box.start) - np.asarray(self.cement.box.start)
-            is_new = self.cement.new[tuple(in_box.T)]
-            if float(fraction[is_new].sum()) > SHARE_NEW * float(fraction.sum()):
-                return False
+        if self._is_new(points, fraction, around):
+            return False
         window = window_around(points, around, margin_mm=2 * NEAR_BONE_MM)
         bone = np.isin(around.kind[window], (Kind.INSIDE, Kind.OTHER_BONE))
         if self.spine.other_bone is not None:
@@ -128,6 +124,17 @@ class Judge:
         gap_mm = gap_mm[tuple((points - [s.start for s in window]).T)] - around.spacing_mm.min() / 2
         near = float(fraction[gap_mm <= NEAR_BONE_MM].sum())
         return near > SHARE_NEAR_BONE * float(fraction.sum())
+
+    def _is_new(self, points: NDArray[np.intp], fraction: FloatArray, around: Surroundings) -> bool:
+        """Tell whether an earlier scan shows that most of it was not there."""
+        if self.cement.new is None:
+            return False
+        new = fraction[self.cement.new[self._in_cement(points, around)]]
+        return float(new.sum()) > SHARE_NEW * float(fraction.sum())
+
+    def _in_cement(self, points: NDArray[np.intp], around: Surroundings) -> tuple[NDArray[np.intp], ...]:
+        """Return where points of the surroundings' block lie in the arrays of the cement."""
+        return tuple((points + np.asarray(around.box.start) - np.asarray(self.cement.box.start)).T)
 
 
 def _cortex_hu(cement: Cement, spine: Spine, volume: Volume) -> float | None:

@@ -14,6 +14,7 @@ from cementct.core.flags import Flag
 from cementct.core.grid import Triple
 from cementct.core.image import Volume
 from cementct.metrics.leaks import LeakFindings, measure_leaks
+from cementct.segmentation.model import Cement
 from cementct.testing.block_spine import BlockSpine, Shape, ball, block, build_block_spine, cord, join
 
 THIN: Triple = (1.0, 0.75, 0.75)
@@ -251,31 +252,32 @@ def test_a_vein_that_an_uncertain_outline_has_swallowed_is_one_leak_with_its_who
     assert sum(k.volume_ml for k in found(1.0)) < 0.8 * leak.volume_ml
 
 
-def test_a_film_no_brighter_than_cortex_on_bone_is_only_possible() -> None:
+def film_on_bone() -> tuple[Cement, Volume, Volume]:
+    """Return cement with a film on bone, in a scan as it is, and in one whose bone is as bright as cement."""
     spine = column()
     cement = spine.cement_of(join(DEEP, block((22, -8, -6), (23.0, 8, 6))))
     volume = spine.volume_with(cement)
     dense = volume.hu.copy()
     above = spine.spine.vertebrae[0].body
     dense[above.box.slices][above.voxels] = 3000
+    return cement, volume, Volume(dense, volume.grid)
 
-    (bright,) = measure_leaks(cement, spine.spine, volume).leaks[L2]
-    (dim,) = measure_leaks(cement, spine.spine, Volume(dense, volume.grid)).leaks[L2]
+
+def test_a_film_no_brighter_than_cortex_on_bone_is_only_possible() -> None:
+    cement, volume, dense = film_on_bone()
+
+    (bright,) = measure_leaks(cement, column().spine, volume).leaks[L2]
+    (dim,) = measure_leaks(cement, column().spine, dense).leaks[L2]
 
     assert bright.certainty is Certainty.DEFINITE
     assert dim.certainty is Certainty.POSSIBLE
 
 
 def test_a_film_on_bone_that_was_not_there_before_injection_is_no_cortex() -> None:
-    spine = column()
-    cement = spine.cement_of(join(DEEP, block((22, -8, -6), (23.0, 8, 6))))
-    volume = spine.volume_with(cement)
-    dense = volume.hu.copy()
-    above = spine.spine.vertebrae[0].body
-    dense[above.box.slices][above.voxels] = 3000
+    cement, _, dense = film_on_bone()
 
     def certainty(new: BoolArray) -> Certainty:
-        (leak,) = measure_leaks(replace(cement, new=new), spine.spine, Volume(dense, volume.grid)).leaks[L2]
+        (leak,) = measure_leaks(replace(cement, new=new), column().spine, dense).leaks[L2]
         return leak.certainty
 
     assert certainty(cement.fraction > 0) is Certainty.DEFINITE
