@@ -20,6 +20,10 @@ FAINT_GAP_MM = 5.0
 # thinner than a tenth of a slice; streaks are as faint.
 FILM_SHARE_OF_SOURCE = 0.12
 FILM_HU = 300.0
+# Cement is seldom thinned below 500 HU [docs: leaks]: where it is this wide and wider than the voxels are long,
+# blur hides nothing of it, and what rises by less over its surroundings is a streak. The faintest of such
+# pieces of cement of tuning cases rose by 460 HU, a streak between filled pedicles by 310.
+WIDE_FROM_MM, LEAST_WIDE_RISE_HU = 2.0, 400.0
 # Largest piece that lies outside bone and apart from all seeds: more is a vessel with contrast or an implant.
 LARGEST_LOOSE_ML = 6.0
 # A summed excess smaller than that of so much cement of 1500 HU is noise.
@@ -46,6 +50,8 @@ def is_cement(piece: PieceFeatures) -> bool:
     film = piece.share_of_source < FILM_SHARE_OF_SOURCE and piece.peak_excess_hu < FILM_HU
     if film or piece.mass_ml < SMALLEST_MASS_ML or piece.volume_ml > LARGEST_LOOSE_ML:
         return False
+    if is_wide_and_faint(piece):
+        return False
     reach = CANAL_REACH_MM if piece.share_neural > 0.5 else LEAK_REACH_MM
     if min(piece.gap_to_treated_mm, piece.gap_to_seeds_mm) > reach:
         return False
@@ -57,6 +63,12 @@ def is_cement(piece: PieceFeatures) -> bool:
         return True
     known = piece.share_known > KNOWN_SHARE
     return probability_of_cement(piece) >= (LEAST_PROBABILITY_KNOWN if known else LEAST_PROBABILITY)
+
+
+def is_wide_and_faint(piece: PieceFeatures) -> bool:
+    """Tell whether a piece is wide enough to show how opaque it is, and fainter than any cement."""
+    wide = piece.thickness_mm >= max(WIDE_FROM_MM, piece.coarsest_mm)
+    return wide and piece.peak_excess_hu < LEAST_WIDE_RISE_HU
 
 
 def is_new(piece: PieceFeatures) -> bool:

@@ -38,6 +38,9 @@ SCREW_LENGTH_MM = 44.0
 NEEDLE_IN_CEMENT_MM = 5.0
 # What goes on is this bright, as a share of the free shaft's own core.
 SAME_CORE = 0.75
+# Metal (titanium, about 9000 HU) is cut off at the clip all through, and so is half of its blur: where a free
+# shaft's core is, what lies so much below in cement is cement.
+CLIP_SLACK_HU = 3.0
 # Where a shaft stands alone, what is so near to it and over the level is its own blur; not so near to its
 # deep end.
 BLUR_REACH_MM = 1.0
@@ -58,6 +61,8 @@ class Rod:
         Of the shaft, without blur.
     alone_above_hu
         Level over which it stands alone.
+    dull_below_hu
+        What is duller in cement is no metal.
     """
 
     kind: ForeignKind
@@ -66,6 +71,7 @@ class Rod:
     outer_mm: FloatArray
     radius_mm: float
     alone_above_hu: float
+    dull_below_hu: float
 
     @property
     def outwards(self) -> FloatArray:
@@ -106,9 +112,17 @@ def judge_run(run: FreeRun, hu: HuArray, grid: Grid, *, level_hu: float) -> Rod 
         deepest_mm = NEEDLE_IN_CEMENT_MM
     steps = np.arange(0.0, max(deepest_mm, 0.0), STEP_MM)
     inwards = core_hu(hu, grid, run.deep_mm, -run.outwards, steps)
-    ends = np.flatnonzero(inwards < SAME_CORE * bright)
-    further = float(steps[ends[0]] if ends.size else steps.size * STEP_MM)
-    return Rod(kind, run.deep_mm - further * run.outwards, run.deep_mm, run.outer_mm, radius_mm, level_hu)
+    cut_off_hu = float(hu.max()) - CLIP_SLACK_HU
+    dull_below_hu = cut_off_hu if bright >= cut_off_hu else SAME_CORE * bright
+    # At a level that cement reaches as well, what is straight may begin in the cement.
+    too_deep = float(STEP_MM * np.argmax(core >= dull_below_hu))
+    deep_mm = run.deep_mm + too_deep * run.outwards
+    further = 0.0
+    if not too_deep:
+        ends = np.flatnonzero(inwards < dull_below_hu)
+        further = float(steps[ends[0]] if ends.size else steps.size * STEP_MM)
+    tip_mm = deep_mm - further * run.outwards
+    return Rod(kind, tip_mm, deep_mm, run.outer_mm, radius_mm, level_hu, dull_below_hu)
 
 
 def rod_voxels(rod: Rod, hu: HuArray, grid: Grid) -> BoolArray:
@@ -119,6 +133,8 @@ def rod_voxels(rod: Rod, hu: HuArray, grid: Grid) -> BoolArray:
     along, across = cylindrical_on(grid, box.start, box.shape, rod.tip_mm, rod.outer_mm)
     length = float(np.linalg.norm(rod.outer_mm - rod.tip_mm))
     inside = (across <= rod.radius_mm) & (along >= 0.0) & (along <= length)
+    in_the_open = along >= length - rod.free_mm if rod.alone_above_hu <= BLURRED_AT_HU else along < 0.0
+    inside &= in_the_open | (hu[box.slices] >= rod.dull_below_hu)
     # Where it stands alone, what is bright around it is its own blur and streaks.
     alone = (along > length - rod.free_mm + CLEAR_OF_CEMENT_MM) & (along < length)
     alone &= across < rod.radius_mm + BLUR_REACH_MM

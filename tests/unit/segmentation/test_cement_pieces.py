@@ -102,6 +102,19 @@ def test_a_faint_cord_far_from_cement_is_cement_on_a_needles_way_only() -> None:
     assert not is_cement(film)
 
 
+def test_a_wide_piece_that_is_fainter_than_any_cement_is_a_streak() -> None:
+    # Between filled pedicles, in the middle of the canal: bright enough beside what an earlier scan shows.
+    wide = replace(
+        CORD, share_canal=1.0, share_neural=1.0, volume_ml=0.8, voxels=1000, thickness_mm=2.4, share_known=1.0
+    )
+    faint = replace(wide, peak_excess_hu=390.0, share_of_source=0.15)
+
+    assert is_cement(replace(wide, peak_excess_hu=500.0))
+    assert is_cement(replace(faint, thickness_mm=1.5))
+    assert is_cement(replace(faint, coarsest_mm=3.0))
+    assert not is_cement(faint)
+
+
 @pytest.mark.parametrize(
     ("change", "more"),
     [

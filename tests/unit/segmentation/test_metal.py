@@ -90,6 +90,24 @@ def test_a_clipped_screw_through_clipped_cement_is_the_screw_alone() -> None:
     assert np.mean(found[cement]) < 0.02
 
 
+@pytest.mark.parametrize("cement_hu", [2700.0, 2980.0])
+def test_a_clipped_screw_ends_where_cement_is_not_clipped(cement_hu: float) -> None:
+    back = Back()
+    tip = (38.0, 48.0, 31.0)
+    ball = back.ball((43.0, 36.0, 30.4), 16.0)
+    back.fill(ball, cement_hu)
+    shaft, head = back.cord((tip, SCREW[1]), 5.5), back.ball(SCREW[1], 6.0)
+    back.fill(shaft | head, METAL_HU)
+    screw = next(b for b in back.metal() if b.kind is ForeignKind.SCREW)
+    way = np.subtract(SCREW[1], tip) / np.linalg.norm(np.subtract(SCREW[1], tip))
+    rounded = tuple(np.asarray(tip) - 5.5 / 2 * way)
+    assert screw.tip_lps_mm == pytest.approx(rounded, abs=2.5)
+    found = screw.region.in_box(back.grid.box)
+    assert np.mean(found[shaft]) > 0.85
+    deeper = ball & ~ndimage.binary_dilation(shaft, iterations=2)
+    assert not found[deeper].any()
+
+
 def test_a_rod_that_hangs_on_screws_is_hardware() -> None:
     back = Back()
     for z in (15.0, 45.0):
