@@ -34,8 +34,11 @@ from cementct.testing.spec import (
 
 FIRST_SEED = {"tuning": 5600, "reporting": 20600}
 # How many cases of each trap a half has.
-COUNT = {"tuning": 1, "reporting": 1}
-STREAKS_COUNT = {"tuning": 2, "reporting": 6}
+COUNT: dict[Half, int] = {"tuning": 1, "reporting": 1}
+MORE: dict[str, dict[Half, int]] = {
+    "streaks": {"tuning": 2, "reporting": 6},
+    "calcified-aorta": {"tuning": 2, "reporting": 4},
+}
 LEVELS = ("T7", "T9", "T11", "T12", "L1", "L2", "L3", "L4")
 SLICES_MM = (0.8, 1.0, 1.25, 1.5, 2.0, 2.5)
 # Where what was drawn has no room, it is drawn again so many times.
@@ -190,6 +193,13 @@ def _meeting(s: Scene) -> CaseSpec:
     return around_levels(replace(s.spec, treatments=(first, second)), [s.level, below])
 
 
+def _calcified_aorta(s: Scene) -> CaseSpec:
+    """Return cement beside an aorta with plaques, or with plates nearly all around."""
+    coarse = s.rng.random() < 0.5
+    kind = ForeignObject.COARSE_CALCIFICATION if coarse else ForeignObject.AORTIC_CALCIFICATION
+    return replace(s.spec, foreign=(ForeignSpec(kind, s.level),))
+
+
 TRAPS: dict[str, Trap] = {
     "touches-posterior-wall": _touching(Place.POSTERIOR_WALL),
     "touches-upper-endplate": _touching(Place.UPPER_ENDPLATE),
@@ -210,6 +220,7 @@ TRAPS: dict[str, Trap] = {
     "leaks-meet": _meeting,
     "streaks": _streaks,
     "tumour-outside": _tumour_outside,
+    "calcified-aorta": _calcified_aorta,
 }
 
 
@@ -250,7 +261,7 @@ def trap_recipes(half: Half) -> list[Recipe]:
     """Return the recipes of a half."""
     seed, out = FIRST_SEED[half], []
     for trap in TRAPS:
-        for _ in range(STREAKS_COUNT[half] if trap == "streaks" else COUNT[half]):
+        for _ in range(MORE.get(trap, COUNT)[half]):
             out.append(TrapRecipe(trap, seed, half))
             seed += 1
     return list(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.grid import Box
 from cementct.core.morphology import blocks_of, bounds_of, mask_of
 from cementct.core.threads import each
+from cementct.segmentation.cement.calcified_artery import find_plaques
 from cementct.segmentation.cement.candidates import Candidates, excess_in
 from cementct.segmentation.cement.companions import find_companions
 from cementct.segmentation.cement.fields import Nearness
@@ -31,6 +33,7 @@ from cementct.segmentation.cement.piece_rules import (
     SMALLEST_MASS_ML,
     is_bright,
     is_cement,
+    may_be_plaque,
 )
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
@@ -83,6 +86,7 @@ def choose_cement(
     compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
     blocks = blocks_of(index[large[numbers]], numbers[large[numbers]], seeds.shape)
     pieces: dict[int, PieceFeatures] = {}
+    plaques: frozenset[int] = frozenset()
 
     def look_at(number: int) -> PieceFeatures | None:
         """Return a piece as it looks beside `compared`; None where it looks as it did, or is no cement."""
@@ -99,9 +103,10 @@ def choose_cement(
         left = [int(n) for n in np.flatnonzero(large & ~chosen) if n]
         seen = {n: piece for n, piece in zip(left, each(look_at, left), strict=True) if piece}
         pieces.update(seen)
+        plaques = plaques or _plaques(scene, candidates, pieces, treated)
         fresh = np.zeros_like(chosen)
         for number, piece in seen.items():
-            chosen[number] = is_cement(piece)
+            chosen[number] = is_cement(piece) and number not in plaques
             near = piece.gap_to_seeds_mm <= FAINT_GAP_MM or is_bright(piece)
             fresh[number] = chosen[number] and near
         if not fresh.any():
@@ -109,9 +114,22 @@ def choose_cement(
         # A piece may hang on one that hangs on the seeds: then it is looked at beside that one.
         compared = replace(compared, cement=Nearness(pieces_of(fresh), scene.spacing_mm))
     places = {n: candidates.voxels_of(n, seeds.shape) for n in pieces}
-    for number in find_companions(pieces, places, chosen, scene.spacing_mm):
+    for number in set(find_companions(pieces, places, chosen, scene.spacing_mm)) - plaques:
         chosen[number] = True
     return pieces_of(chosen)
+
+
+def _plaques(
+    scene: Scene,
+    candidates: Candidates,
+    pieces: Mapping[int, PieceFeatures],
+    treated: tuple[Vertebra, ...],
+) -> frozenset[int]:
+    """Return the pieces that lie in the wall of a calcified artery; none where none would be cement."""
+    possible = [n for n, piece in pieces.items() if may_be_plaque(piece)]
+    if not any(is_cement(pieces[n]) for n in possible):
+        return frozenset()
+    return find_plaques(scene, {n: candidates.voxels_of(n, scene.hu.shape) for n in possible}, treated)
 
 
 def _core_of(bone: BoolArray, around: Surroundings) -> BoolArray:

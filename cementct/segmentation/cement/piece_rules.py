@@ -20,9 +20,9 @@ FAINT_GAP_MM = 5.0
 # thinner than a tenth of a slice; streaks are as faint.
 FILM_SHARE_OF_SOURCE = 0.12
 FILM_HU = 300.0
-# Cement is seldom thinned below 500 HU [docs: leaks]: where it is this wide and wider than the voxels are long,
-# blur hides nothing of it, and what rises by less over its surroundings is a streak. The faintest of such
-# pieces of cement of tuning cases rose by 460 HU, a streak between filled pedicles by 310.
+# Leaks are as dilute as 500 HU. Where one is this wide, and wider than voxels are long, blur hides none of
+# it, and what rises by less over its surroundings is a streak: the faintest such piece of cement of tuning
+# cases rose by 460 HU, a streak between filled pedicles by 310.
 WIDE_FROM_MM, LEAST_WIDE_RISE_HU = 2.0, 400.0
 # Largest piece that lies outside bone and apart from all seeds: more is a vessel with contrast or an implant.
 LARGEST_LOOSE_ML = 6.0
@@ -38,6 +38,8 @@ KNOWN_SHARE = 0.8
 # vertebrae, so bright as a share of its own: then it is a process or a joint. With the trees alone 84 of 91
 # pieces of tuning cases there were found; this adds 6, and one other.
 SMALLEST_ON_WAY_ML, AS_BRIGHT = 0.05, 0.8
+# No artery lies in canal, foramina or bone: no more of a plaque than blur carries there.
+PLAQUE_SHARE_INSIDE = 0.3
 # In soft tissue, what rises by so much over all that lay near it before injection is cement: vessels with
 # contrast rise by less, or are longer. On 40 tuning phantoms that added 13 pieces that the trees had not
 # believed, all of them cement.
@@ -47,10 +49,7 @@ SOFT_TISSUE_BONE_CONTACT = 0.05
 
 def is_cement(piece: PieceFeatures) -> bool:
     """Tell whether a piece apart from the seeds is cement: by rules if they suffice, else as learned."""
-    film = piece.share_of_source < FILM_SHARE_OF_SOURCE and piece.peak_excess_hu < FILM_HU
-    if film or piece.mass_ml < SMALLEST_MASS_ML or piece.volume_ml > LARGEST_LOOSE_ML:
-        return False
-    if is_wide_and_faint(piece):
+    if is_too_faint(piece) or piece.mass_ml < SMALLEST_MASS_ML or piece.volume_ml > LARGEST_LOOSE_ML:
         return False
     reach = CANAL_REACH_MM if piece.share_neural > 0.5 else LEAK_REACH_MM
     if min(piece.gap_to_treated_mm, piece.gap_to_seeds_mm) > reach:
@@ -65,8 +64,10 @@ def is_cement(piece: PieceFeatures) -> bool:
     return probability_of_cement(piece) >= (LEAST_PROBABILITY_KNOWN if known else LEAST_PROBABILITY)
 
 
-def is_wide_and_faint(piece: PieceFeatures) -> bool:
-    """Tell whether a piece is wide enough to show how opaque it is, and fainter than any cement."""
+def is_too_faint(piece: PieceFeatures) -> bool:
+    """Tell whether a piece is fainter than any cement: as a film, or wide enough to show how opaque it is."""
+    if piece.share_of_source < FILM_SHARE_OF_SOURCE and piece.peak_excess_hu < FILM_HU:
+        return True
     wide = piece.thickness_mm >= max(WIDE_FROM_MM, piece.coarsest_mm)
     return wide and piece.peak_excess_hu < LEAST_WIDE_RISE_HU
 
@@ -80,6 +81,12 @@ def is_new(piece: PieceFeatures) -> bool:
 def is_in_soft_tissue(piece: PieceFeatures) -> bool:
     """Tell whether a piece touches no bone."""
     return max(piece.bone_contact, piece.share_bone, piece.share_other) <= SOFT_TISSUE_BONE_CONTACT
+
+
+def may_be_plaque(piece: PieceFeatures) -> bool:
+    """Tell whether a piece may be chalk in the wall of an artery: no brighter than bone, and in none."""
+    inside = max(piece.share_neural, piece.share_bone)
+    return inside <= PLAQUE_SHARE_INSIDE and piece.share_known <= KNOWN_SHARE and not is_bright(piece)
 
 
 def has_no_like(piece: PieceFeatures) -> bool:

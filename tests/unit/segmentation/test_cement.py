@@ -152,6 +152,17 @@ def test_what_is_new_is_known_only_with_an_earlier_scan() -> None:
     assert segment_cement(scan((ball((3.0, -2.0, 0.0), 7.0), 2000.0), seed=2), blocks().spine).new is None
 
 
+@pytest.mark.parametrize(("place_mm", "may_be_chalk"), [((33.0, -12.0), True), ((33.0, 4.0), False)])
+def test_a_loose_piece_may_be_chalk_in_an_artery_only_before_the_middle_of_the_bodies(
+    place_mm: tuple[float, float], *, may_be_chalk: bool
+) -> None:
+    loose = cord([(*place_mm, -5.0), (*place_mm, 5.0)], 4.0)
+    cement = segment_cement(scan((ball((0.0, 0.0, 0.0), 9.0), 2000.0), (loose, 1450.0)), blocks().spine)
+    assert len(cement.properties) == 2
+    small = min(cement.properties, key=lambda d: d.volume_ml)
+    assert small.calcification_like is may_be_chalk
+
+
 def test_endplates_that_thick_slices_before_hardly_showed_are_no_cement() -> None:
     source = ball((3.0, -2.0, 0.0), 7.0)
     plates = block((-14.0, -14.0, 8.6), (14.0, 10.0, 9.6))
