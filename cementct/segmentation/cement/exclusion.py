@@ -16,6 +16,7 @@ from cementct.segmentation.cement.calcified_artery import find_plaques
 from cementct.segmentation.cement.candidates import Candidates, excess_in
 from cementct.segmentation.cement.companions import find_companions
 from cementct.segmentation.cement.fields import Nearness
+from cementct.segmentation.cement.opacity import opacity_of
 from cementct.segmentation.cement.piece import PieceFeatures
 from cementct.segmentation.cement.piece_features import (
     NEURAL,
@@ -83,7 +84,15 @@ def choose_cement(
     treated_core = Nearness(_core_of(own, around), scene.spacing_mm)
     source_hu = max(float(np.median(scene.hu[seeds])), 1.0) if seeds.any() else bright_hu
     cement = Nearness(pieces_of(chosen), scene.spacing_mm)
-    compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu)
+    brightest_hu = max(
+        (
+            opacity_of(scene.hu[mine]).bright_hu
+            for v in treated
+            if (mine := seeds & (around.owner == v.number)).any()
+        ),
+        default=source_hu,
+    )
+    compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu, brightest_hu)
     blocks = blocks_of(index[large[numbers]], numbers[large[numbers]], seeds.shape)
     pieces: dict[int, PieceFeatures] = {}
     plaques: frozenset[int] = frozenset()

@@ -8,7 +8,7 @@ import numpy as np
 
 from cementct.anatomy.model import Compartment, Vertebra
 from cementct.anatomy.needle_way import lies_on_a_needles_way
-from cementct.core.arrays import BoolArray, FloatArray, IntArray
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from cementct.core.distances import depth_inside
 from cementct.core.morphology import dilate_box, erode_box
 from cementct.segmentation.cement.bone_edges import contact_of
@@ -16,7 +16,9 @@ from cementct.segmentation.cement.candidates import Candidates, excess_in
 from cementct.segmentation.cement.counterparts import UNKNOWN, Counterparts, find_counterparts
 from cementct.segmentation.cement.deposits import touches_scan_edge
 from cementct.segmentation.cement.fields import Nearness
+from cementct.segmentation.cement.opacity import BRIGHTER_BY, BRIGHTEST_PERCENTILE
 from cementct.segmentation.cement.piece import PieceFeatures
+from cementct.segmentation.cement.plateau import CLIP_SLACK_HU
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -34,6 +36,9 @@ IN_SOFT_TISSUE_CONTACT = 0.3
 LEAST_WEIGHT = 1e-6
 # The excess of usual cement, by which masses become volumes.
 USUAL_RISE_HU = 1500.0
+# Of a piece with so many clipped voxels only that it reaches the clip is known; a source well below that, by
+# this factor, is not of its cement.
+FEWEST_CLIPPED, WELL_BELOW_CLIP = 3, 1.1
 
 NEURAL = [int(Compartment.CANAL), int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)]
 
@@ -54,6 +59,8 @@ class Compared:
         Level over which nothing is bone.
     source_hu
         Intensity of cement beyond doubt.
+    brightest_hu
+        What the brightest parts of the brightest source reach, in HU.
     """
 
     cement: Nearness
@@ -62,6 +69,7 @@ class Compared:
     treated: tuple[Vertebra, ...]
     bright_hu: float
     source_hu: float
+    brightest_hu: float
 
 
 def describe_piece(
@@ -137,6 +145,7 @@ def describe_piece(
         and _is_on_a_needles_way(scene, index, weight, compared.treated),
         rise_since_before=around.rise_since_before(scene.grid.to_lps(index), scene.hu[block][where]) or 0.0,
         length_mm=float(np.ptp(index[:, 0]) + 1) * scene.spacing_mm[0],
+        outshines_sources=_outshines(scene, scene.hu[block][where], compared.brightest_hu),
     )
 
 
@@ -172,6 +181,17 @@ def _is_on_a_needles_way(
 
 def _is_next_to(gap_mm: float, scene: Scene) -> bool:
     return gap_mm <= max(NEXT_TO_CEMENT_MM, *(1.01 * s for s in scene.spacing_mm))
+
+
+def _outshines(scene: Scene, hu: Float32Array, brightest_hu: float) -> bool:
+    """Tell whether a piece is brighter than a source's brightest parts.
+
+    By how much is unknown where it is clipped; but as thin as most pieces are, they would be far brighter if
+    they were wide.
+    """
+    if scene.clip_hu is not None and np.count_nonzero(hu >= scene.clip_hu - CLIP_SLACK_HU) >= FEWEST_CLIPPED:
+        return brightest_hu * WELL_BELOW_CLIP < scene.clip_hu
+    return float(np.percentile(hu, BRIGHTEST_PERCENTILE)) > BRIGHTER_BY * brightest_hu
 
 
 def _hollow_share(scene: Scene, where: BoolArray) -> float:

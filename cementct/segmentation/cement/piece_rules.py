@@ -26,6 +26,13 @@ FILM_HU = 300.0
 WIDE_FROM_MM, LEAST_WIDE_RISE_HU = 2.0, 400.0
 # Largest piece that lies outside bone and apart from all seeds: more is a vessel with contrast or an implant.
 LARGEST_LOOSE_ML = 6.0
+# In soft tissue, and so far from cement and from treated bone, fragments are smaller and shorter: on tuning
+# cases 0.3 ml and 20 mm. What is larger is urine or blood with contrast, or metal.
+APART_FROM_MM, LARGEST_APART_ML, LONGEST_APART_MM = 4.0, 1.0, 40.0
+# What outshines all cement in bone and lies so far from it is metal: clips, stents, filters.
+METAL_FROM_MM = 2.5
+# No clip and no stent lies in canal, foramina or disc: of them no larger share.
+SHARE_ELSEWHERE = 0.5
 # A summed excess smaller than that of so much cement of 1500 HU is noise.
 SMALLEST_MASS_ML = 0.002
 # From this probability on a piece that is no brighter than bone counts as cement: with trees that had not
@@ -49,7 +56,7 @@ SOFT_TISSUE_BONE_CONTACT = 0.05
 
 def is_cement(piece: PieceFeatures) -> bool:
     """Tell whether a piece apart from the seeds is cement: by rules if they suffice, else as learned."""
-    if is_too_faint(piece) or piece.mass_ml < SMALLEST_MASS_ML or piece.volume_ml > LARGEST_LOOSE_ML:
+    if is_too_faint(piece) or is_foreign(piece) or piece.mass_ml < SMALLEST_MASS_ML:
         return False
     reach = CANAL_REACH_MM if piece.share_neural > 0.5 else LEAK_REACH_MM
     if min(piece.gap_to_treated_mm, piece.gap_to_seeds_mm) > reach:
@@ -72,6 +79,17 @@ def is_too_faint(piece: PieceFeatures) -> bool:
     return wide and piece.peak_excess_hu < LEAST_WIDE_RISE_HU
 
 
+def is_foreign(piece: PieceFeatures) -> bool:
+    """Tell whether a piece is too large for a leak where it lies, or brighter than cement there can be."""
+    if piece.volume_ml > LARGEST_LOOSE_ML:
+        return True
+    if max(piece.share_neural, piece.share_disc) > SHARE_ELSEWHERE:
+        return False
+    apart = min(piece.gap_to_seeds_mm, piece.gap_to_treated_mm) > APART_FROM_MM
+    too_large = piece.volume_ml > LARGEST_APART_ML or piece.length_mm > LONGEST_APART_MM
+    return (apart and too_large) or (piece.outshines_sources and piece.gap_to_seeds_mm > METAL_FROM_MM)
+
+
 def is_new(piece: PieceFeatures) -> bool:
     """Tell whether nothing that dense lay near a piece in soft tissue before injection."""
     small = piece.length_mm <= NEW_LENGTH_MM and piece.volume_ml >= NEW_FROM_ML
@@ -84,9 +102,9 @@ def is_in_soft_tissue(piece: PieceFeatures) -> bool:
 
 
 def may_be_plaque(piece: PieceFeatures) -> bool:
-    """Tell whether a piece may be chalk in the wall of an artery: no brighter than bone, and in none."""
+    """Tell whether a piece may be chalk in the wall of an artery, or a strut of a stent in it."""
     inside = max(piece.share_neural, piece.share_bone)
-    return inside <= PLAQUE_SHARE_INSIDE and piece.share_known <= KNOWN_SHARE and not is_bright(piece)
+    return inside <= PLAQUE_SHARE_INSIDE and piece.share_known <= KNOWN_SHARE
 
 
 def has_no_like(piece: PieceFeatures) -> bool:

@@ -152,15 +152,23 @@ def test_what_is_new_is_known_only_with_an_earlier_scan() -> None:
     assert segment_cement(scan((ball((3.0, -2.0, 0.0), 7.0), 2000.0), seed=2), blocks().spine).new is None
 
 
-@pytest.mark.parametrize(("place_mm", "may_be_chalk"), [((33.0, -12.0), True), ((33.0, 4.0), False)])
-def test_a_loose_piece_may_be_chalk_in_an_artery_only_before_the_middle_of_the_bodies(
-    place_mm: tuple[float, float], *, may_be_chalk: bool
+@pytest.mark.parametrize(("opacity_hu", "deposits"), [(2000.0, 2), (4500.0, 1)])
+def test_what_lies_apart_and_is_brighter_than_cement_in_bone_is_metal(
+    opacity_hu: float, deposits: int
 ) -> None:
-    loose = cord([(*place_mm, -5.0), (*place_mm, 5.0)], 4.0)
-    cement = segment_cement(scan((ball((0.0, 0.0, 0.0), 9.0), 2000.0), (loose, 1450.0)), blocks().spine)
-    assert len(cement.properties) == 2
-    small = min(cement.properties, key=lambda d: d.volume_ml)
-    assert small.calcification_like is may_be_chalk
+    clip = cord([(33.0, -12.0, -4.0), (33.0, -12.0, 4.0)], 3.0)
+    cement = segment_cement(scan((ball((0.0, 0.0, 0.0), 9.0), 2000.0), (clip, opacity_hu)), blocks().spine)
+    assert len(cement.properties) == deposits
+
+
+@pytest.mark.parametrize(("top_mm", "may_be_chalk"), [(8.0, True), (13.0, False)])
+def test_a_faint_lump_in_a_disc_may_be_chalk_if_cement_in_bone_is_not_near(
+    top_mm: float, *, may_be_chalk: bool
+) -> None:
+    source = join(ball((0.0, 0.0, 0.0), 8.0), cord([(0.0, 0.0, 0.0), (0.0, 0.0, top_mm - 3.0)], 6.0))
+    lump = cord([(-5.0, 0.0, 17.0), (5.0, 0.0, 17.0)], 3.0)
+    cement = segment_cement(scan((source, 2000.0), (lump, 1400.0)), blocks().spine)
+    assert min(cement.properties, key=lambda d: d.volume_ml).calcification_like is may_be_chalk
 
 
 def test_endplates_that_thick_slices_before_hardly_showed_are_no_cement() -> None:

@@ -31,6 +31,7 @@ NOTHING = np.zeros(SHAPE, dtype=np.bool_)
 CORD = PieceFeatures(
     rise_since_before=0.0,
     length_mm=12.0,
+    outshines_sources=False,
     voxels=200,
     bright_voxels=0,
     volume_ml=0.10,
@@ -100,6 +101,28 @@ def test_a_faint_cord_far_from_cement_is_cement_on_a_needles_way_only() -> None:
     assert not is_cement(replace(far, on_a_needles_way=True, volume_ml=0.03))
     film = replace(far, on_a_needles_way=True, peak_excess_hu=200.0, share_of_source=0.08)
     assert not is_cement(film)
+
+
+# The same away from cement and bone, as bright as cement in bone.
+APART = replace(CORD, gap_to_seeds_mm=9.0, gap_to_treated_mm=6.0, bright_voxels=40, share_of_source=1.0)
+
+
+@pytest.mark.parametrize(
+    "change", [{"outshines_sources": True}, {"volume_ml": 1.2, "voxels": 2400}, {"length_mm": 60.0}]
+)
+def test_what_outshines_cement_in_bone_or_is_too_large_apart_from_it_is_foreign(
+    change: dict[str, object],
+) -> None:
+    assert is_cement(APART)
+    assert not is_cement(replace(APART, **change))
+    # In canal and disc lie neither clips nor ureters.
+    assert is_cement(replace(APART, share_neural=1.0, share_canal=1.0, **change))
+    assert is_cement(replace(APART, share_disc=1.0, **change))
+
+
+def test_what_hangs_on_cement_may_be_brighter_and_as_large_as_it_likes() -> None:
+    assert is_cement(replace(APART, gap_to_seeds_mm=2.0, outshines_sources=True))
+    assert is_cement(replace(APART, gap_to_seeds_mm=2.0, volume_ml=1.2, length_mm=60.0))
 
 
 def test_a_wide_piece_that_is_fainter_than_any_cement_is_a_streak() -> None:
