@@ -200,6 +200,13 @@ def _calcified_aorta(s: Scene) -> CaseSpec:
     return replace(s.spec, foreign=(ForeignSpec(kind, s.level),))
 
 
+def _beside(kind: ForeignObject) -> Trap:
+    def trap(s: Scene) -> CaseSpec:
+        return replace(s.spec, foreign=(ForeignSpec(kind, s.level, s.side),))
+
+    return trap
+
+
 TRAPS: dict[str, Trap] = {
     "touches-posterior-wall": _touching(Place.POSTERIOR_WALL),
     "touches-upper-endplate": _touching(Place.UPPER_ENDPLATE),
@@ -221,6 +228,14 @@ TRAPS: dict[str, Trap] = {
     "streaks": _streaks,
     "tumour-outside": _tumour_outside,
     "calcified-aorta": _calcified_aorta,
+    "beside-clips": _beside(ForeignObject.CLIPS),
+    "beside-aortic-stent": _beside(ForeignObject.AORTIC_STENT),
+    "beside-cava-filter": _beside(ForeignObject.CAVA_FILTER),
+    "beside-urine": _beside(ForeignObject.URETER_CONTRAST),
+    "beside-disc-chalk": _beside(ForeignObject.DISC_CALCIFICATION),
+    "beside-rib-callus": _beside(ForeignObject.RIB_CALLUS),
+    "beside-ossified-ligament": _beside(ForeignObject.OSSIFIED_LIGAMENT),
+    "beside-disc-cage": _beside(ForeignObject.DISC_CAGE),
 }
 
 
