@@ -84,14 +84,7 @@ def choose_cement(
     treated_core = Nearness(_core_of(own, around), scene.spacing_mm)
     source_hu = max(float(np.median(scene.hu[seeds])), 1.0) if seeds.any() else bright_hu
     cement = Nearness(pieces_of(chosen), scene.spacing_mm)
-    brightest_hu = max(
-        (
-            opacity_of(scene.hu[mine]).bright_hu
-            for v in treated
-            if (mine := seeds & (around.owner == v.number)).any()
-        ),
-        default=source_hu,
-    )
+    brightest_hu = _brightest_hu(scene, around, seeds, treated, otherwise=source_hu)
     compared = Compared(cement, treated_bone, treated_core, treated, bright_hu, source_hu, brightest_hu)
     blocks = blocks_of(index[large[numbers]], numbers[large[numbers]], seeds.shape)
     pieces: dict[int, PieceFeatures] = {}
@@ -126,6 +119,16 @@ def choose_cement(
     for number in set(find_companions(pieces, places, chosen, scene.spacing_mm)) - plaques:
         chosen[number] = True
     return pieces_of(chosen)
+
+
+def _brightest_hu(
+    scene: Scene, around: Surroundings, seeds: BoolArray, treated: tuple[Vertebra, ...], *, otherwise: float
+) -> float:
+    """Return what the brightest parts of the brightest cement in treated bone reach, in HU."""
+    index = np.flatnonzero(seeds)
+    owner, hu = around.owner.ravel()[index], scene.hu.ravel()[index]
+    parts = (hu[owner == v.number] for v in treated)
+    return max((opacity_of(part).bright_hu for part in parts if part.size), default=otherwise)
 
 
 def _plaques(

@@ -110,18 +110,18 @@ def judge_run(run: FreeRun, hu: HuArray, grid: Grid, *, level_hu: float) -> Rod 
             return None
         kind = ForeignKind.WIRE if 2 * radius_mm <= WIRE_UP_TO_MM else ForeignKind.NEEDLE
         deepest_mm = NEEDLE_IN_CEMENT_MM
-    steps = np.arange(0.0, max(deepest_mm, 0.0), STEP_MM)
-    inwards = core_hu(hu, grid, run.deep_mm, -run.outwards, steps)
     cut_off_hu = float(hu.max()) - CLIP_SLACK_HU
     dull_below_hu = cut_off_hu if bright >= cut_off_hu else SAME_CORE * bright
     # At a level that cement reaches as well, what is straight may begin in the cement.
-    too_deep = float(STEP_MM * np.argmax(core >= dull_below_hu))
-    deep_mm = run.deep_mm + too_deep * run.outwards
-    further = 0.0
-    if not too_deep:
+    too_deep_mm = float(STEP_MM * np.argmax(core >= dull_below_hu))
+    deep_mm = run.deep_mm + too_deep_mm * run.outwards
+    further_mm = 0.0
+    if not too_deep_mm:
+        steps = np.arange(0.0, max(deepest_mm, 0.0), STEP_MM)
+        inwards = core_hu(hu, grid, run.deep_mm, -run.outwards, steps)
         ends = np.flatnonzero(inwards < dull_below_hu)
-        further = float(steps[ends[0]] if ends.size else steps.size * STEP_MM)
-    tip_mm = deep_mm - further * run.outwards
+        further_mm = float(steps[ends[0]] if ends.size else steps.size * STEP_MM)
+    tip_mm = deep_mm - further_mm * run.outwards
     return Rod(kind, tip_mm, deep_mm, run.outer_mm, radius_mm, level_hu, dull_below_hu)
 
 
@@ -133,8 +133,9 @@ def rod_voxels(rod: Rod, hu: HuArray, grid: Grid) -> BoolArray:
     along, across = cylindrical_on(grid, box.start, box.shape, rod.tip_mm, rod.outer_mm)
     length = float(np.linalg.norm(rod.outer_mm - rod.tip_mm))
     inside = (across <= rod.radius_mm) & (along >= 0.0) & (along <= length)
-    in_the_open = along >= length - rod.free_mm if rod.alone_above_hu <= BLURRED_AT_HU else along < 0.0
-    inside &= in_the_open | (hu[box.slices] >= rod.dull_below_hu)
+    # Found at a higher level than the lowest, it may have cement around it all the way.
+    bare = (along >= length - rod.free_mm) & (rod.alone_above_hu <= BLURRED_AT_HU)
+    inside &= bare | (hu[box.slices] >= rod.dull_below_hu)
     # Where it stands alone, what is bright around it is its own blur and streaks.
     alone = (along > length - rod.free_mm + CLEAR_OF_CEMENT_MM) & (along < length)
     alone &= across < rod.radius_mm + BLUR_REACH_MM
