@@ -29,7 +29,7 @@ LARGEST_LOOSE_ML = 6.0
 # In soft tissue, and so far from cement and from treated bone, fragments are smaller and shorter: on tuning
 # cases 0.3 ml and 20 mm. What is larger is urine or blood with contrast, or metal.
 APART_FROM_MM, LARGEST_APART_ML, LONGEST_APART_MM = 4.0, 1.0, 40.0
-# What outshines all cement in bone and lies so far from it is metal: clips, stents, filters.
+# What outshines all cement in bone and lies so far from it is metal: clips, stents, filters; unless it is new.
 METAL_FROM_MM = 2.5
 # No clip and no stent lies in canal, foramina or disc: of them no larger share.
 SHARE_ELSEWHERE = 0.5
@@ -86,8 +86,10 @@ def is_foreign(piece: PieceFeatures) -> bool:
     if max(piece.share_neural, piece.share_disc) > SHARE_ELSEWHERE:
         return False
     apart = min(piece.gap_to_seeds_mm, piece.gap_to_treated_mm) > APART_FROM_MM
-    too_large = piece.volume_ml > LARGEST_APART_ML or piece.length_mm > LONGEST_APART_MM
-    return (apart and too_large) or (piece.outshines_sources and piece.gap_to_seeds_mm > METAL_FROM_MM)
+    if apart and (piece.volume_ml > LARGEST_APART_ML or piece.length_mm > LONGEST_APART_MM):
+        return True
+    was_there = piece.rise_since_before < NEW_RISE_HU
+    return piece.outshines_sources and was_there and piece.gap_to_seeds_mm > METAL_FROM_MM
 
 
 def is_new(piece: PieceFeatures) -> bool:

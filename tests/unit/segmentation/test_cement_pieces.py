@@ -120,6 +120,12 @@ def test_what_outshines_cement_in_bone_or_is_too_large_apart_from_it_is_foreign(
     assert is_cement(replace(APART, share_disc=1.0, **change))
 
 
+def test_what_an_earlier_scan_shows_to_be_new_may_outshine_cement_in_bone() -> None:
+    assert is_cement(replace(APART, outshines_sources=True, rise_since_before=900.0))
+    # Urine with contrast is new as well.
+    assert not is_cement(replace(APART, length_mm=60.0, rise_since_before=900.0))
+
+
 def test_what_hangs_on_cement_may_be_brighter_and_as_large_as_it_likes() -> None:
     assert is_cement(replace(APART, gap_to_seeds_mm=2.0, outshines_sources=True))
     assert is_cement(replace(APART, gap_to_seeds_mm=2.0, volume_ml=1.2, length_mm=60.0))
