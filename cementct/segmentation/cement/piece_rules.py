@@ -29,7 +29,7 @@ LARGEST_LOOSE_ML = 6.0
 # In soft tissue, and so far from cement and from treated bone, fragments are smaller and shorter: on tuning
 # cases 0.3 ml and 20 mm. What is larger is urine or blood with contrast, or metal.
 APART_FROM_MM, LARGEST_APART_ML, LONGEST_APART_MM = 4.0, 1.0, 40.0
-# What outshines all cement in bone and lies so far from it is metal: clips, stents, filters; unless it is new.
+# What outshines all cement in bone, lies so far from it and is not new is metal: clips, stents, filters.
 METAL_FROM_MM = 2.5
 # No clip and no stent lies in canal, foramina or disc: of them no larger share.
 SHARE_ELSEWHERE = 0.5
