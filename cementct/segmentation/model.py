@@ -75,7 +75,7 @@ class Deposit:
     streak_like
         Whether it may be a streak: fading, in line between dense objects.
     calcification_like
-        Whether it may be calcified or ossified tissue rather than cement.
+        Whether it may be calcified or ossified tissue, or a surgical clip, rather than cement.
     owner_certain
         Whether only one vertebra can be its source.
     at_scan_edge

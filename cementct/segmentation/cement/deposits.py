@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from cementct.anatomy.model import Compartment
-from cementct.core.arrays import BoolArray, Float32Array
+from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.grid import Box
 from cementct.core.morphology import dilate_faces
 from cementct.segmentation.cement.attribution import Attribution
@@ -22,9 +22,13 @@ from cementct.segmentation.model import Deposit
 # A slice shows a deposit where it holds at least this much of it, as a share of the fullest voxel.
 SEEN_SHARE = 0.15
 # A faint piece outside canal and foramina this far from any other cement may be a calcified vessel or callus;
-# in a disc, chalk: cement comes there through an endplate, and of 13 such leaks of tuning cases 1 lay so far.
-LOOSE_FROM_MM, LOOSE_IN_DISC_FROM_MM = 8.0, 4.0
+# in a disc, this far from cement in bone, chalk: cement comes there through an endplate, and of 20 diskal leaks
+# of tuning cases 1 lay so far.
+LOOSE_FROM_MM, LOOSE_IN_DISC_FROM_MM = 8.0, 3.0
 IN_DISC_SHARE = 0.5
+# A clip (5 to 11 mm long, and its blur) is so bright that the number range of the scan cuts it off; no such
+# piece of cement of tuning cases lay so far from cement in bone.
+LONGEST_CLIP_MM, LOOSE_CLIP_FROM_MM = 14.0, 4.0
 # Fainter than this a piece is no brighter than calcified tissue.
 CALCIFICATION_UP_TO_HU = 1500.0
 # A deposit is a loose piece if that was outlined as so much of its voxels; blur adds a rim to both.
@@ -189,9 +193,10 @@ def _is_calcification(
     block: tuple[slice, ...],
     where: BoolArray,
 ) -> bool:
-    """Tell whether a piece is faint, loose, and outside the places where only cement can be that dense."""
-    if float(np.percentile(scene.hu[block][where], 98)) > CALCIFICATION_UP_TO_HU:
-        return False
+    """Tell whether a loose piece, outside the places where only cement can be that dense, may be none.
+
+    It is either as faint as chalk and callus are, or as small and bright as a surgical clip.
+    """
     inside = np.isin(
         around.compartment[block][where],
         [int(Compartment.CANAL), int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)],
@@ -202,12 +207,25 @@ def _is_calcification(
     rise_hu = around.rise_since_before(scene.grid.to_lps(index), scene.hu[block][where])
     if rise_hu is not None and rise_hu > NEW_RISE_HU:
         return False
-    others, loose_mm = (labels > 0) & (labels != number), LOOSE_FROM_MM
-    if float(np.mean(around.compartment[block][where] == int(Compartment.DISC))) > IN_DISC_SHARE:
-        # Lumps of chalk lie side by side: it is cement in bone that counts.
-        others &= around.compartment != int(Compartment.DISC)
-        loose_mm = LOOSE_IN_DISC_FROM_MM
+    in_disc = float(np.mean(around.compartment[block][where] == int(Compartment.DISC))) > IN_DISC_SHARE
+    others = (labels > 0) & (labels != number)
+    if float(np.percentile(scene.hu[block][where], 98)) > CALCIFICATION_UP_TO_HU:
+        if in_disc or not _is_as_small_as_a_clip(scene, index):
+            return False
+        loose_mm = LOOSE_CLIP_FROM_MM
+    else:
+        loose_mm = LOOSE_IN_DISC_FROM_MM if in_disc else LOOSE_FROM_MM
+    if loose_mm < LOOSE_FROM_MM:
+        # Lumps of chalk lie side by side, and so do clips: it is cement in bone that counts.
+        others &= around.bone_depth_mm > 0
     return Nearness(others, scene.spacing_mm).gap_mm(index) > loose_mm
+
+
+def _is_as_small_as_a_clip(scene: Scene, index: IntArray) -> bool:
+    """Tell whether a piece, blurred, is no longer than a surgical clip and as bright as the scan can show."""
+    if scene.clip_hu is None or scene.hu[tuple(index.T)].max() < scene.clip_hu:
+        return False
+    return float((np.ptp(index, axis=0) * scene.spacing_mm).max()) <= LONGEST_CLIP_MM
 
 
 def touches_scan_edge(scene: Scene, block: tuple[slice, ...], where: BoolArray) -> bool:

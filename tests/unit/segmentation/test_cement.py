@@ -161,6 +161,17 @@ def test_what_lies_apart_and_is_brighter_than_cement_in_bone_is_metal(
     assert len(cement.properties) == deposits
 
 
+@pytest.mark.parametrize(("long_mm", "may_be_clip"), [(6.0, True), (20.0, False)])
+def test_a_small_loose_piece_beyond_the_number_range_may_be_a_surgical_clip(
+    long_mm: float, *, may_be_clip: bool
+) -> None:
+    loose = cord([(33.0, -12.0, -long_mm / 2), (33.0, -12.0, long_mm / 2)], 2.5)
+    body = ball((0.0, 0.0, 0.0), 9.0)
+    cement = segment_cement(scan((body, 4500.0), (loose, 9000.0), clip_hu=3071.0), blocks().spine)
+    assert len(cement.properties) == 2
+    assert min(cement.properties, key=lambda d: d.volume_ml).calcification_like is may_be_clip
+
+
 @pytest.mark.parametrize(("top_mm", "may_be_chalk"), [(8.0, True), (13.0, False)])
 def test_a_faint_lump_in_a_disc_may_be_chalk_if_cement_in_bone_is_not_near(
     top_mm: float, *, may_be_chalk: bool
