@@ -22,8 +22,8 @@ from cementct.segmentation.model import Deposit
 # A slice shows a deposit where it holds at least this much of it, as a share of the fullest voxel.
 SEEN_SHARE = 0.15
 # A faint piece outside canal and foramina this far from any other cement may be a calcified vessel or callus;
-# in a disc, this far from cement in bone, chalk: cement comes there through an endplate, and of 20 diskal leaks
-# of tuning cases 1 lay so far.
+# in a disc, this far from cement in bone, chalk: cement comes there through an endplate, and of 22 diskal
+# leaks of tuning cases 1 lay so far.
 LOOSE_FROM_MM, LOOSE_IN_DISC_FROM_MM = 8.0, 3.0
 IN_DISC_SHARE = 0.5
 # A clip (5 to 11 mm long, and its blur) is so bright that the number range of the scan cuts it off; no such
