@@ -82,9 +82,8 @@ def find_plaques(
 
 def _outline(scene: Scene, vertebra: Vertebra) -> FloatArray:
     """Return where the body's voxels lie across its axis, one of many, shape (n, 2)."""
-    index = np.argwhere(vertebra.body.voxels)
+    index = vertebra.body.indices() - np.asarray(scene.box.start)
     index = index[:: max(1, len(index) // POINTS_OF_BODY)]
-    index += np.asarray(vertebra.body.box.start) - np.asarray(scene.box.start)
     return np.asarray(vertebra.frame.to_local(scene.grid.to_lps(index))[:, :2], dtype=np.float64)
 
 

@@ -207,18 +207,16 @@ def _is_calcification(
     rise_hu = around.rise_since_before(scene.grid.to_lps(index), scene.hu[block][where])
     if rise_hu is not None and rise_hu > NEW_RISE_HU:
         return False
+    faint = float(np.percentile(scene.hu[block][where], 98)) <= CALCIFICATION_UP_TO_HU
     in_disc = float(np.mean(around.compartment[block][where] == int(Compartment.DISC))) > IN_DISC_SHARE
     others = (labels > 0) & (labels != number)
-    if float(np.percentile(scene.hu[block][where], 98)) > CALCIFICATION_UP_TO_HU:
-        if in_disc or not _is_as_small_as_a_clip(scene, index):
-            return False
-        loose_mm = LOOSE_CLIP_FROM_MM
-    else:
-        loose_mm = LOOSE_IN_DISC_FROM_MM if in_disc else LOOSE_FROM_MM
-    if loose_mm < LOOSE_FROM_MM:
-        # Lumps of chalk lie side by side, and so do clips: it is cement in bone that counts.
-        others &= around.bone_depth_mm > 0
-    return Nearness(others, scene.spacing_mm).gap_mm(index) > loose_mm
+    if faint and not in_disc:
+        return Nearness(others, scene.spacing_mm).gap_mm(index) > LOOSE_FROM_MM
+    if not faint and (in_disc or not _is_as_small_as_a_clip(scene, index)):
+        return False
+    # Lumps of chalk in a disc lie side by side, and so do clips: it is cement in bone that counts.
+    to_cement_mm = Nearness(others & (around.bone_depth_mm > 0), scene.spacing_mm).gap_mm(index)
+    return to_cement_mm > (LOOSE_IN_DISC_FROM_MM if in_disc else LOOSE_CLIP_FROM_MM)
 
 
 def _is_as_small_as_a_clip(scene: Scene, index: IntArray) -> bool:

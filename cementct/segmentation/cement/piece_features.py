@@ -18,9 +18,9 @@ from cementct.segmentation.cement.deposits import touches_scan_edge
 from cementct.segmentation.cement.fields import Nearness
 from cementct.segmentation.cement.opacity import BRIGHTER_BY, BRIGHTEST_PERCENTILE
 from cementct.segmentation.cement.piece import PieceFeatures
-from cementct.segmentation.cement.plateau import CLIP_SLACK_HU
 from cementct.segmentation.cement.scene import Scene
 from cementct.segmentation.cement.surroundings import Surroundings
+from cementct.segmentation.number_range import CLIP_SLACK_HU
 
 # The blur of bone: what lies nearer to it than this may be its edge.
 EDGE_OF_BONE_MM = 1.0

@@ -29,8 +29,6 @@ LARGEST_LOOSE_ML = 6.0
 # In soft tissue, and so far from cement and from treated bone, fragments are smaller and shorter: on tuning
 # cases 0.3 ml and 20 mm. What is larger is urine or blood with contrast, or metal.
 APART_FROM_MM, LARGEST_APART_ML, LONGEST_APART_MM = 4.0, 1.0, 40.0
-# What outshines all cement in bone, lies so far from it and is not new is metal: clips, stents, filters.
-METAL_FROM_MM = 2.5
 # No clip and no stent lies in canal, foramina or disc: of them no larger share.
 SHARE_ELSEWHERE = 0.5
 # A summed excess smaller than that of so much cement of 1500 HU is noise.
@@ -88,8 +86,8 @@ def is_foreign(piece: PieceFeatures) -> bool:
     apart = min(piece.gap_to_seeds_mm, piece.gap_to_treated_mm) > APART_FROM_MM
     if apart and (piece.volume_ml > LARGEST_APART_ML or piece.length_mm > LONGEST_APART_MM):
         return True
-    was_there = piece.rise_since_before < NEW_RISE_HU
-    return piece.outshines_sources and was_there and piece.gap_to_seeds_mm > METAL_FROM_MM
+    # What outshines all cement in bone, hangs on none and is not new is metal: clips, stents, filters.
+    return piece.outshines_sources and not piece.is_next_to_cement and piece.rise_since_before < NEW_RISE_HU
 
 
 def is_new(piece: PieceFeatures) -> bool:

@@ -10,6 +10,7 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.segmentation.cement.edges import fit_edges
 from cementct.segmentation.cement.fields import mean_over
 from cementct.segmentation.cement.scene import Scene
+from cementct.segmentation.number_range import CLIP_SLACK_HU
 
 # Over this distance the plateau of one deposit may vary: pure cement here, interdigitated there.
 PLATEAU_SIGMA_MM = 2.5
@@ -17,8 +18,7 @@ PLATEAU_SIGMA_MM = 2.5
 FEWEST_CORE_VOXELS = 6
 # Voxels of a core share noise and texture; so many count as one independent observation.
 VOXELS_PER_OBSERVATION = 10.0
-# Medians this near the clip are clipped; local means this near it hide a plateau beyond.
-CLIP_SLACK_HU = 3.0
+# Local means this near the clip hide a plateau beyond.
 HIDDEN_FROM_CLIP_HU = 150.0
 # A clipped plateau whose edges say nothing is taken as this multiple of the clip, give or take (relative sd).
 UNSEEN_PLATEAU, UNSEEN_SD = 1.25, 0.2

@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
-from cementct.core.arrays import BoolArray, Float32Array, HuArray, IntArray
+from cementct.core.arrays import BoolArray, Float32Array, IntArray
 from cementct.core.grid import Box, Grid, Triple
 from cementct.core.image import NOT_MEASURED_BELOW_HU, Volume
+from cementct.segmentation.number_range import find_clip
 
 # Soft tissue for the purpose of measuring noise: fat's upper end to muscle with contrast.
 SOFT_TISSUE_HU = (-20.0, 120.0)
@@ -19,10 +20,6 @@ USUAL_NOISE_HU = 18.0
 AIR_HU = -1000.0
 # Nothing fainter is looked for one by one: bone, cement, and vessels with contrast are brighter.
 DENSE_FROM_HU = 170.0
-# A number range that ends below this is not a scanner's clip but simply the brightest thing in view.
-LOWEST_CLIP_HU = 2900.0
-# So many voxels at exactly the highest number make it a clip, not a peak.
-CLIPPED_VOXELS = 12
 
 # In-plane width of a point (FWHM) of a usual body kernel. [clinical.md: 1.2 mm]
 USUAL_IN_PLANE_FWHM_MM = 1.2
@@ -185,11 +182,3 @@ def measure_noise(hu: Float32Array) -> float:
     if np.count_nonzero(soft) < 30:
         return USUAL_NOISE_HU
     return float(np.clip(np.percentile(spread[soft], 35), 1.0, 80.0))
-
-
-def find_clip(hu: HuArray) -> float | None:
-    """Return the highest number the image can hold where structures run into it, else None."""
-    top = float(hu.max())
-    if top < LOWEST_CLIP_HU:
-        return None
-    return top if np.count_nonzero(hu >= top) >= CLIPPED_VOXELS else None

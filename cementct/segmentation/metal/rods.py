@@ -19,6 +19,7 @@ from cementct.segmentation.metal.tools import (
     is_screw,
 )
 from cementct.segmentation.model import ForeignKind
+from cementct.segmentation.number_range import CLIP_SLACK_HU, find_clip
 
 # At the lowest level that metal is looked for with, blur makes a shaft thicker: by so much of its radius, and
 # by so much more for each millimetre of slice distance over one where it lies across the slices. At half the
@@ -38,9 +39,6 @@ SCREW_LENGTH_MM = 44.0
 NEEDLE_IN_CEMENT_MM = 5.0
 # What goes on is this bright, as a share of the free shaft's own core.
 SAME_CORE = 0.75
-# Metal (titanium, about 9000 HU) is cut off at the clip all through, and so is half of its blur: where a free
-# shaft's core is, what lies so much below in cement is cement.
-CLIP_SLACK_HU = 3.0
 # Where a shaft stands alone, what is so near to it and over the level is its own blur; not so near to its
 # deep end.
 BLUR_REACH_MM = 1.0
@@ -110,8 +108,11 @@ def judge_run(run: FreeRun, hu: HuArray, grid: Grid, *, level_hu: float) -> Rod 
             return None
         kind = ForeignKind.WIRE if 2 * radius_mm <= WIRE_UP_TO_MM else ForeignKind.NEEDLE
         deepest_mm = NEEDLE_IN_CEMENT_MM
-    cut_off_hu = float(hu.max()) - CLIP_SLACK_HU
-    dull_below_hu = cut_off_hu if bright >= cut_off_hu else SAME_CORE * bright
+    dull_below_hu = SAME_CORE * bright
+    clip_hu = find_clip(hu)
+    if clip_hu is not None and bright >= clip_hu - CLIP_SLACK_HU:
+        # Metal (titanium, 9000 HU) is cut off all through, and so is half of its blur: what is not is cement.
+        dull_below_hu = clip_hu - CLIP_SLACK_HU
     # At a level that cement reaches as well, what is straight may begin in the cement.
     too_deep_mm = float(STEP_MM * np.argmax(core >= dull_below_hu))
     deep_mm = run.deep_mm + too_deep_mm * run.outwards

@@ -127,7 +127,7 @@ def test_what_an_earlier_scan_shows_to_be_new_may_outshine_cement_in_bone() -> N
 
 
 def test_what_hangs_on_cement_may_be_brighter_and_as_large_as_it_likes() -> None:
-    assert is_cement(replace(APART, gap_to_seeds_mm=2.0, outshines_sources=True))
+    assert is_cement(replace(APART, gap_to_seeds_mm=2.0, is_next_to_cement=True, outshines_sources=True))
     assert is_cement(replace(APART, gap_to_seeds_mm=2.0, volume_ml=1.2, length_mm=60.0))
 
 
