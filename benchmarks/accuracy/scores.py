@@ -138,7 +138,7 @@ class CaseScore:
     description: str
     slice_mm: float
     pixel_mm: float
-    noise_hu: float | None
+    noise_hu: float | None = None
     streaks_only: bool = False
     vertebrae: tuple[VertebraScore, ...] = ()
     leaks: tuple[LeakScore, ...] = ()
