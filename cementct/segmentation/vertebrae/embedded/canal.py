@@ -40,10 +40,14 @@ SMALLEST_BODY_SHARE = 0.3
 MIRROR_BLOCK_MM = np.array([9.0, 5.0, 5.0])
 MIRROR_HU = (-100.0, 500.0)
 SMALLEST_SYMMETRY = 0.0
+# Cord, fluid and fat, smoothed, stay below the first (middles of canals on public CT lay below 65 HU);
+# marrow inside its cortex, and vessels with contrast medium, are nearer to the second.
+BRIGHT_HU = (60.0, 110.0)
 
 # Weights of the parts of the score, set on the public CT volumes; the ring itself counts up to 1.
 WEIGHT_BODY = 0.5
 WEIGHT_SYMMETRY = 0.3
+WEIGHT_BRIGHT = 0.7
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ def measure_canal_likeness(around: Surroundings, bone_hu: float) -> Float32Array
     candidates, body = candidates[ringed], body[ringed]
     symmetry = _symmetry(around, candidates)
     score = score + WEIGHT_BODY * (body - 0.5) + WEIGHT_SYMMETRY * (symmetry - 0.5)
+    score = score - WEIGHT_BRIGHT * _brightness(around, candidates)
     good = symmetry > SMALLEST_SYMMETRY
     likeness = np.full(bone.shape, np.nan, dtype=np.float32)
     likeness[tuple(candidates[good].T)] = score[good]
@@ -144,6 +149,13 @@ def _body_share(around: Surroundings, candidates: IntArray) -> Float32Array:
             rows, columns = candidates[:, 1] + back, candidates[:, 2] + aside
             np.maximum(best, _looked_up(around.body_share, candidates[:, 0], rows, columns), out=best)
     return best
+
+
+def _brightness(around: Surroundings, candidates: IntArray) -> Float32Array:
+    """Return how far each candidate is brighter than what a canal holds, 0 to 1."""
+    darkest, brightest = BRIGHT_HU
+    hu = around.smoothed_hu[tuple(candidates.T)]
+    return np.asarray(np.clip((hu - darkest) / (brightest - darkest), 0, 1), dtype=np.float32)
 
 
 def _symmetry(around: Surroundings, candidates: IntArray) -> Float32Array:

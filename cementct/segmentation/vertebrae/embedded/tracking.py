@@ -27,6 +27,8 @@ WEIGHT_BEND = 0.03
 ORDINARY_LIKENESS = 0.35
 # What a slice without a candidate adds: a gap is crossed only between two good stretches.
 GAP = -0.4
+# The same within bone: no canal runs through it, but cement may fill one.
+GAP_IN_BONE = -2.0
 # Sum over slices of about 2.5 mm; tracks below it were chance on volumes without a spine.
 LEAST_TRACK_SCORE = 4.0
 SHORTEST_TRACK_MM = 18.0
@@ -72,7 +74,8 @@ def track_canal(
             if middles_mm is None
             else gain_of_given_canals(likeness.shape, coarse.spacing_mm, middles_mm)
         )
-        return find_best_chain(likeness, coarse.spacing_mm, known)
+        bone = around.smoothed_hu > bone_hu
+        return find_best_chain(likeness, coarse.spacing_mm, known, bone)
 
     thresholds_hu = (*BONE_THRESHOLDS_HU[1:], THIN_BONE_HU) if avoided else BONE_THRESHOLDS_HU
     score, path = max(each(best_chain, thresholds_hu), key=lambda chain: chain[0])
@@ -99,11 +102,15 @@ def _forbid(likeness: Float32Array, coarse: CoarseVolume, volume: Volume, track:
 
 
 def find_best_chain(
-    likeness: Float32Array, spacing_mm: FloatArray, known: Float32Array | None = None
+    likeness: Float32Array,
+    spacing_mm: FloatArray,
+    known: Float32Array | None = None,
+    bone: BoolArray | None = None,
 ) -> tuple[float, IntArray]:
     """Return the score and the (z, y, x) indices, a slice each, of the chain with the highest sum.
 
-    What is `known` otherwise adds to the likeness, also where there is none.
+    What is `known` otherwise adds to the likeness, also where there is none. Through `bone` a chain runs
+    unwillingly.
     """
     possible = ~np.isnan(likeness)
     if known is not None:
@@ -111,6 +118,8 @@ def find_best_chain(
     rows, columns = (_extent(np.asarray(possible.any(axis=axes))) for axes in ((0, 2), (0, 1)))
     part = likeness[:, rows, columns]
     gain = np.where(np.isnan(part), np.float32(GAP), part - np.float32(ORDINARY_LIKENESS))
+    if bone is not None:
+        gain[np.isnan(part) & bone[:, rows, columns]] = GAP_IN_BONE
     if known is not None:
         gain += known[:, rows, columns]
     score, path = _best_chain(gain, _allowed_steps(spacing_mm))

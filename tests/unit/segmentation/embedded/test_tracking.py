@@ -27,6 +27,28 @@ def test_a_gap_of_one_slice_is_crossed() -> None:
     assert len(path) == 20
 
 
+def test_a_chain_ends_at_a_wall_of_bone_behind_which_something_else_looks_like_a_canal() -> None:
+    likeness = np.full((24, 20, 20), np.nan, dtype=np.float32)
+    likeness[:14, 10, 10] = 1.0
+    likeness[17:, 12, 10] = 1.0
+    wall = np.zeros(likeness.shape, dtype=np.bool_)
+    wall[14:17] = True
+    _, through_soft_tissue = find_best_chain(likeness, SPACING)
+    _, path = find_best_chain(likeness, SPACING, bone=wall)
+    assert through_soft_tissue[-1][0] == 23
+    assert path[-1][0] == 13
+
+
+def test_a_chain_goes_on_past_cement_that_fills_the_canal() -> None:
+    likeness = np.full((30, 20, 20), np.nan, dtype=np.float32)
+    likeness[:, 10, 10] = 1.0
+    cement = np.zeros(likeness.shape, dtype=np.bool_)
+    cement[14:17, 8:13, 8:13] = True
+    likeness[cement] = np.nan
+    _, path = find_best_chain(likeness, SPACING, bone=cement)
+    assert len(path) == 30
+
+
 def test_a_bony_ring_with_a_body_in_front_looks_like_a_canal_and_a_ring_alone_does_not() -> None:
     rows, columns = np.meshgrid(np.arange(60) * 2.0, np.arange(60) * 2.0, indexing="ij")
 
@@ -44,6 +66,22 @@ def test_a_bony_ring_with_a_body_in_front_looks_like_a_canal_and_a_ring_alone_do
     )
     assert with_body[6, 35, 30] > 0.7
     assert np.isnan(alone[6, 35, 30])
+
+
+def test_marrow_in_its_cortex_behind_an_aorta_looks_less_like_a_canal_than_cord_does() -> None:
+    rows, columns = np.meshgrid(np.arange(60) * 2.0, np.arange(60) * 2.0, indexing="ij")
+
+    def likeness_of(content_hu: float) -> np.float32:
+        plane = np.full((60, 60), 40.0, dtype=np.float32)
+        plane[np.hypot((rows - 45) / 16, (columns - 60) / 20) < 1] = 160
+        distance = np.hypot(rows - 70, columns - 60)
+        plane[distance < 14] = 500
+        plane[distance < 9] = content_hu
+        around = describe_surroundings(np.repeat(plane[None], 12, axis=0), SPACING)
+        return np.float32(measure_canal_likeness(around, 130)[6, 35, 30])
+
+    assert likeness_of(110.0) < likeness_of(30.0) - 0.6
+    assert abs(likeness_of(45.0) - likeness_of(0.0)) < 0.05
 
 
 def test_nothing_is_found_in_water_noise_or_air() -> None:
