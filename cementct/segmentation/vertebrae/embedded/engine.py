@@ -116,10 +116,12 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
 def _find_vertebrae(volume: Volume, given: GivenAnatomy) -> FoundSpine | None:
     """Return the spine along the best track on which vertebrae are found.
 
-    The marrow of an iliac wing or a femur may look more like a canal than the canal, but has no vertebrae.
+    The marrow of an iliac wing or a femur may look more like a canal than the canal, but has no vertebrae. An
+    aorta has the spine beside it, whose vertebrae are seen from there too, but looks less like a canal.
     """
     middles_mm = given_middles_mm(volume.grid, given)
     best: FoundSpine | None = None
+    most = 0.0
     avoided: list[CanalTrack] = []
     while len(avoided) < MOST_TRACKS and _likeness(best) < LEAST_LIKENESS:
         track = track_canal(volume, middles_mm, avoided=avoided)
@@ -127,9 +129,15 @@ def _find_vertebrae(volume: Volume, given: GivenAnatomy) -> FoundSpine | None:
             break
         avoided.append(track)
         found = find_spine(volume, straighten(volume, track), given)
-        if _score(found) > _score(best):
-            best = found
+        worth = measure_worth(track, found)
+        if worth > most:
+            best, most = found, worth
     return best
+
+
+def measure_worth(track: CanalTrack, found: FoundSpine | None) -> float:
+    """Return how much speaks for what was found along a track: vertebrae, times what looks like a canal."""
+    return _score(found) * track.score
 
 
 def _drawn(

@@ -4,7 +4,11 @@ from cementct.core.grid import Grid
 from cementct.core.image import Volume
 from cementct.segmentation.vertebrae.embedded import segment_vertebrae
 from cementct.segmentation.vertebrae.embedded.canal import describe_surroundings, measure_canal_likeness
-from cementct.segmentation.vertebrae.embedded.tracking import find_best_chain
+from cementct.segmentation.vertebrae.embedded.column import BodyColumn
+from cementct.segmentation.vertebrae.embedded.engine import FoundSpine, measure_worth
+from cementct.segmentation.vertebrae.embedded.levels import DiscPlane, Levels
+from cementct.segmentation.vertebrae.embedded.straighten import CanalCurve, StraightSpine
+from cementct.segmentation.vertebrae.embedded.tracking import CanalTrack, find_best_chain
 
 SPACING = np.array([2.5, 2.0, 2.0])
 
@@ -82,6 +86,21 @@ def test_marrow_in_its_cortex_behind_an_aorta_looks_less_like_a_canal_than_cord_
 
     assert likeness_of(110.0) < likeness_of(30.0) - 0.6
     assert abs(likeness_of(45.0) - likeness_of(0.0)) < 0.05
+
+
+def test_an_aorta_from_where_vertebrae_are_seen_is_worth_less_than_the_canal_behind_them() -> None:
+    plane = DiscPlane(0.0, 0.0, 0.0)
+    nowhere = np.zeros((1, 3))
+    curve = CanalCurve(nowhere, nowhere, nowhere, nowhere)
+    spine = StraightSpine(np.zeros((1, 1, 1), dtype=np.float32), curve, np.zeros(1), np.zeros(1))
+    column = BodyColumn(np.zeros(1), np.zeros(1))
+
+    def found(score: float) -> FoundSpine:
+        return FoundSpine(spine, Levels((plane, plane), (score,), (1.0,), score), column)
+
+    canal, aorta = (CanalTrack(nowhere, score) for score in (48.0, 20.0))
+    assert measure_worth(canal, found(1.6)) > measure_worth(aorta, found(2.2))
+    assert measure_worth(canal, None) == 0
 
 
 def test_nothing_is_found_in_water_noise_or_air() -> None:
