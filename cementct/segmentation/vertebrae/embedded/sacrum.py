@@ -30,6 +30,8 @@ LEAST_IN_VIEW_MM = 9.0
 POOR_MATCH = 0.55
 # Of the body above the sacrum, as measured here.
 LEAST_LUMBAR_DEPTH_MM = 26.0
+# No body is deeper, osteophytes included: a vessel with contrast medium lies on it, and depth says nothing.
+LARGEST_LUMBAR_DEPTH_MM = 46.0
 # Spacings below the disc: with so much in view the disc below a further vertebra would have been seen.
 ENOUGH_IN_VIEW = 1.15
 # From disc to disc, the largest of the vertebrae above: upper thoracic ones are shorter.
@@ -38,6 +40,9 @@ LEAST_LUMBAR_SPACING_MM = 23.0
 BEGINS_AT, ENDS_AT = (0.3, 0.5, 0.7), (0.9, 1.1)
 # Share of that depth: bone as deep as a body where the sacrum begins, and less a vertebra farther down.
 LEAST_BEGINNING, LARGEST_END = 0.7, 0.75
+# At the last of the places where it begins: bone as deep as a body up to there, and gone a little farther
+# down, is a further vertebra, the last that there is.
+LARGEST_BEFORE_END = 0.92
 MIDLINE_MM = 8.0
 # So far in front of the wall, mm, all has to be measured.
 FRONT_OF_WALL_MM = -8.0
@@ -104,7 +109,7 @@ def _tapers(spine: StraightSpine, levels: Levels, number: int) -> bool:
     middle = round(disc.along_mm + spacing / 2)
     bone_hu = _marrow_hu(spine, middle)
     body = _depth_mm(spine, middle, bone_hu)
-    if body is None or body < LEAST_LUMBAR_DEPTH_MM:
+    if body is None or not LEAST_LUMBAR_DEPTH_MM <= body <= LARGEST_LUMBAR_DEPTH_MM:
         return False
     shares = [
         [
@@ -119,7 +124,8 @@ def _tapers(spine: StraightSpine, levels: Levels, number: int) -> bool:
     # Bone that stands in the chain as a vertebra is called sacrum only where all below it is less deep: the
     # disc under a sparse L5 is as dark as the fat before a sacrum.
     end = min(shares[1]) if number == 0 else max(shares[1])
-    return float(np.median(shares[0])) >= LEAST_BEGINNING and end <= LARGEST_END
+    begins = float(np.median(shares[0])) >= LEAST_BEGINNING and shares[0][-1] <= LARGEST_BEFORE_END
+    return begins and end <= LARGEST_END
 
 
 def _marrow_hu(spine: StraightSpine, step: int) -> float:

@@ -47,6 +47,16 @@ def test_bone_that_stays_as_deep_is_a_further_vertebra():
     assert find_sacral_disc(spine(depth_with(BODY_MM)), levels()) is None
 
 
+def test_a_further_vertebra_with_nothing_below_it_is_not_the_sacrum():
+    ends = np.where(np.arange(LENGTH) < LOWEST_DISC - 0.85 * SPACING, 0.0, BODY_MM)
+    assert find_sacral_disc(spine(ends), levels()) is None
+
+
+def test_bone_that_tapers_off_below_a_body_with_a_bright_vessel_before_it_is_not_judged():
+    before = np.where(np.arange(LENGTH) > LOWEST_DISC, 47.5, depth_with(14.0))
+    assert find_sacral_disc(spine(before), levels()) is None
+
+
 def test_nothing_below_the_last_disc_is_no_sacrum():
     nothing = np.where(np.arange(LENGTH) < LOWEST_DISC, 0.0, BODY_MM)
     assert find_sacral_disc(spine(nothing), levels()) is None
