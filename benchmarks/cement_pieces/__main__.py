@@ -31,7 +31,7 @@ from benchmarks.accuracy.running import code_digest
 from benchmarks.cement_pieces.learning import learn, probability_left_out, table
 from benchmarks.cement_pieces.samples import SETTINGS, Sample, learning_recipes, samples_of
 from cementct.segmentation.cement import piece_model
-from cementct.segmentation.cement.piece_rules import LEAST_PROBABILITY
+from cementct.segmentation.cement.piece_rules import LEAST_PROBABILITY, LEAST_PROBABILITY_OUTLINED
 
 CACHE = ROOT / ".cache" / "cement-pieces"
 
@@ -49,7 +49,8 @@ def main() -> None:
     _, truth, _ = table(samples)
     for setting in SETTINGS:
         mine = np.array([s.setting == setting for s in samples])
-        taken = mine & (probability >= LEAST_PROBABILITY)
+        least = LEAST_PROBABILITY_OUTLINED if setting.startswith("embedded") else LEAST_PROBABILITY
+        taken = mine & (probability >= least)
         print(
             f"{setting}: {(taken & truth).sum()} of {(mine & truth).sum()} pieces of cement taken, "
             f"{(taken & ~truth).sum()} of {(mine & ~truth).sum()} others"

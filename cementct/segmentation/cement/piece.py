@@ -59,6 +59,9 @@ class PieceFeatures:
         How far it reaches along z.
     outshines_sources
         Whether it is brighter than all cement in treated bone: cement thins out on its way.
+    bone_is_drawn
+        Whether somebody drew the bone, or a network did. An engine that outlines bodies leaves cortex outside
+        where one is shaped as it does not expect.
     """
 
     voxels: int
@@ -96,3 +99,4 @@ class PieceFeatures:
     rise_since_before: float
     length_mm: float
     outshines_sources: bool
+    bone_is_drawn: bool

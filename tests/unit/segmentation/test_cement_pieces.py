@@ -32,6 +32,7 @@ CORD = PieceFeatures(
     rise_since_before=0.0,
     length_mm=12.0,
     outshines_sources=False,
+    bone_is_drawn=True,
     voxels=200,
     bright_voxels=0,
     volume_ml=0.10,
@@ -88,6 +89,29 @@ def test_a_piece_against_bone_that_repeats_itself_is_the_edge_of_bone() -> None:
     )
 
     assert not is_cement(edge)
+
+
+def test_beside_bone_that_an_engine_outlined_cement_has_to_be_likelier() -> None:
+    # The cortex of an endplate's flaring rim that an outline left outside.
+    rim = replace(
+        CORD,
+        volume_ml=0.023,
+        voxels=129,
+        mass_ml=0.01,
+        gap_to_seeds_mm=16.1,
+        gap_to_treated_mm=2.8,
+        gap_to_body_mm=2.8,
+        reach_away_mm=5.6,
+        thickness_mm=1.3,
+        share_of_cortex=0.91,
+        soft_contact=0.18,
+        like_other_side=0.72,
+        like_other_levels=1.09,
+    )
+
+    assert not is_cement(replace(rim, bone_is_drawn=False))
+    assert is_cement(replace(rim, bone_is_drawn=True))
+    assert is_cement(replace(CORD, bone_is_drawn=False))
 
 
 def test_a_faint_cord_far_from_cement_is_cement_on_a_needles_way_only() -> None:
