@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from scipy import ndimage
@@ -24,6 +26,9 @@ from cementct.segmentation.lesion.wall import involves_posterior_wall
 BORDER_SD_MM = 0.45
 # A bone is called sound where a lesion would differ from its marrow by so many of the marrow's own spreads.
 TOLD_SPREADS = 1.2
+# Where it would not, thin marrow is as dark as a lesion here and there. So a lytic part is believed only if
+# none of so many neighbours holds, as a share of its interior, this much of what looks like one.
+NEIGHBOURS_COMPARED, AS_MUCH_NEXT_DOOR = 2, 0.5
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,19 @@ class LesionBefore:
     tumour_outside_bone: bool
 
 
-def segment_before(bone: Bone, normal: NormalMarrow) -> LesionBefore:
-    """Return the lesion of a vertebra in the scan before injection; without volume where there is none."""
+def segment_before(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone] = ()) -> LesionBefore:
+    """Return the lesion of a vertebra in the scan before injection; without volume where there is none.
+
+    Parameters
+    ----------
+    bone
+        The vertebra.
+    normal
+        The patient's sound marrow.
+    neighbours
+        Vertebrae that are not treated, the nearest first: looked at only where marrow is so thin that it
+        may pass for a lesion.
+    """
     marrow_hu = own_marrow_hu(bone, normal)
     light, dense = find_dense(bone, normal, marrow_hu)
     none = np.zeros_like(dense)
@@ -64,10 +80,10 @@ def segment_before(bone: Bone, normal: NormalMarrow) -> LesionBefore:
     sclerotic = segment_sclerotic(bone, light, sclerosis, lytic.share >= 0.5, marrow_hu)
     share = _joined(bone, lytic, sclerotic)
     volume_ml = float(share.sum()) * bone.grid.voxel_ml
-    if volume_ml <= 0:
-        contrast_hu = min(marrow_hu, normal.mean_hu) - TUMOUR_HU
-        least_hu = max(LEAST_CONTRAST_HU, TOLD_SPREADS * normal.spread_hu)
-        return _sound(bone, told=contrast_hu >= least_hu)
+    contrast_hu = min(marrow_hu, normal.mean_hu) - TUMOUR_HU
+    told = contrast_hu >= max(LEAST_CONTRAST_HU, TOLD_SPREADS * normal.spread_hu)
+    if volume_ml <= 0 or not (told or _stands_out(bone, lytic, normal, neighbours)):
+        return _sound(bone, told=told)
     sclerotic_ml = float(np.minimum(sclerotic, share).sum()) * bone.grid.voxel_ml
     return LesionBefore(
         share=share,
@@ -77,6 +93,23 @@ def segment_before(bone: Bone, normal: NormalMarrow) -> LesionBefore:
         posterior_wall_involved=involves_posterior_wall(share >= 0.5, bone.grid, bone.vertebra),
         tumour_outside_bone=has_tumour_outside(bone, share, lytic.tumour_hu),
     )
+
+
+def _stands_out(bone: Bone, lytic: LyticPart, normal: NormalMarrow, neighbours: Iterable[Bone]) -> bool:
+    """Tell whether there is less in all of the neighbours that looks like a lytic part; so where none is."""
+    most = AS_MUCH_NEXT_DOOR * _share_of_interior(bone, lytic)
+    shares = []
+    for neighbour in islice(neighbours, NEIGHBOURS_COMPARED):
+        marrow_hu = own_marrow_hu(neighbour, normal)
+        _, dense = find_dense(neighbour, normal, marrow_hu)
+        none = np.zeros_like(dense)
+        alike = segment_lytic(neighbour, normal, marrow_hu, dense=dense, sclerotic=none)
+        shares.append(_share_of_interior(neighbour, alike))
+    return not lytic.found or max(shares, default=0.0) < most
+
+
+def _share_of_interior(bone: Bone, lytic: LyticPart) -> float:
+    return float(lytic.share.sum()) / max(np.count_nonzero(bone.interior), 1)
 
 
 def _sound(bone: Bone, *, told: bool) -> LesionBefore:

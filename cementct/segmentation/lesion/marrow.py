@@ -108,14 +108,19 @@ def measure_normal_marrow(
     affected
         Numbers of vertebrae that are not to be taken for sound.
     """
-    others = [v for v in spine.vertebrae if v.number != near.number and v.number not in affected]
-    whole = [v for v in others if v.complete] or others
-    whole.sort(key=lambda v: abs(v.position - near.position))
-    seen = [found for found in each(marrow.look_at, whole[:NEIGHBOURS_USED]) if found is not None]
+    nearest = sound_neighbours(spine, near, affected=affected)[:NEIGHBOURS_USED]
+    seen = [found for found in each(marrow.look_at, nearest) if found is not None]
     if not seen:
         return NormalMarrow(USUAL_MARROW_HU, USUAL_SPREAD_HU, measured=False)
     means, spreads = zip(*seen, strict=True)
     return NormalMarrow(float(np.median(means)), float(np.median(spreads)), measured=True)
+
+
+def sound_neighbours(spine: Spine, near: Vertebra, *, affected: Collection[int] = ()) -> list[Vertebra]:
+    """Return the vertebrae that are not affected, the nearest first; those cut only where none is whole."""
+    others = [v for v in spine.vertebrae if v.number != near.number and v.number not in affected]
+    whole = [v for v in others if v.complete] or others
+    return sorted(whole, key=lambda v: abs(v.position - near.position))
 
 
 def marrow_values(volume: Volume, vertebra: Vertebra) -> FloatArray:

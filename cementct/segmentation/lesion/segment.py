@@ -16,7 +16,7 @@ from cementct.core.threads import beside
 from cementct.segmentation.lesion.after import cement_share_of, segment_after, told_apart
 from cementct.segmentation.lesion.before import segment_before
 from cementct.segmentation.lesion.bone import averaged, prepare_bone
-from cementct.segmentation.lesion.marrow import MarrowOf, measure_normal_marrow
+from cementct.segmentation.lesion.marrow import MarrowOf, measure_normal_marrow, sound_neighbours
 from cementct.segmentation.lesion.outline import fits_as_well
 from cementct.segmentation.lesion.smoothing import interpolated, surface_mm2
 from cementct.segmentation.lesion.wall import involves_posterior_wall
@@ -155,7 +155,8 @@ def lesion_from_before(before: Before, post_grid: Grid, vertebra: Vertebra | Non
     bone = prepare_bone(before.volume, before.vertebra, before.body, before.whole)
     marrow = MarrowOf(before.volume)
     normal = measure_normal_marrow(marrow, before.spine, before.vertebra, affected=before.affected)
-    found = segment_before(bone, normal)
+    others = sound_neighbours(before.spine, before.vertebra, affected=before.affected)
+    found = segment_before(bone, normal, (prepare_bone(before.volume, other) for other in others))
     if found.volume_ml <= 0:
         return no_lesion(found.destruction)
     box, share = carry_share(found.share, bone.grid, before.registration, post_grid)

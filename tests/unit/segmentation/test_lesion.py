@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from cementct.core.findings import Destruction, LesionSource
 from cementct.core.flags import Flag
@@ -93,6 +94,36 @@ def test_osteoporotic_marrow_is_no_lesion_and_says_that_it_cannot_tell(build_spi
     lesion = lesion_from_before(before_of(made), made.volume.grid)
     assert lesion.source is LesionSource.NONE
     assert lesion.destruction is None
+
+
+def with_blotches(made, numbers, *, depth_hu=110.0, scale_mm=3.0):
+    """Return a spine in which the marrow of some vertebrae is as dark as tumour here and there."""
+    rng = np.random.default_rng(5)
+    sigma = [scale_mm / s for s in made.volume.grid.spacing_mm]
+    pattern = ndimage.gaussian_filter(rng.normal(size=made.volume.grid.shape), sigma)
+    hu = made.volume.hu.copy()
+    for vertebra in made.spine.vertebrae:
+        if vertebra.number in numbers:
+            block, inside = (
+                vertebra.body.box.slices,
+                ndimage.binary_erosion(vertebra.body.voxels, iterations=3),
+            )
+            hu[block][inside & (pattern[block] < 0)] -= int(depth_hu)
+            hu[block][inside & (pattern[block] > 0)] += int(depth_hu) // 2
+    return replace(made, volume=replace(made.volume, hu=hu))
+
+
+def test_what_looks_like_a_lesion_in_thin_marrow_is_none_where_a_neighbour_holds_as_much(build_spine):
+    made = build_spine(marrow_hu=85.0)
+    own, *others = (v.number for v in made.spine.vertebrae)
+
+    everywhere = with_blotches(made, (own, *others))
+    lesion = lesion_from_before(before_of(everywhere), made.volume.grid)
+    assert lesion.source is LesionSource.NONE
+    assert lesion.destruction is None
+
+    alone = with_blotches(made, (own,))
+    assert lesion_from_before(before_of(alone), made.volume.grid).volume_ml > 1.0
 
 
 def test_a_large_lesion_in_thin_marrow_does_not_pass_for_that_marrow(build_spine):
