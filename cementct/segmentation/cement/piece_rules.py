@@ -38,8 +38,8 @@ SMALLEST_MASS_ML = 0.002
 # shows what was there, less will do: 82 of 87 pieces of cement instead of 77, and 6 others instead of 4.
 # [docs/decisions/0008]
 LEAST_PROBABILITY, LEAST_PROBABILITY_KNOWN = 0.45, 0.2
-# The same beside bone that an engine outlined: where a body flares or an arch is shaped as the engine does not
-# expect, its bare cortex lies outside. On CT that somebody else simulated from masks of other patients, 14
+# The same beside bone that an engine outlined: where a body flares or an arch is shaped as the engine does
+# not expect, its bare cortex lies outside. On CT that somebody else simulated from masks of other patients, 14
 # such pieces had up to 0.75; of 47 faint pieces of cement of tuning cases, labels given, 38 have more.
 LEAST_PROBABILITY_OUTLINED, LEAST_PROBABILITY_OUTLINED_KNOWN = 0.8, 0.45
 KNOWN_SHARE = 0.8
@@ -73,7 +73,7 @@ def is_cement(piece: PieceFeatures) -> bool:
 
 
 def least_probability(piece: PieceFeatures) -> float:
-    """Return from which probability on a piece counts: by what is known of its place, and of the bone there."""
+    """Return from which probability on a piece counts, by what is known of its place and of bone there."""
     if piece.share_known > KNOWN_SHARE:
         return LEAST_PROBABILITY_KNOWN if piece.bone_is_drawn else LEAST_PROBABILITY_OUTLINED_KNOWN
     return LEAST_PROBABILITY if piece.bone_is_drawn else LEAST_PROBABILITY_OUTLINED

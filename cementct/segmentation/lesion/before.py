@@ -97,19 +97,21 @@ def segment_before(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone] 
 
 def _stands_out(bone: Bone, lytic: LyticPart, normal: NormalMarrow, neighbours: Iterable[Bone]) -> bool:
     """Tell whether there is less in all of the neighbours that looks like a lytic part; so where none is."""
+    if not lytic.found:
+        return True
     most = AS_MUCH_NEXT_DOOR * _share_of_interior(bone, lytic)
-    shares = []
     for neighbour in islice(neighbours, NEIGHBOURS_COMPARED):
         marrow_hu = own_marrow_hu(neighbour, normal)
         _, dense = find_dense(neighbour, normal, marrow_hu)
         none = np.zeros_like(dense)
         alike = segment_lytic(neighbour, normal, marrow_hu, dense=dense, sclerotic=none)
-        shares.append(_share_of_interior(neighbour, alike))
-    return not lytic.found or max(shares, default=0.0) < most
+        if _share_of_interior(neighbour, alike) >= most:
+            return False
+    return True
 
 
 def _share_of_interior(bone: Bone, lytic: LyticPart) -> float:
-    return float(lytic.share.sum()) / max(np.count_nonzero(bone.interior), 1)
+    return float(lytic.share.sum()) / max(int(np.count_nonzero(bone.interior)), 1)
 
 
 def _sound(bone: Bone, *, told: bool) -> LesionBefore:
