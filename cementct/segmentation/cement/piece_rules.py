@@ -39,7 +39,7 @@ SMALLEST_MASS_ML = 0.002
 # [docs/decisions/0008]
 LEAST_PROBABILITY, LEAST_PROBABILITY_KNOWN = 0.45, 0.2
 # The same beside bone that an engine outlined: where a body flares or an arch is shaped as the engine does
-# not expect, its bare cortex lies outside. On CT that somebody else simulated from masks of other patients, 14
+# not expect, its bare cortex lies outside. On CT that somebody else simulated from other masks, 14
 # such pieces had up to 0.75; of 47 faint pieces of cement of tuning cases, labels given, 38 have more.
 LEAST_PROBABILITY_OUTLINED, LEAST_PROBABILITY_OUTLINED_KNOWN = 0.8, 0.45
 KNOWN_SHARE = 0.8
