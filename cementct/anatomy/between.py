@@ -25,6 +25,9 @@ ByteArray = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 # Voxels between the rim of a disc and the canal belong to the disc where the gap is no wider than this, mm.
 RIM_TO_CANAL_MM = 4.0
+# Behind the rounded edge of a body, and of a disc, the foramen begins so far in front of the wall, which is
+# carried on straight from its middle.
+FORAMEN_BEFORE_WALL_MM = 2.5
 # Room in front of and beside the body that is looked at, mm.
 MARGIN_MM = 3.0
 
@@ -106,10 +109,12 @@ def spaces_of(
     wall = where.mix(_wall(upper, where.upper), _wall(lower, where.lower))
     back = where.mix(_at(upper.back, where.upper), _at(lower.back, where.lower))
     behind = (where.posterior > wall) & (where.posterior < back)
+    at_edge = (where.posterior > wall - FORAMEN_BEFORE_WALL_MM) & (where.posterior <= wall)
     kind = np.zeros(wall.shape, dtype=np.uint8)
-    kind[_in_disc(where, upper, lower, wall)] = Compartment.DISC
+    disc = _in_disc(where, upper, lower, wall)
+    kind[disc] = Compartment.DISC
     for side, number in ((1, Compartment.FORAMEN_LEFT), (-1, Compartment.FORAMEN_RIGHT)):
-        kind[behind & _in_foramen(where, upper, lower, side)] = number
+        kind[(behind | (at_edge & ~disc)) & _in_foramen(where, upper, lower, side)] = number
     kind[behind & _between(where, upper, lower)] = Compartment.CANAL
     nearest = np.where(where.blend < 0.5, max(index, 1), index + 1)
     return Spaces(box, voxels, kind, np.where(kind == Compartment.CANAL, nearest, index))

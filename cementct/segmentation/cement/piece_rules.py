@@ -38,10 +38,15 @@ SMALLEST_MASS_ML = 0.002
 # shows what was there, less will do: 82 of 87 pieces of cement instead of 77, and 6 others instead of 4.
 # [docs/decisions/0008]
 LEAST_PROBABILITY, LEAST_PROBABILITY_KNOWN = 0.45, 0.2
-# The same beside bone that an engine outlined: where a body flares or an arch is shaped as the engine does
-# not expect, its bare cortex lies outside. On CT that somebody else simulated from other masks, 14
-# such pieces had up to 0.75; of 47 faint pieces of cement of tuning cases, labels given, 38 have more.
-LEAST_PROBABILITY_OUTLINED, LEAST_PROBABILITY_OUTLINED_KNOWN = 0.8, 0.45
+# The same for what may be bare cortex beside bone that an engine outlined: where a body flares or an arch is
+# shaped as the engine does not expect, its cortex lies outside. On CT that somebody else simulated from other
+# masks, 14 such pieces had up to 0.75. The third is for what is none: of 121 pieces of cement of tuning cases
+# 88 are taken by all three and 2 others, 95 and 17 by the first number of all alone.
+LEAST_PROBABILITY_CORTEX, LEAST_PROBABILITY_CORTEX_KNOWN = 0.8, 0.45
+LEAST_PROBABILITY_OUTLINED = 0.6
+# Cortex has bone or marrow on one side, and soft tissue against no more of its surface; and in canal and
+# foramina it is thinner than twice this.
+SOFT_CONTACT_OF_CORTEX, CORTEX_HALF_MM = 0.55, 2.0
 KNOWN_SHARE = 0.8
 # On the way of a needle a piece of this size is cement unless its like lies on the other side or in the next
 # vertebrae, so bright as a share of its own: then it is a process or a joint. With the trees alone 84 of 91
@@ -74,9 +79,18 @@ def is_cement(piece: PieceFeatures) -> bool:
 
 def least_probability(piece: PieceFeatures) -> float:
     """Return from which probability on a piece counts, by what is known of its place and of bone there."""
-    if piece.share_known > KNOWN_SHARE:
-        return LEAST_PROBABILITY_KNOWN if piece.bone_is_drawn else LEAST_PROBABILITY_OUTLINED_KNOWN
+    known = piece.share_known > KNOWN_SHARE
+    if may_be_bare_cortex(piece):
+        return LEAST_PROBABILITY_CORTEX_KNOWN if known else LEAST_PROBABILITY_CORTEX
+    if known:
+        return LEAST_PROBABILITY_KNOWN
     return LEAST_PROBABILITY if piece.bone_is_drawn else LEAST_PROBABILITY_OUTLINED
+
+
+def may_be_bare_cortex(piece: PieceFeatures) -> bool:
+    """Tell whether a piece may be the cortex of bone that an engine's outline left outside."""
+    solid = piece.share_neural > SHARE_ELSEWHERE and piece.thickness_mm >= CORTEX_HALF_MM
+    return not (piece.bone_is_drawn or solid or piece.soft_contact >= SOFT_CONTACT_OF_CORTEX)
 
 
 def is_too_faint(piece: PieceFeatures) -> bool:
