@@ -64,17 +64,20 @@ class Spaces:
         Places in the flat array of the block.
     kind, place
         Compartment of each of these voxels, 0 for none, and which one.
+    solid
+        Which of them are bone: they would be of that compartment otherwise.
     """
 
     box: Box
     voxels: IntArray
     kind: ByteArray
     place: IntArray
+    solid: BoolArray
 
     def draw(self, compartment: ByteArray, place: ByteArray) -> None:
         """Write these compartments into arrays of the block; later ones win over earlier ones."""
         known = np.zeros(self.box.shape, dtype=np.bool_)
-        known.ravel()[self.voxels] = self.kind > 0
+        known.ravel()[self.voxels] = (self.kind > 0) & ~self.solid
         for target, values in ((compartment, self.kind), (place, self.place)):
             drawn = np.zeros(self.box.shape, dtype=np.uint8)
             drawn.ravel()[self.voxels] = values
@@ -84,7 +87,7 @@ class Spaces:
 def spaces_of(
     grid: Grid, box: Box, pair: tuple[Borders, Borders], index: int, solid: BoolArray
 ) -> Spaces | None:
-    """Return the spaces between two neighbours, outside solid bone; None where there is none.
+    """Return the spaces between two neighbours, canal and foramina under bone too; None where there is none.
 
     Parameters
     ----------
@@ -99,12 +102,13 @@ def spaces_of(
     """
     upper, lower = pair
     above, below = (local_coordinates(grid, box, borders.frame) for borders in pair)
-    voxels = np.flatnonzero((above[2] <= 0) & (below[2] > 0) & ~solid)
+    voxels = np.flatnonzero((above[2] <= 0) & (below[2] > 0))
     coords = [taken(c, voxels) for c in (above, below)]
-    near = np.flatnonzero(_near(upper, lower, coords))
+    bone = solid.ravel()[voxels]
+    near = np.flatnonzero(_near(upper, lower, coords, bone))
     if near.size == 0:
         return None
-    voxels = voxels[near]
+    voxels, bone = voxels[near], bone[near]
     where = _place(upper, lower, [taken(c, near) for c in coords])
     wall = where.mix(_wall(upper, where.upper), _wall(lower, where.lower))
     back = where.mix(_at(upper.back, where.upper), _at(lower.back, where.lower))
@@ -112,12 +116,12 @@ def spaces_of(
     at_edge = (where.posterior > wall - FORAMEN_BEFORE_WALL_MM) & (where.posterior <= wall)
     kind = np.zeros(wall.shape, dtype=np.uint8)
     disc = _in_disc(where, upper, lower, wall)
-    kind[disc] = Compartment.DISC
+    kind[disc & ~bone] = Compartment.DISC
     for side, number in ((1, Compartment.FORAMEN_LEFT), (-1, Compartment.FORAMEN_RIGHT)):
         kind[(behind | (at_edge & ~disc)) & _in_foramen(where, upper, lower, side)] = number
     kind[behind & _between(where, upper, lower)] = Compartment.CANAL
     nearest = np.where(where.blend < 0.5, max(index, 1), index + 1)
-    return Spaces(box, voxels, kind, np.where(kind == Compartment.CANAL, nearest, index))
+    return Spaces(box, voxels, kind, np.where(kind == Compartment.CANAL, nearest, index), bone)
 
 
 def _blend(upper: Borders, lower: Borders, w_upper: Float32Array, w_lower: Float32Array) -> Float32Array:
@@ -136,8 +140,8 @@ def taken(coords: Coordinates, places: IntArray) -> Coordinates:
     return left, posterior, superior
 
 
-def _near(upper: Borders, lower: Borders, coords: Sequence[Coordinates]) -> BoolArray:
-    """Tell which voxels can lie in a space at all, by plain limits on their coordinates."""
+def _near(upper: Borders, lower: Borders, coords: Sequence[Coordinates], bone: BoolArray) -> BoolArray:
+    """Tell which voxels can lie in a space at all, by plain limits; no bone in a disc."""
     left, posterior, superior = coords[0]
     faces = (upper.inferior_endplate, lower.superior_endplate)
     sides = (upper.left, upper.right, lower.left, lower.right)
@@ -154,7 +158,7 @@ def _near(upper: Borders, lower: Borders, coords: Sequence[Coordinates]) -> Bool
     in_disc &= (left >= min(float(f.first_mm[0]) for f in faces) - MARGIN_MM) & (
         left <= max(float(f.first_mm[-1]) for f in faces) + MARGIN_MM
     )
-    return np.asarray(behind | in_disc)
+    return np.asarray(behind | (in_disc & ~bone))
 
 
 def _place(upper: Borders, lower: Borders, coords: Sequence[Coordinates]) -> _Place:

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from cementct.anatomy.between import MARGIN_MM, ByteArray, spaces_of, taken
+from cementct.anatomy.between import MARGIN_MM, ByteArray, Spaces, spaces_of, taken
 from cementct.anatomy.borders import Borders, find_borders
-from cementct.anatomy.model import Compartment, CompartmentMap, Vertebra
+from cementct.anatomy.model import Beneath, Compartment, CompartmentMap, Vertebra
 from cementct.anatomy.sampling import Extent, local_coordinates
 from cementct.anatomy.spaces import Neighbours
 from cementct.core.arrays import BoolArray
@@ -53,16 +53,36 @@ def map_compartments(
         ),
         [index for index, part in enumerate(intervals) if not part.is_empty],
     )
+    beneath = []
     for found in spaces:
         if found is not None:
             into = found.box.within(box)
             found.draw(compartment[into], place[into])
+            beneath.append(_beneath(found, box))
     bones = each(lambda pair: _parts_of(grid, *pair), zip(vertebrae, borders, strict=True))
     for vertebra, (part, kind) in zip(vertebrae, bones, strict=True):
         into, known = part.within(box), kind > 0
         compartment[into][known] = kind[known]
         place[into][known] = vertebra.position + 1
-    return CompartmentMap(box, compartment, place)
+    return CompartmentMap(box, compartment, place, _joined(beneath))
+
+
+def _beneath(found: Spaces, box: Box) -> Beneath:
+    """Return canal and foramina that bone of these spaces covers, on a larger block."""
+    covered = np.flatnonzero(found.solid & (found.kind > 0))
+    zyx = np.unravel_index(found.voxels[covered], found.box.shape)
+    start = np.subtract(found.box.start, box.start)
+    index = np.ravel_multi_index(tuple(axis + s for axis, s in zip(zyx, start, strict=True)), box.shape)
+    return Beneath(index, found.kind[covered], found.place[covered].astype(np.uint8))
+
+
+def _joined(parts: Sequence[Beneath]) -> Beneath:
+    """Return one of several; no two intervals share a voxel."""
+    index = np.concatenate([np.zeros(0, dtype=np.intp), *(part.index for part in parts)])
+    order = np.argsort(index, kind="stable")
+    kinds = [np.zeros(0, dtype=np.uint8), *(part.compartment for part in parts)]
+    places = [np.zeros(0, dtype=np.uint8), *(part.place for part in parts)]
+    return Beneath(index[order], np.concatenate(kinds)[order], np.concatenate(places)[order])
 
 
 def _interval_box(grid: Grid, upper: Borders, lower: Borders) -> Box:

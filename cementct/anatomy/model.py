@@ -152,6 +152,11 @@ class Vertebra:
     by_hand: GivenVertebra | None = None
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether somebody drew its outline, or a network did: that has all the confidence there is."""
+        return self.confidence >= 1.0
+
+    @property
     def centroid_lps_mm(self) -> Triple:
         """The centre of its body, or the one that the user gave."""
         given = self.by_hand.centre_lps_mm if self.by_hand else None
@@ -161,6 +166,23 @@ class Vertebra:
     def name(self) -> str:
         """Its level, or its number where the level is unknown."""
         return self.level.value if self.level else f"#{self.number}"
+
+
+@dataclass(frozen=True)
+class Beneath:
+    """Labelled bone where canal or foramina would be: what each voxel is should bone not be there.
+
+    Attributes
+    ----------
+    index
+        Places in the flat arrays of the compartment map, ascending.
+    compartment, place
+        As in `CompartmentMap`, one value for each.
+    """
+
+    index: np.ndarray[tuple[int, ...], np.dtype[np.intp]]
+    compartment: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    place: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True)
@@ -177,11 +199,14 @@ class CompartmentMap:
         For bone and canal the position of the vertebra, counted from 1. For discs and foramina the position
         of the vertebra above, counted from 1: 0 is the space above the uppermost vertebra in view.
         0 in `Compartment.ELSEWHERE`. uint8.
+    beneath
+        What bone behind the bodies covers; None where that was not looked at.
     """
 
     box: Box
     compartment: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
     place: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    beneath: Beneath | None = None
 
     def __post_init__(self) -> None:
         if self.compartment.shape != self.box.shape or self.place.shape != self.box.shape:

@@ -126,6 +126,7 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
     if subject.pre is not None and spine_before is not None and spine.vertebrae:
         tell(Stage.PRE_INJECTION)
         before = _registered(subject, (subject.pre, spine_before), spine)
+    from cementct.segmentation.cement.freed import free_cement
     from cementct.segmentation.cement.remote import find_remote_pieces
 
     tell(Stage.CEMENT)
@@ -138,6 +139,7 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
             # Once more: a leak that an engine took for body looked like a body that was raised.
             earlier = _carried(subject, before, spine, outlined=outlined)
             cement = _find_cement(subject, spine, earlier)
+    spine = free_cement(spine, cement, subject.post)
     cement = replace(cement, remote=find_remote_pieces(subject.post, cement))
     return Structures(*_named_by_user(subject, spine, cement, before))
 

@@ -39,8 +39,6 @@ USUAL_RISE_HU = 1500.0
 # Of a piece with so many clipped voxels only that it reaches the clip is known; a source well below that, by
 # this factor, is not of its cement.
 FEWEST_CLIPPED, WELL_BELOW_CLIP = 3, 1.1
-# Outlines that somebody drew have all the confidence there is (`Vertebra.confidence`).
-DRAWN_CONFIDENCE = 1.0
 
 NEURAL = [int(Compartment.CANAL), int(Compartment.FORAMEN_LEFT), int(Compartment.FORAMEN_RIGHT)]
 
@@ -148,7 +146,7 @@ def describe_piece(
         rise_since_before=around.rise_since_before(scene.grid.to_lps(index), scene.hu[block][where]) or 0.0,
         length_mm=float(np.ptp(index[:, 0]) + 1) * scene.spacing_mm[0],
         outshines_sources=_outshines(scene, scene.hu[block][where], compared.brightest_hu),
-        bone_is_drawn=all(v.confidence >= DRAWN_CONFIDENCE for v in compared.treated),
+        bone_is_drawn=all(vertebra.is_drawn for vertebra in compared.treated),
     )
 
 

@@ -132,6 +132,31 @@ def test_canal_ends_at_the_medial_borders_of_the_pedicles(bent, bent_spine):
     assert compartment_at(bent_spine, frame, (12.2, 17, -10))[0] is Compartment.FORAMEN_LEFT
 
 
+def test_what_lies_beneath_bone_in_a_foramen_is_known(exact):
+    def with_bone_in_the_left_foramen(local, whole, number):
+        left, posterior, superior = np.moveaxis(local, -1, 0)
+        extra = (abs(left - 15) < 3) & (abs(posterior - 16) < 3) & (abs(superior + 5) < 7)
+        return whole | extra if number == 2 else whole
+
+    case = exact(3, edit=with_bone_in_the_left_foramen)
+    spine = describe_spine(case.volume, case.labels)
+    frame, borders = case.vertebrae[1].frame, spine.compartments
+    point = (15, 16, -9)
+    assert compartment_at(spine, frame, point)[0] is Compartment.POSTERIOR_ELEMENTS
+    index = np.rint(spine.grid.to_index(frame.to_lps(point))).astype(int) - borders.box.start
+    beneath = borders.beneath
+    there = np.searchsorted(beneath.index, np.ravel_multi_index(tuple(index), borders.box.shape))
+    assert Compartment(int(beneath.compartment[there])) is Compartment.FORAMEN_LEFT
+    assert beneath.place[there] == 2
+    # Only bone behind the bodies covers canal and foramina.
+    assert set(np.unique(beneath.compartment)) <= {
+        Compartment.CANAL,
+        Compartment.FORAMEN_LEFT,
+        Compartment.FORAMEN_RIGHT,
+    }
+    assert (borders.compartment.ravel()[beneath.index] != Compartment.DISC).all()
+
+
 def edited(exact, remove):
     def edit(local, whole, number):
         return whole & ~remove(local[..., 0], local[..., 1], local[..., 2]) if number == 2 else whole
