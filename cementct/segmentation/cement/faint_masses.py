@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from cementct.anatomy.model import Compartment
@@ -30,6 +32,12 @@ SHARE_WITH_EARLIER = 0.25
 ROUND_FROM = 0.70
 EVEN_SIGMAS = 1.2
 SHARE_WITH_FINGERS = 0.6
+# So may one that is as opaque, within so much of it, as cement that was found in another vertebra: few
+# patients have a bone island, and hardly one has it as dense as the cement.
+ALIKE_WITHIN, SHARE_ALIKE = 0.12, 0.5
+SMALLEST_SHARE = min(SHARE_WITH_EARLIER, SHARE_WITH_FINGERS, SHARE_ALIKE)
+# An earlier scan says what was there where it shows so much of a mass.
+COMPARED_SHARE = 0.7
 # Share of the middle of a faint mass that has to lie deeper in the bone than cortex does. A smaller one will
 # do where that middle is even, with a standard deviation of this share of its mean, and none where the mass
 # is thicker than cortex ever is: a deposit in a small body lies against its wall.
@@ -58,11 +66,8 @@ def find_faint(
 
     `excess` and `inside` cover the window around bodies; the masses come with their blocks of the scene.
     """
-    import cc3d
     from scipy import ndimage
 
-    found: list[tuple[Block, BoolArray]] = []
-    taken = np.zeros(scene.hu.shape, dtype=np.bool_)
     body = (around.compartment[window] == int(Compartment.BODY)) & inside
     sigma = [0.0, *(SMOOTH_MM / s for s in scene.spacing_mm[1:])]
     # Slices are smoothed each by itself: halves of the block side by side.
@@ -72,39 +77,125 @@ def find_faint(
     # Of all bodies only what reaches the lowest level is looked at.
     part = bounds_of((smooth > FAINT_LEVELS_HU[-1]) & body)
     if part is None:
-        return found
-    smooth, body, window = smooth[part], body[part], placed_in_window(part, window)
-    for level, volume_ml in zip(FAINT_LEVELS_HU, FAINT_VOLUME_ML, strict=True):
-        labels, count = cc3d.connected_components((smooth > level) & body, connectivity=6, return_N=True)
-        if count == 0:
-            continue
-        least_ml = min(SHARE_WITH_EARLIER, SHARE_WITH_FINGERS) * volume_ml
-        for inner, where in large_components(labels, max(8, round(least_ml / scene.voxel_ml))):
-            block = placed_in_window(inner, window)
-            if (where & bright[block]).any():
-                continue
-            compared = float(np.mean(around.known[block][where])) > 0.7
-            found_ml = np.count_nonzero(where) * scene.voxel_ml
-            if not compared and found_ml < SHARE_WITH_FINGERS * volume_ml:
-                continue
-            depth = depth_inside(where, scene.spacing_mm)
-            solid = depth >= min(FAINT_DEPTH_MM, depth.max())
-            middle = depth >= MIDDLE_DEPTH * depth.max()
-            spread_hu, mean_hu = float(smooth[inner][middle].std()), float(smooth[inner][middle].mean())
-            roundness = float(depth.max()) / _ball_radius_mm(found_ml)
-            fingered = spread_hu <= EVEN_SIGMAS * scene.noise_hu and roundness < ROUND_FROM
-            if not (compared or fingered) and found_ml < volume_ml:
-                continue
-            too_dull = not compared and mean_hu < FAINTEST_CEMENT_HU
-            if depth.max() < FAINT_DEPTH_MM or too_dull:
-                continue
-            off_surface = float(np.mean(around.bone_depth_mm[block][middle] > CORTEX_MM))
-            least = SHARE_OFF_SURFACE_EVEN if spread_hu <= EVEN_SHARE * mean_hu else SHARE_OFF_SURFACE
-            no_cortex = off_surface >= least or float(depth.max()) >= THICKER_THAN_CORTEX_MM
-            if (compared or no_cortex) and not (where & taken[block]).any():
-                found.append((block, where & (depth > 0) | solid))
-                taken[block] |= found[-1][1]
-    return found
+        return []
+    search = _Search(scene, around, smooth[part], body[part], placed_in_window(part, window), bright.copy())
+    sure = bright[window]
+    known_hu = search.add(())
+    if sure.any():
+        known_hu = (*known_hu, float(np.median(excess[sure])))
+    if known_hu:
+        search.add(known_hu)
+    return search.found
+
+
+@dataclass
+class _Search:
+    """Masses are looked for at one level after the other, the densest first.
+
+    Attributes
+    ----------
+    scene, around
+        The block of CT and its anatomy.
+    smooth, body, window
+        Smoothed intensities and bodies on a window of the scene.
+    taken
+        What is cement already, on the scene.
+    found
+        The masses, with their blocks of the scene.
+    """
+
+    scene: Scene
+    around: Surroundings
+    smooth: Float32Array
+    body: BoolArray
+    window: Block
+    taken: BoolArray
+    found: list[tuple[Block, BoolArray]] = field(default_factory=list)
+
+    def add(self, known_hu: tuple[float, ...]) -> tuple[float, ...]:
+        """Add masses, smaller ones where they are as opaque as known cement; return how opaque they are."""
+        import cc3d
+
+        added_hu = []
+        for level, volume_ml in zip(FAINT_LEVELS_HU, FAINT_VOLUME_ML, strict=True):
+            labels = cc3d.connected_components((self.smooth > level) & self.body, connectivity=6)
+            least = max(8, round(SMALLEST_SHARE * volume_ml / self.scene.voxel_ml))
+            for inner, where in large_components(labels, least):
+                mean_hu = self._added(inner, where, volume_ml, known_hu)
+                if mean_hu is not None:
+                    added_hu.append(mean_hu)
+        return tuple(added_hu)
+
+    def _added(
+        self, inner: Block, where: BoolArray, volume_ml: float, known_hu: tuple[float, ...]
+    ) -> float | None:
+        """Return how opaque a component is that was added, None where it is no cement or known already."""
+        block = placed_in_window(inner, self.window)
+        if (where & self.taken[block]).any():
+            return None
+        mass = _Mass.of(where, self.smooth[inner], self.scene)
+        compared = float(np.mean(self.around.known[block][where])) > COMPARED_SHARE
+        share = SHARE_WITH_EARLIER if compared else mass.least_share(known_hu, self.scene.noise_hu)
+        if mass.volume_ml < share * volume_ml or mass.depth_mm.max() < FAINT_DEPTH_MM:
+            return None
+        if not compared:
+            off_surface = float(np.mean(self.around.bone_depth_mm[block][mass.middle] > CORTEX_MM))
+            if mass.mean_hu < FAINTEST_CEMENT_HU or not mass.is_no_cortex(off_surface):
+                return None
+        self.found.append((block, where & (mass.depth_mm > 0) | mass.solid))
+        self.taken[block] |= self.found[-1][1]
+        return mass.mean_hu
+
+
+@dataclass(frozen=True)
+class _Mass:
+    """One mass that is dense over more than cortex's thickness.
+
+    Attributes
+    ----------
+    volume_ml, depth_mm
+        Its volume, and how deep each voxel of its block lies in it.
+    middle, solid
+        Its middle, and what is too deep for cortex.
+    mean_hu, spread_hu
+        Of its middle.
+    """
+
+    volume_ml: float
+    depth_mm: Float32Array
+    middle: BoolArray
+    solid: BoolArray
+    mean_hu: float
+    spread_hu: float
+
+    @classmethod
+    def of(cls, where: BoolArray, smooth: Float32Array, scene: Scene) -> _Mass:
+        """Return the mass of some voxels in a smoothed block."""
+        depth = depth_inside(where, scene.spacing_mm)
+        deepest = float(depth.max())
+        middle = depth >= MIDDLE_DEPTH * deepest
+        return cls(
+            volume_ml=np.count_nonzero(where) * scene.voxel_ml,
+            depth_mm=depth,
+            middle=middle,
+            solid=depth >= min(FAINT_DEPTH_MM, deepest),
+            mean_hu=float(smooth[middle].mean()),
+            spread_hu=float(smooth[middle].std()),
+        )
+
+    def least_share(self, known_hu: tuple[float, ...], noise_hu: float) -> float:
+        """Return how small it may be, as a share of what a mass of its density has to be."""
+        if any(abs(self.mean_hu / hu - 1.0) <= ALIKE_WITHIN for hu in known_hu):
+            return SHARE_ALIKE
+        roundness = float(self.depth_mm.max()) / _ball_radius_mm(self.volume_ml)
+        fingered = self.spread_hu <= EVEN_SIGMAS * noise_hu and roundness < ROUND_FROM
+        return SHARE_WITH_FINGERS if fingered else 1.0
+
+    def is_no_cortex(self, off_surface: float) -> bool:
+        """Tell whether it is too thick for cortex, or so much of its middle lies deeper in bone."""
+        even = self.spread_hu <= EVEN_SHARE * self.mean_hu
+        least = SHARE_OFF_SURFACE_EVEN if even else SHARE_OFF_SURFACE
+        return off_surface >= least or float(self.depth_mm.max()) >= THICKER_THAN_CORTEX_MM
 
 
 def _ball_radius_mm(volume_ml: float) -> float:

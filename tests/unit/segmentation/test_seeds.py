@@ -68,6 +68,20 @@ def test_a_mass_thicker_than_cortex_is_cement_though_it_lies_against_the_wall() 
     assert seeds_in(scene, spine).treated == (spine.middle.number,)
 
 
+def test_a_small_mass_is_cement_where_a_large_one_in_another_body_is_as_opaque() -> None:
+    spine = build_block_spine(SPACING_MM)
+    above, middle = (v.number for v in spine.spine.vertebrae[:2])
+    large, small = ball((0.0, -2.0, 0.0), 9.0), ball((0.0, -2.0, 2 * HALF_MM[2] + DISC_MM), 5.0)
+
+    def treated(*pieces: tuple[Shape, float]) -> tuple[int, ...]:
+        return seeds_in(scan(spine, *pieces), spine).treated
+
+    assert treated((large, 1300.0), (small, 1300.0)) == (above, middle)
+    # Else it is as likely a bone island.
+    assert treated((small, 1300.0)) == ()
+    assert treated((large, 2400.0), (small, 1300.0)) == (middle,)
+
+
 def test_a_thin_layer_of_dense_bone_under_the_endplate_is_none() -> None:
     spine = build_block_spine(SPACING_MM)
     scene = scan(spine, (block((-18.0, -12.0, 9.5), (18.0, 12.0, 13.0)), 1000.0))
