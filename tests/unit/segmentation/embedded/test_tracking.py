@@ -8,7 +8,11 @@ from cementct.segmentation.vertebrae.embedded.column import BodyColumn
 from cementct.segmentation.vertebrae.embedded.engine import FoundSpine, measure_worth
 from cementct.segmentation.vertebrae.embedded.levels import DiscPlane, Levels
 from cementct.segmentation.vertebrae.embedded.straighten import CanalCurve, StraightSpine
-from cementct.segmentation.vertebrae.embedded.tracking import CanalTrack, find_best_chain
+from cementct.segmentation.vertebrae.embedded.tracking import (
+    CanalTrack,
+    find_best_chain,
+    track_canal,
+)
 
 SPACING = np.array([2.5, 2.0, 2.0])
 
@@ -86,6 +90,21 @@ def test_marrow_in_its_cortex_behind_an_aorta_looks_less_like_a_canal_than_cord_
 
     assert likeness_of(110.0) < likeness_of(30.0) - 0.6
     assert abs(likeness_of(45.0) - likeness_of(0.0)) < 0.05
+
+
+def test_the_track_of_an_osteopenic_spine_runs_on_where_only_thin_bone_surrounds_the_canal() -> None:
+    rows, columns = np.meshgrid(np.arange(60) * 2.0, np.arange(60) * 2.0, indexing="ij")
+    bone_hu = np.where(np.arange(40) < 20, 250.0, 122.0)[:, None, None]
+    distance = np.hypot(rows - 70, columns - 60)
+    body = np.hypot((rows - 42) / 18, (columns - 60) / 22) < 1
+    hu = np.where(body | (distance < 20), bone_hu, 40.0)
+    hu[:, distance < 9] = 30.0
+    grid = Grid((40, 60, 60), (2.0, 2.0, 2.0), (0.0, 0.0, 0.0))
+    track = track_canal(Volume(hu.astype(np.int16), grid))
+    assert track is not None
+    assert track.points_mm[0, 0] <= 4
+    assert track.points_mm[-1, 0] >= 74
+    assert np.abs(track.points_mm[:, 1:] - [70, 60]).max() <= 6
 
 
 def test_an_aorta_from_where_vertebrae_are_seen_is_worth_less_than_the_canal_behind_them() -> None:
