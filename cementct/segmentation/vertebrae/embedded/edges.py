@@ -20,7 +20,7 @@ CEMENT_HU = 950.0
 # Faint cement, and dense tumour, are brighter than this over more than this in all directions: no cortex is.
 FAINT_CEMENT_HU = 450.0
 FAINT_CEMENT_MM = 6
-# So far from cement its own edge and its blur drown the bone's.
+# So far from cement its own edge and its blur drown the bone's; along thick slices as far as their distance.
 CEMENT_REACH_MM = 2.5
 # Smaller dense pieces are cortex seen on thin slices with a sharp kernel.
 SMALLEST_CEMENT_MM3 = 60.0
@@ -82,7 +82,7 @@ def _nearest_measured(measured: BoolArray) -> tuple[np.ndarray, ...]:
 
 
 def find_dense(block: VertebraBlock) -> BoolArray:
-    """Return the voxels within `CEMENT_REACH_MM` of cement or metal, faint cement by its thickness."""
+    """Return the voxels that the blur of cement or metal reaches, faint cement told by its thickness."""
     import cc3d
 
     dense = (block.hu > CEMENT_HU) | _thick(block.hu > FAINT_CEMENT_HU)
@@ -93,7 +93,7 @@ def find_dense(block: VertebraBlock) -> BoolArray:
     large[0] = False
     if not large.any():
         return np.zeros(dense.shape, dtype=np.bool_)
-    return within(np.asarray(large[pieces]), CEMENT_REACH_MM, (1.0, 1.0, 1.0))
+    return within(np.asarray(large[pieces]), 1.0, 1 / np.maximum(CEMENT_REACH_MM, block.spacing_mm))
 
 
 def _thick(bright: BoolArray) -> BoolArray:
