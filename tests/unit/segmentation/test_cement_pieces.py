@@ -111,6 +111,8 @@ def test_beside_bone_that_an_engine_outlined_cement_has_to_be_likelier() -> None
 
     assert not is_cement(replace(rim, bone_is_drawn=False))
     assert is_cement(replace(rim, bone_is_drawn=True))
+    # Thicker slices hardly show it.
+    assert is_cement(replace(rim, bone_is_drawn=False, coarsest_mm=2.3))
     # No cortex has so much soft tissue around it.
     assert is_cement(replace(rim, bone_is_drawn=False, soft_contact=0.7))
     assert is_cement(replace(CORD, bone_is_drawn=False))
