@@ -114,13 +114,15 @@ def fit_edges(
     Returns
     -------
     EdgeFit or None
-        None where too few clean edges are in view.
+        None where too few clean edges are in view, or nothing rises over its background.
     """
     pairs = _collect_pairs(scene, outline, background_hu, plateau_hu)
     if pairs is None:
         return None
     background = float(np.median(background_hu[outline])) if outline.any() else 0.0
     rise = plateau_hu - background
+    if rise <= 0:
+        return None
     rises = np.array([rise])
     if clipped:
         densest = min(DENSEST_CEMENT_HU, MOST_OVER_CLIP * plateau_hu)
@@ -160,7 +162,8 @@ def _collect_pairs(
     level = np.abs(slope[0]) < LARGEST_THROUGH_COSINE * length
     excess = scene.hu - background_hu
     top = (scene.clip_hu if scene.clip_hu is not None else np.inf) - background_hu - 3.0 * scene.noise_hu
-    lowest = LOWEST_SHARE * (plateau_hu - background_hu)
+    # Where the background is as bright as the plateau no flank is seen.
+    lowest = np.maximum(LOWEST_SHARE * (plateau_hu - background_hu), 0.0)
     found: list[FloatArray] = []
     for axis in (1, 2):
         here = [slice(None)] * 3

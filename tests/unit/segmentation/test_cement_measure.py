@@ -82,6 +82,27 @@ def test_edges_tell_the_plateau_that_the_clip_hides(plateau_hu: float) -> None:
     assert fit.sigma_mm == pytest.approx(BLUR_MM, rel=0.30)
 
 
+def test_a_background_brighter_than_the_deposit_says_nothing_of_its_edges() -> None:
+    def ball(z: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        return z**2 + y**2 + x**2 <= 9.0**2
+
+    scene, _ = image_of(ball, (1.0, 0.6, 0.6), 2000.0)
+    scene = replace(scene, clip_hu=3071.0)
+    outline = scene.hu > 1000.0
+    background = np.full(scene.hu.shape, BACKGROUND_HU, dtype=np.float32)
+    known = fit_edges(scene, outline, background, plateau_hu=2000.0, clipped=False)
+    # Metal lay beside it before injection.
+    width = scene.hu.shape[2]
+    background[:, :, : width * 2 // 5] = 3060.0
+    with np.errstate(invalid="raise", divide="raise"):
+        beside = fit_edges(scene, outline, background, plateau_hu=2000.0, clipped=False)
+    assert known is not None
+    assert beside is not None
+    assert beside.sigma_mm == pytest.approx(known.sigma_mm, rel=0.1)
+    background[:, :, : width * 3 // 5] = 3060.0
+    assert fit_edges(scene, outline, background, plateau_hu=2000.0, clipped=False) is None
+
+
 def test_a_crumb_that_lies_wholly_within_a_neighbours_blur_is_no_piece_of_its_own() -> None:
     scene, _ = image_of(lambda z, y, x: (y**2 + x**2 < 1.0) & (abs(z) < 8.0), (0.8, 0.5, 0.5), 2200.0)
     crumb = np.zeros(scene.hu.shape, dtype=np.bool_)
