@@ -53,7 +53,9 @@ ABOUT: dict[Half, str] = {
 Nothing was tuned on these cases: the phantoms
 have other seeds than those that were looked at, and cement was put into other vertebrae of the real scans
 (lumbar L1, L3, L5; chest T6, T7, T9, T10, T12) and into CT simulated from other masks (verse010,
-healthivert_0007, gl017). The untouched real scans have been seen before: there are no others.""",
+healthivert_0007, gl017). The untouched real scans have been seen before: there are no others. What the
+embedded engine outlines was mended in 2026-11 on CT that others had simulated from the same masks, with
+other cement.""",
 }
 
 
