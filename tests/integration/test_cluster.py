@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import nibabel
@@ -70,8 +71,13 @@ def wait_for(what: Callable[[], object]) -> None:
 
 
 def analyses(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    """Return the processes of studies that a worker has started."""
-    return [p for p in psutil.Process(worker.pid).children() if "cementct.pipeline.alone" in p.cmdline()]
+    """Return the processes of studies that a worker has started; one that ends meanwhile is none."""
+    found = []
+    for process in psutil.Process(worker.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            if "cementct.pipeline.alone" in process.cmdline():
+                found.append(process)
+    return found
 
 
 def test_a_killed_worker_loses_and_doubles_no_study(
@@ -85,7 +91,8 @@ def test_a_killed_worker_loses_and_doubles_no_study(
     wait_for(lambda: analyses(first) or run.poll() is not None)
     assert run.poll() is None
     for child in analyses(first):
-        child.kill()
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
     os.killpg(first.pid, signal.SIGKILL)
 
     said, _ = run.communicate(timeout=PATIENCE_S)
