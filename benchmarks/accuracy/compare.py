@@ -27,11 +27,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("old", type=Path)
     parser.add_argument("new", type=Path, nargs="?", default=DOCS / "accuracy.json")
-    parser.add_argument("--family", nargs="*", choices=[f.value for f in Family], default=None)
+    parser.add_argument("--family", nargs="*", choices=list(Family), default=list(Family))
     wanted = parser.parse_args()
     (facts_old, old), (facts_new, new) = read_scores(wanted.old), read_scores(wanted.new)
-    families = {Family(f) for f in wanted.family or [f.value for f in Family]}
-    old, new = ([s for s in scores if s.family in families] for scores in (old, new))
+    old, new = ([s for s in scores if s.family in wanted.family] for scores in (old, new))
     for line in compare(old, new, names=(facts_old["commit"], facts_new["commit"])):
         print(line)
 

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cementct.core.arrays import FloatArray, IntArray
+from cementct.core.arrays import BoolArray, Float32Array, FloatArray, HuArray, IntArray
 from cementct.core.frame import Frame
+from cementct.core.grid import Grid
 from cementct.segmentation.cement.scene import Scene
 
+# Turns a vertebra's coordinates (left, posterior, superior) into those of the same place on its other side.
+OTHER_SIDE = (-1.0, 1.0, 1.0)
 # A counterpart is looked for this far around its place: vertebrae are turned and grow unalike.
 WITHIN_MM, STEP_MM = 2.5, 1.25
 # So many voxels of a piece are looked at.
@@ -61,7 +64,7 @@ def find_counterparts(scene: Scene, frames: tuple[Frame, ...], index: IntArray) 
     centres = np.array([frame.centre_lps_mm for frame in frames])
     nearest = int(np.argmin(np.linalg.norm(centres - points.mean(axis=0), axis=1)))
     local = frames[nearest].to_local(points)
-    side = _ratio(scene, frames[nearest].to_lps(local * (-1.0, 1.0, 1.0)), own_hu)
+    side = _ratio(scene, frames[nearest].to_lps(local * OTHER_SIDE), own_hu)
     levels = [
         ratio
         for near in (nearest - 1, nearest + 1)
@@ -75,21 +78,44 @@ def find_counterparts(scene: Scene, frames: tuple[Frame, ...], index: IntArray) 
     )
 
 
-def _ratio(scene: Scene, points_lps_mm: FloatArray, own_hu: FloatArray) -> float | None:
-    """Return the median brightness near points over that of the piece; None where most are out of view."""
-    steps = np.arange(-WITHIN_MM, WITHIN_MM + 1e-6, STEP_MM)
+def look_around(
+    hu: Float32Array | HuArray, grid: Grid, points_lps_mm: FloatArray, reach_mm: float, step_mm: float
+) -> tuple[Float32Array, BoolArray]:
+    """Return the intensities of the voxels around points, and which of them are in view.
+
+    Parameters
+    ----------
+    hu, grid
+        The image, and where its voxels lie.
+    points_lps_mm
+        Shape (n, 3).
+    reach_mm, step_mm
+        How far around each point is looked, and in what steps.
+
+    Returns
+    -------
+    tuple
+        Two arrays of n rows, one column a place around the point; what is not in view has no meaning.
+    """
+    steps = np.arange(-reach_mm, reach_mm + 1e-6, step_mm)
     shifts = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
-    shifts = shifts[np.linalg.norm(shifts, axis=1) <= WITHIN_MM] / scene.spacing_mm
-    at = scene.grid.to_index(points_lps_mm)
+    shifts = shifts[np.linalg.norm(shifts, axis=1) <= reach_mm] / grid.spacing_mm
+    at = grid.to_index(points_lps_mm)
     # Axis by axis: what is looked up on three axes at once takes twice the time.
     places, seen = [], np.ones((len(at), len(shifts)), dtype=np.bool_)
-    for axis, length in enumerate(scene.hu.shape):
+    for axis, length in enumerate(hu.shape):
         place = np.rint(at[:, axis, None] + shifts[:, axis]).astype(np.intp)
         seen &= (place >= 0) & (place < length)
         places.append(np.clip(place, 0, length - 1, out=place))
+    return hu[tuple(places)].astype(np.float32), seen
+
+
+def _ratio(scene: Scene, points_lps_mm: FloatArray, own_hu: FloatArray) -> float | None:
+    """Return the median brightness near points over that of the piece; None where most are out of view."""
+    around_hu, seen = look_around(scene.hu, scene.grid, points_lps_mm, WITHIN_MM, STEP_MM)
     in_view = seen.any(axis=1)
     if np.count_nonzero(in_view) < 0.5 * len(own_hu):
         return None
-    hu = np.where(seen, scene.hu[tuple(places)], -np.inf).max(axis=1)[in_view]
+    hu = np.where(seen, around_hu, -np.inf).max(axis=1)[in_view]
     ratio = (hu - SOFT_TISSUE_HU) / np.maximum(own_hu[in_view] - SOFT_TISSUE_HU, 1.0)
     return float(np.median(np.clip(ratio, 0.0, HIGHEST_RATIO)))

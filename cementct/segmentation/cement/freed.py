@@ -13,14 +13,15 @@ import numpy as np
 from scipy import ndimage
 
 from cementct.anatomy.model import Beneath, Compartment, CompartmentMap, Spine, Vertebra
-from cementct.core.arrays import BoolArray, FloatArray, IntArray
+from cementct.core.arrays import BoolArray, IntArray
 from cementct.core.image import Region, Volume
+from cementct.segmentation.cement.counterparts import OTHER_SIDE, look_around
 from cementct.segmentation.model import Cement
 
 # The other side shows bone where the brightest fifth of what lies within a millimetre reaches this, in HU:
 # laminae and facets do, marrow between their cortex included; fat, cord, nerves and muscle do not.
 BONE_FROM_HU, BONE_PERCENTILE = 180.0, 80.0
-MIRROR_REACH_MM = 1.0
+MIRROR_REACH_MM, MIRROR_STEP_MM = 1.0, 0.5
 # A voxel is freed with most of its neighbours that could be.
 MOST = 0.5
 
@@ -39,57 +40,38 @@ def free_cement(spine: Spine, cement: Cement, volume: Volume) -> Spine:
     """
     beneath = spine.compartments.beneath
     outlined = [v for v in spine.vertebrae if not v.is_drawn]
-    if beneath is None or not outlined or cement.box.is_empty:
+    if beneath is None or not outlined:
         return spine
-    freed = np.zeros(cement.box.shape, dtype=np.bool_)
     covered = _covered(spine.compartments, beneath, cement)
+    freed = np.zeros_like(covered)
     for vertebra in outlined:
-        mine = covered & (cement.owner == vertebra.number)
-        if mine.any():
-            freed |= mine & ~_has_bone_on_other_side(mine, vertebra, cement, volume)
+        index = np.argwhere(covered & (cement.owner == vertebra.number))
+        if len(index):
+            soft = ~_has_bone_on_other_side(index + np.asarray(cement.box.start), vertebra, volume)
+            freed[tuple(index[soft].T)] = True
     freed = _with_most(freed, covered)
-    return _without_bone(spine, beneath, freed, cement) if freed.any() else spine
+    return _without_bone(spine, beneath, Region(cement.box, freed)) if freed.any() else spine
 
 
 def _covered(compartments: CompartmentMap, beneath: Beneath, cement: Cement) -> BoolArray:
     """Return drawn cement in bone behind the bodies that covers canal or foramina; on the cement's block."""
-    whole = np.zeros(compartments.box.shape, dtype=np.bool_)
     behind = compartments.compartment.ravel()[beneath.index] != int(Compartment.BODY)
-    whole.ravel()[beneath.index[behind]] = True
-    common = cement.box.intersection(compartments.box)
+    places = np.stack(np.unravel_index(beneath.index[behind], compartments.box.shape), axis=1)
+    places += np.subtract(compartments.box.start, cement.box.start)
+    places = places[((places >= 0) & (places < cement.box.shape)).all(axis=1)]
     found = np.zeros(cement.box.shape, dtype=np.bool_)
-    found[common.within(cement.box)] = whole[common.within(compartments.box)]
+    found[tuple(places.T)] = True
     return found & cement.region
 
 
-def _has_bone_on_other_side(
-    where: BoolArray, vertebra: Vertebra, cement: Cement, volume: Volume
-) -> BoolArray:
-    """Return the voxels of `where` whose place on the vertebra's other side is bone, or not in view."""
-    index = np.argwhere(where)
-    local = vertebra.frame.to_local(volume.grid.to_lps(index + np.asarray(cement.box.start)))
-    local[:, 0] *= -1.0
-    place = volume.grid.to_index(vertebra.frame.to_lps(local))
-    bone = _brightness(volume, place) >= BONE_FROM_HU
-    bone |= ((place < 0) | (place > np.asarray(volume.grid.shape) - 1)).any(axis=1)
-    out = np.zeros_like(where)
-    out[tuple(index[bone].T)] = True
-    return out
-
-
-def _brightness(volume: Volume, place: FloatArray) -> FloatArray:
-    """Return how bright it is around places given as indices."""
-    steps = np.stack(np.meshgrid(*[(-1.0, 0.0, 1.0)] * 3, indexing="ij"), axis=-1).reshape(-1, 1, 3)
-    around = place + steps * (MIRROR_REACH_MM / np.asarray(volume.grid.spacing_mm))
-    first = np.maximum(np.floor(around.min(axis=(0, 1))).astype(int), 0)
-    last = np.minimum(np.ceil(around.max(axis=(0, 1))).astype(int) + 1, volume.grid.shape)
-    if (last <= first).any():
-        return np.full(len(place), np.inf)
-    hu = volume.hu[tuple(slice(a, b) for a, b in zip(first, last, strict=True))].astype(np.float32)
-    values = ndimage.map_coordinates(
-        hu, (around - first).reshape(-1, 3).T, order=1, mode="nearest", output=np.float32
+def _has_bone_on_other_side(index: IntArray, vertebra: Vertebra, volume: Volume) -> BoolArray:
+    """Tell of voxels of the volume whether their vertebra shows bone on its other side, or nothing there."""
+    local = vertebra.frame.to_local(volume.grid.to_lps(index))
+    hu, seen = look_around(
+        volume.hu, volume.grid, vertebra.frame.to_lps(local * OTHER_SIDE), MIRROR_REACH_MM, MIRROR_STEP_MM
     )
-    return np.asarray(np.percentile(values.reshape(len(steps), -1), BONE_PERCENTILE, axis=0))
+    brightest = np.percentile(np.where(seen, hu, np.inf), BONE_PERCENTILE, axis=1, method="higher")
+    return np.asarray(brightest >= BONE_FROM_HU)
 
 
 def _with_most(freed: BoolArray, possible: BoolArray) -> BoolArray:
@@ -99,28 +81,19 @@ def _with_most(freed: BoolArray, possible: BoolArray) -> BoolArray:
     return np.asarray(possible & (share > MOST * among))
 
 
-def _without_bone(spine: Spine, beneath: Beneath, freed: BoolArray, cement: Cement) -> Spine:
+def _without_bone(spine: Spine, beneath: Beneath, freed: Region) -> Spine:
     compartments = spine.compartments
-    at: IntArray = np.argwhere(freed) + np.subtract(cement.box.start, compartments.box.start)
+    at = freed.indices() - np.asarray(compartments.box.start)
     index = np.ravel_multi_index(tuple(at.T), compartments.box.shape)
     found = np.searchsorted(beneath.index, index)
     compartment, place = compartments.compartment.copy(), compartments.place.copy()
     compartment.ravel()[index], place.ravel()[index] = beneath.compartment[found], beneath.place[found]
-    vertebrae = tuple(replace(v, whole=_without(v.whole, freed, cement)) for v in spine.vertebrae)
+    vertebrae = tuple(
+        replace(v, whole=Region(v.whole.box, v.whole.voxels & ~freed.in_box(v.whole.box)))
+        for v in spine.vertebrae
+    )
     return replace(
         spine,
         vertebrae=vertebrae,
         compartments=replace(compartments, compartment=compartment, place=place),
     )
-
-
-def _without(region: Region, freed: BoolArray, cement: Cement) -> Region:
-    common = region.box.intersection(cement.box)
-    if common.is_empty:
-        return region
-    taken = freed[common.within(cement.box)]
-    if not (region.voxels[common.within(region.box)] & taken).any():
-        return region
-    voxels = region.voxels.copy()
-    voxels[common.within(region.box)] &= ~taken
-    return Region(region.box, voxels)

@@ -9,7 +9,7 @@ from itertools import islice
 import numpy as np
 from scipy import ndimage
 
-from cementct.core.arrays import Float32Array
+from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.findings import Destruction
 from cementct.segmentation.lesion.bone import Bone
 from cementct.segmentation.lesion.cortex import cortex_removed, destroyed_rim
@@ -72,8 +72,7 @@ def segment_before(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone] 
     """
     marrow_hu = own_marrow_hu(bone, normal)
     light, dense = find_dense(bone, normal, marrow_hu)
-    none = np.zeros_like(dense)
-    lytic = segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=none)
+    lytic = _lytic_of(bone, normal, marrow_hu, dense)
     sclerosis = find_sclerosis(bone, (light, dense), lytic.share >= 0.5)
     if lytic.found and sclerosis.any():
         lytic = segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=sclerosis)
@@ -103,11 +102,15 @@ def _stands_out(bone: Bone, lytic: LyticPart, normal: NormalMarrow, neighbours: 
     for neighbour in islice(neighbours, NEIGHBOURS_COMPARED):
         marrow_hu = own_marrow_hu(neighbour, normal)
         _, dense = find_dense(neighbour, normal, marrow_hu)
-        none = np.zeros_like(dense)
-        alike = segment_lytic(neighbour, normal, marrow_hu, dense=dense, sclerotic=none)
+        alike = _lytic_of(neighbour, normal, marrow_hu, dense)
         if _share_of_interior(neighbour, alike) >= most:
             return False
     return True
+
+
+def _lytic_of(bone: Bone, normal: NormalMarrow, marrow_hu: float, dense: BoolArray) -> LyticPart:
+    """Return the lytic part of a vertebra as long as no sclerosis is known to belong to it."""
+    return segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=np.zeros_like(dense))
 
 
 def _share_of_interior(bone: Bone, lytic: LyticPart) -> float:

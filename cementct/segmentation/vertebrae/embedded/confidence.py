@@ -32,10 +32,12 @@ THICK_SLICES = 0.12
 HALF_ERROR = 0.15
 # Of a vertebra whose one disc is not in view.
 CUT_FACTOR = 0.8
+# Only what somebody drew is beyond doubt (`Vertebra.is_drawn`).
+MOST_CONFIDENCE = 0.999
 
 
 def measure_confidence(outlines: Sequence[BodyOutline]) -> dict[int, float]:
-    """Return a confidence between 0 and 1 per number."""
+    """Return a confidence between 0 and less than 1 per number."""
     heights = np.log([_height_mm(outline) for outline in outlines]) if outlines else np.zeros(0)
     confidence = {}
     for position, outline in enumerate(outlines):
@@ -43,7 +45,8 @@ def measure_confidence(outlines: Sequence[BodyOutline]) -> dict[int, float]:
         strange = abs(float(heights[position] - np.median(heights[others]))) if others else 0.0
         error = np.exp(_error_log(outline, min(strange, STRANGEST_HEIGHT)))
         factor = CUT_FACTOR if outline.is_cut else 1.0
-        confidence[position + 1] = round(float(factor / (1 + (error / HALF_ERROR) ** 2)), 3)
+        likely = float(factor / (1 + (error / HALF_ERROR) ** 2))
+        confidence[position + 1] = round(min(likely, MOST_CONFIDENCE), 3)
     return confidence
 
 
