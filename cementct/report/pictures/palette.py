@@ -60,7 +60,7 @@ STROKES: dict[Drawn, Stroke] = {
     Drawn.CANAL: Stroke("#e8e8e8", "spinal canal", dashes=(3, 2), width_px=0.8),
     Drawn.FORAMEN: Stroke("#e8e8e8", "neural foramen", dashes=(1, 2), width_px=0.8),
     Drawn.CEMENT: Stroke("#56b4e9", "cement"),
-    Drawn.LESION: Stroke("#f0e442", "lesion before injection", dashes=(4, 2)),
+    Drawn.LESION: Stroke("#f0e442", "lesion", dashes=(4, 2)),
     Drawn.EPIDURAL: Stroke("#ff6a3d", "epidural leak", width_px=1.6),
     Drawn.FORAMINAL: Stroke("#ee8fc4", "foraminal leak", dashes=(5, 1.5), width_px=1.6),
     Drawn.DISKAL: Stroke("#e69f00", "diskal leak", dashes=(3, 1), width_px=1.6),
