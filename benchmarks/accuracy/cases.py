@@ -25,13 +25,17 @@ CASES_VERSION = 10
 
 
 class Family(StrEnum):
-    """The four families of the bench; traps and studies belong to the phantoms."""
+    """The families of the bench; traps and studies belong to the phantoms.
+
+    Independent cases were simulated by somebody who did not know the algorithms.
+    """
 
     PHANTOMS = "phantoms"
     TRAPS = "traps"
     STUDIES = "studies"
     IMPLANTS = "implants"
     NEGATIVES = "negatives"
+    INDEPENDENT = "independent"
 
 
 @dataclass(frozen=True)
