@@ -126,7 +126,7 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
     if subject.pre is not None and spine_before is not None and spine.vertebrae:
         tell(Stage.PRE_INJECTION)
         before = _registered(subject, (subject.pre, spine_before), spine)
-    from cementct.segmentation.cement.freed import free_cement
+    from cementct.segmentation.cement.freed import free_cement, free_solid
     from cementct.segmentation.cement.remote import find_remote_pieces
 
     tell(Stage.CEMENT)
@@ -135,7 +135,7 @@ def find_structures(subject: Subject, *, tell: Tell) -> Structures:
         carried = _as_before(subject.post, before, spine, cement)
         if carried:
             outlined = spine
-            spine = replace_vertebrae(subject.post, labels, spine, carried)
+            spine = free_solid(replace_vertebrae(subject.post, labels, spine, carried), subject.post)
             # Once more: a leak that an engine took for body looked like a body that was raised.
             earlier = _carried(subject, before, spine, outlined=outlined)
             cement = _find_cement(subject, spine, earlier)
@@ -191,8 +191,10 @@ def treated_numbers(cement: Cement, spine: Spine) -> tuple[int, ...]:
 
 def _look(subject: Subject) -> tuple[SpineLabels | None, Spine]:
     """Return the spine, and its labels where something may yet be carried over from a scan before."""
+    from cementct.segmentation.cement.freed import free_solid
+
     labels = draw_given_walls(subject.find_vertebrae(subject.post), subject.hints.by_hand)
-    spine = describe_spine(subject.post, labels, hints=subject.hints)
+    spine = free_solid(describe_spine(subject.post, labels, hints=subject.hints), subject.post)
     return (labels if subject.pre is not None else None), spine
 
 

@@ -1,20 +1,24 @@
-"""Cement behind the bodies that an engine took for bone, and what of canal and foramina it fills.
+"""What an engine took for bone behind the bodies and is none, and what of canal and foramina it fills.
 
 An engine that follows bone by its density follows cement in a foramen too, and says that it is a lamina, a
 pedicle or a rib. Bone behind the bodies is the same on both sides: where the other side of the vertebra shows
-soft tissue, the cement lies outside bone.
+soft tissue, what is dense lies outside bone. Whatever is solid is asked about before cement is looked for,
+lest cement as faint as bone be lost in it; the cement itself afterwards.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import cc3d
 import numpy as np
 from scipy import ndimage
 
 from cementct.anatomy.model import Beneath, Compartment, CompartmentMap, Spine, Vertebra
-from cementct.core.arrays import BoolArray, IntArray
+from cementct.core.arrays import BoolArray, IntArray, LabelArray
+from cementct.core.grid import Box
 from cementct.core.image import Region, Volume
+from cementct.core.morphology import dilate_box, erode_box
 from cementct.segmentation.cement.counterparts import OTHER_SIDE, look_around
 from cementct.segmentation.model import Cement
 
@@ -22,8 +26,39 @@ from cementct.segmentation.model import Cement
 # laminae and facets do, marrow between their cortex included; fat, cord, nerves and muscle do not.
 BONE_FROM_HU, BONE_PERCENTILE = 180.0, 80.0
 MIRROR_REACH_MM, MIRROR_STEP_MM = 1.0, 0.5
+# Bone is marrow in a shell of cortex; cement is this bright over this far in all directions, in pieces of at
+# least this size, and its blurred surface goes with it.
+SOLID_HU, SOLID_MM, LEAST_SOLID_ML = 400.0, 2.5, 0.05
+SURFACE_MM = 1.5
 # A voxel is freed with most of its neighbours that could be.
 MOST = 0.5
+
+
+def free_solid(spine: Spine, volume: Volume) -> Spine:
+    """Return the spine without what its engine took for bone in canal and foramina, and is too solid for it.
+
+    Parameters
+    ----------
+    spine
+        Vertebrae and compartments.
+    volume
+        The scan.
+    """
+    beneath = spine.compartments.beneath
+    if beneath is None or all(v.is_drawn for v in spine.vertebrae):
+        return spine
+    places, positions = _behind_bodies(spine.compartments, beneath)
+    if not len(places):
+        return spine
+    box = volume.grid.box_around(places, SURFACE_MM)
+    owner = np.zeros(box.shape, dtype=np.uint8)
+    numbers = np.array([0, *(v.number for v in spine.vertebrae)], dtype=np.uint8)
+    owner[tuple((places - np.asarray(box.start)).T)] = numbers[positions]
+    owner[~_solid(volume.crop(box))] = 0
+    freed = _without_counterpart(spine, volume, box, owner)
+    least = max(2, round(LEAST_SOLID_ML / volume.grid.voxel_ml))
+    freed = cc3d.dust(freed, threshold=least, connectivity=26) > 0
+    return _without_bone(spine, beneath, Region(box, freed)) if freed.any() else spine
 
 
 def free_cement(spine: Spine, cement: Cement, volume: Volume) -> Spine:
@@ -39,29 +74,44 @@ def free_cement(spine: Spine, cement: Cement, volume: Volume) -> Spine:
         The scan that shows both.
     """
     beneath = spine.compartments.beneath
-    outlined = [v for v in spine.vertebrae if not v.is_drawn]
-    if beneath is None or not outlined:
+    if beneath is None or all(v.is_drawn for v in spine.vertebrae):
         return spine
-    covered = _covered(spine.compartments, beneath, cement)
-    freed = np.zeros_like(covered)
-    for vertebra in outlined:
-        index = np.argwhere(covered & (cement.owner == vertebra.number))
-        if len(index):
-            soft = ~_has_bone_on_other_side(index + np.asarray(cement.box.start), vertebra, volume)
-            freed[tuple(index[soft].T)] = True
-    freed = _with_most(freed, covered)
+    places = _behind_bodies(spine.compartments, beneath)[0] - np.asarray(cement.box.start)
+    places = places[((places >= 0) & (places < cement.box.shape)).all(axis=1)]
+    covered = np.zeros(cement.box.shape, dtype=np.bool_)
+    covered[tuple(places.T)] = True
+    owner = np.where(covered & cement.region, cement.owner, np.uint8(0))
+    freed = _without_counterpart(spine, volume, cement.box, owner)
     return _without_bone(spine, beneath, Region(cement.box, freed)) if freed.any() else spine
 
 
-def _covered(compartments: CompartmentMap, beneath: Beneath, cement: Cement) -> BoolArray:
-    """Return drawn cement in bone behind the bodies that covers canal or foramina; on the cement's block."""
+def _behind_bodies(compartments: CompartmentMap, beneath: Beneath) -> tuple[IntArray, IntArray]:
+    """Return bone behind the bodies over canal and foramina: voxels of the volume, and their places."""
     behind = compartments.compartment.ravel()[beneath.index] != int(Compartment.BODY)
-    places = np.stack(np.unravel_index(beneath.index[behind], compartments.box.shape), axis=1)
-    places += np.subtract(compartments.box.start, cement.box.start)
-    places = places[((places >= 0) & (places < cement.box.shape)).all(axis=1)]
-    found = np.zeros(cement.box.shape, dtype=np.bool_)
-    found[tuple(places.T)] = True
-    return found & cement.region
+    index = beneath.index[behind]
+    zyx = np.stack(np.unravel_index(index, compartments.box.shape), axis=1)
+    return zyx + np.asarray(compartments.box.start), compartments.place.ravel()[index].astype(np.intp)
+
+
+def _solid(volume: Volume) -> BoolArray:
+    """Return what is bright over more than the thickness of cortex, with its blurred surface."""
+
+    def odd(reach_mm: float) -> list[int]:
+        return [2 * round(reach_mm / 2 / s) + 1 for s in volume.grid.spacing_mm]
+
+    inside = erode_box(volume.hu >= SOLID_HU, odd(SOLID_MM))
+    return dilate_box(inside, odd(SOLID_MM + 2 * SURFACE_MM)) & (volume.hu >= BONE_FROM_HU)
+
+
+def _without_counterpart(spine: Spine, volume: Volume, box: Box, owner: LabelArray) -> BoolArray:
+    """Return the voxels in which the other side of the vertebra of that number shows no bone."""
+    found = np.zeros(box.shape, dtype=np.bool_)
+    for vertebra in (v for v in spine.vertebrae if not v.is_drawn):
+        index = np.argwhere(owner == vertebra.number)
+        if len(index):
+            soft = ~_has_bone_on_other_side(index + np.asarray(box.start), vertebra, volume)
+            found[tuple(index[soft].T)] = True
+    return _with_most(found, owner > 0)
 
 
 def _has_bone_on_other_side(index: IntArray, vertebra: Vertebra, volume: Volume) -> BoolArray:

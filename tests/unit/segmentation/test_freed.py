@@ -12,7 +12,7 @@ from cementct.core.arrays import BoolArray
 from cementct.core.findings import LeakType
 from cementct.core.image import Region, Volume
 from cementct.metrics.leaks import measure_leaks
-from cementct.segmentation.cement.freed import free_cement
+from cementct.segmentation.cement.freed import free_cement, free_solid
 from cementct.segmentation.model import Cement
 from cementct.testing.block_spine import BONE_HU, CEMENT_HU, TISSUE_HU, block, build_block_spine
 
@@ -43,14 +43,14 @@ def swallowed(confidence: float) -> tuple[Spine, Cement, BoolArray]:
     return replace(spine, vertebrae=vertebrae, compartments=borders), cement, taken
 
 
-def scan(spine: Spine, cement: Cement, right_hu: float) -> Volume:
+def scan(spine: Spine, cement: Cement, right_hu: float, cement_hu: float = CEMENT_HU) -> Volume:
     """Return soft tissue with bone and cement, and something where the cement would be on the other side."""
     grid = spine.grid
     hu = np.full(grid.shape, TISSUE_HU)
     points = grid.to_lps(np.moveaxis(np.indices(grid.shape, dtype=np.float64), 0, -1))
     hu[RIGHT(points)] = right_hu
     block_hu = hu[cement.box.slices]
-    block_hu += (CEMENT_HU - block_hu) * cement.fraction
+    block_hu += (cement_hu - block_hu) * cement.fraction
     return Volume(hu.astype(np.int16), grid)
 
 
@@ -84,3 +84,24 @@ def test_nothing_else_changes_its_compartment() -> None:
     before, after = spine.compartments, freed.compartments
     assert np.array_equal(before.compartment[~taken], after.compartment[~taken])
     assert np.array_equal(before.place[~taken], after.place[~taken])
+
+
+# As faint as cortex, and as marrow between cortex.
+FAINT_CEMENT_HU, MARROW_HU = 550.0, 300.0
+
+
+def test_what_is_as_faint_as_bone_but_solid_is_no_bone_without_its_like_on_the_other_side() -> None:
+    spine, cement, taken = swallowed(confidence=0.9)
+    freed = free_solid(spine, scan(spine, cement, TISSUE_HU, FAINT_CEMENT_HU))
+    assert (freed.compartments.compartment[taken] == Compartment.FORAMEN_LEFT).all()
+    assert not freed.vertebrae[1].whole.in_box(spine.grid.box)[taken].any()
+
+
+@pytest.mark.parametrize(
+    ("confidence", "right_hu", "cement_hu"),
+    [(0.9, BONE_HU, FAINT_CEMENT_HU), (0.9, TISSUE_HU, MARROW_HU), (1.0, TISSUE_HU, FAINT_CEMENT_HU)],
+    ids=["as on the other side", "not solid", "drawn by somebody"],
+)
+def test_bone_stays_bone(confidence: float, right_hu: float, cement_hu: float) -> None:
+    spine, cement, _ = swallowed(confidence)
+    assert free_solid(spine, scan(spine, cement, right_hu, cement_hu)) is spine
