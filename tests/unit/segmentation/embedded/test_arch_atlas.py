@@ -29,7 +29,7 @@ def places(aside_mm: float, behind_wall_mm: float) -> FloatArray:
     )
 
 
-@pytest.mark.parametrize(("spacing_mm", "free_mm"), zip(NODES_MM, FREE_ASIDE_MM, strict=True))
+@pytest.mark.parametrize(("spacing_mm", "free_mm"), list(zip(NODES_MM, FREE_ASIDE_MM, strict=True)))
 @pytest.mark.parametrize("side", [-1, 1])
 def test_no_vertebra_has_bone_in_the_front_of_its_canal(spacing_mm: float, free_mm: float, side: int) -> None:
     own, _, _, hollow = arch(spacing_mm).shares_at(places(side * (free_mm - 0.5), 1.0))
