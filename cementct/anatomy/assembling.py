@@ -96,6 +96,7 @@ def _vertebra(labels: SpineLabels, outline: Outline, names: Names, position: int
         wall_rebuilt=wall_rebuilt,
         confidence=float(labels.confidence.get(outline.number, 1.0)),
         flags=tuple(flags),
+        is_drawn=labels.are_drawn,
     )
 
 

@@ -52,6 +52,8 @@ class SpineLabels:
         Numbers whose posterior wall the engine inferred over much of its area.
     notes
         Sentences about what the engine could not do, per number; 0 for the whole volume.
+    are_drawn
+        Whether somebody drew the outlines, or a network did; else an engine followed bone by its density.
     """
 
     vertebrae: LabelMap
@@ -69,3 +71,4 @@ class SpineLabels:
     confidence: Mapping[int, float] = field(default_factory=dict)
     rebuilt_walls: frozenset[int] = frozenset()
     notes: Mapping[int, str] = field(default_factory=dict)
+    are_drawn: bool = True

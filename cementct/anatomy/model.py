@@ -128,6 +128,9 @@ class Vertebra:
         Doubts about this vertebra's anatomy and name.
     by_hand
         What the user gave by hand about it; None where nothing.
+    is_drawn
+        Whether somebody drew its outline, or a network did; an engine that follows bone by its density leaves
+        some out, and takes cement as faint as bone for it.
     """
 
     position: int
@@ -150,11 +153,7 @@ class Vertebra:
     confidence: float
     flags: tuple[QualityFlag, ...] = ()
     by_hand: GivenVertebra | None = None
-
-    @property
-    def is_drawn(self) -> bool:
-        """Whether somebody drew its outline, or a network did: that has all the confidence there is."""
-        return self.confidence >= 1.0
+    is_drawn: bool = True
 
     @property
     def centroid_lps_mm(self) -> Triple:

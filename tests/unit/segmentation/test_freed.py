@@ -22,7 +22,7 @@ LEFT = block(FIRST_MM, LAST_MM)
 RIGHT = block((-FIRST_MM[0], *FIRST_MM[1:]), (-LAST_MM[0], *LAST_MM[1:]))
 
 
-def swallowed(confidence: float) -> tuple[Spine, Cement, BoolArray]:
+def swallowed(*, is_drawn: bool) -> tuple[Spine, Cement, BoolArray]:
     """Return a spine whose engine took cement in a foramen for bone, and that cement and where."""
     column = build_block_spine()
     cement = column.cement_of(LEFT)
@@ -37,7 +37,7 @@ def swallowed(confidence: float) -> tuple[Spine, Cement, BoolArray]:
     compartment[taken], place[taken] = Compartment.POSTERIOR_ELEMENTS, middle.position + 1
     whole = Region.of(middle.whole.in_box(spine.grid.box) | taken)
     vertebrae = tuple(
-        replace(v, confidence=confidence, whole=whole if v is middle else v.whole) for v in spine.vertebrae
+        replace(v, is_drawn=is_drawn, whole=whole if v is middle else v.whole) for v in spine.vertebrae
     )
     borders = replace(compartments, compartment=compartment, place=place, beneath=beneath)
     return replace(spine, vertebrae=vertebrae, compartments=borders), cement, taken
@@ -55,7 +55,7 @@ def scan(spine: Spine, cement: Cement, right_hu: float, cement_hu: float = CEMEN
 
 
 def test_cement_in_a_foramen_that_passed_for_bone_is_a_foraminal_leak() -> None:
-    spine, cement, taken = swallowed(confidence=0.9)
+    spine, cement, taken = swallowed(is_drawn=False)
     volume = scan(spine, cement, TISSUE_HU)
     assert not measure_leaks(cement, spine, volume).leaks[spine.vertebrae[1].number]
 
@@ -69,17 +69,17 @@ def test_cement_in_a_foramen_that_passed_for_bone_is_a_foraminal_leak() -> None:
 
 
 def test_cement_stays_in_bone_where_the_other_side_is_bone_too() -> None:
-    spine, cement, _ = swallowed(confidence=0.9)
+    spine, cement, _ = swallowed(is_drawn=False)
     assert free_cement(spine, cement, scan(spine, cement, BONE_HU)) is spine
 
 
 def test_bone_that_somebody_drew_is_believed() -> None:
-    spine, cement, _ = swallowed(confidence=1.0)
+    spine, cement, _ = swallowed(is_drawn=True)
     assert free_cement(spine, cement, scan(spine, cement, TISSUE_HU)) is spine
 
 
 def test_nothing_else_changes_its_compartment() -> None:
-    spine, cement, taken = swallowed(confidence=0.9)
+    spine, cement, taken = swallowed(is_drawn=False)
     freed = free_cement(spine, cement, scan(spine, cement, TISSUE_HU))
     before, after = spine.compartments, freed.compartments
     assert np.array_equal(before.compartment[~taken], after.compartment[~taken])
@@ -91,17 +91,17 @@ FAINT_CEMENT_HU, MARROW_HU = 550.0, 300.0
 
 
 def test_what_is_as_faint_as_bone_but_solid_is_no_bone_without_its_like_on_the_other_side() -> None:
-    spine, cement, taken = swallowed(confidence=0.9)
+    spine, cement, taken = swallowed(is_drawn=False)
     freed = free_solid(spine, scan(spine, cement, TISSUE_HU, FAINT_CEMENT_HU))
     assert (freed.compartments.compartment[taken] == Compartment.FORAMEN_LEFT).all()
     assert not freed.vertebrae[1].whole.in_box(spine.grid.box)[taken].any()
 
 
 @pytest.mark.parametrize(
-    ("confidence", "right_hu", "cement_hu"),
-    [(0.9, BONE_HU, FAINT_CEMENT_HU), (0.9, TISSUE_HU, MARROW_HU), (1.0, TISSUE_HU, FAINT_CEMENT_HU)],
+    ("is_drawn", "right_hu", "cement_hu"),
+    [(False, BONE_HU, FAINT_CEMENT_HU), (False, TISSUE_HU, MARROW_HU), (True, TISSUE_HU, FAINT_CEMENT_HU)],
     ids=["as on the other side", "not solid", "drawn by somebody"],
 )
-def test_bone_stays_bone(confidence: float, right_hu: float, cement_hu: float) -> None:
-    spine, cement, _ = swallowed(confidence)
+def test_bone_stays_bone(*, is_drawn: bool, right_hu: float, cement_hu: float) -> None:
+    spine, cement, _ = swallowed(is_drawn=is_drawn)
     assert free_solid(spine, scan(spine, cement, right_hu, cement_hu)) is spine

@@ -32,7 +32,7 @@ THICK_SLICES = 0.12
 HALF_ERROR = 0.15
 # Of a vertebra whose one disc is not in view.
 CUT_FACTOR = 0.8
-# Only what somebody drew is beyond doubt (`Vertebra.is_drawn`).
+# Only what somebody drew is beyond doubt.
 MOST_CONFIDENCE = 0.999
 
 

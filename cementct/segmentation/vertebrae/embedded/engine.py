@@ -110,6 +110,7 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
         last_above_sacrum=len(outlines) if sacral is not None and outlines else None,
         confidence=measure_confidence(outlines),
         rebuilt_walls=frozenset(n for n, o in zip(numbers, outlines, strict=True) if o.wall_rebuilt),
+        are_drawn=False,
     )
 
 
