@@ -38,7 +38,7 @@ def free_swallowed_veins(around: Surroundings, leaked: BoolArray) -> Surrounding
         Drawn cement that has left the bone.
     """
     beside = leaked & (around.kind == Kind.ELSEWHERE)
-    if around.vertebra.confidence >= 1.0 or not beside.any():
+    if around.vertebra.is_drawn or not beside.any():
         return around
     inside = around.kind == Kind.INSIDE
     window = window_around(np.argwhere(around.region), around, margin_mm=SWALLOWED_DEPTH_MM + 1.0)

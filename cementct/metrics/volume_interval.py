@@ -62,7 +62,7 @@ def unseen_in(cement: Cement, vertebra: Vertebra, volume_ml: float) -> Unseen:
     plateau_hu = max(own, key=lambda d: d.volume_ml).plateau_hu if own else AS_FAINT_AS_BONE_HU
     faint = float(np.clip((OPAQUE_HU - plateau_hu) / (OPAQUE_HU - AS_FAINT_AS_BONE_HU), 0.0, 1.0))
     missed, added = MISSED + MISSED_WHERE_FAINT * faint**2, ADDED
-    if vertebra.confidence < 1.0:
+    if not vertebra.is_drawn:
         missed += MISSED_BY_LABELS + MISSED_BY_DOUBT * (1.0 - vertebra.confidence)
         added += ADDED_BY_LABELS + ADDED_BY_DOUBT * (1.0 - vertebra.confidence)
     known = cement.known_share.get(vertebra.number, 0.0)

@@ -235,21 +235,21 @@ def test_a_thick_track_is_an_access_track_and_so_is_one_that_broke_off_from_the_
     assert [leak.type for leak in leaks(join(DEEP, broken_off))] == [LeakType.ACCESS_TRACK]
 
 
-def test_a_vein_that_an_uncertain_outline_has_swallowed_is_one_leak_with_its_whole_volume() -> None:
+def test_a_vein_that_an_engines_outline_has_swallowed_is_one_leak_with_its_whole_volume() -> None:
     spine = column()
     vein = cord([(23.5, -14, 0), (21.3, -6, 0), (21.3, 6, 0), (23.5, 14, 0)], 2.4)
     cement = spine.cement_of(join(DEEP, vein))
 
-    def found(confidence: float) -> tuple[Leak, ...]:
-        middle = replace(spine.middle, confidence=confidence)
+    def found(*, is_drawn: bool) -> tuple[Leak, ...]:
+        middle = replace(spine.middle, is_drawn=is_drawn)
         unsure = replace(
             spine.spine, vertebrae=tuple(middle if v is spine.middle else v for v in spine.spine.vertebrae)
         )
         return measure_leaks(cement, unsure, spine.volume_with(cement)).leaks[L2]
 
-    (leak,) = found(0.9)
+    (leak,) = found(is_drawn=False)
     assert leak.volume_ml == pytest.approx(spine.volume_ml(vein), rel=0.15)
-    assert sum(k.volume_ml for k in found(1.0)) < 0.8 * leak.volume_ml
+    assert sum(k.volume_ml for k in found(is_drawn=True)) < 0.8 * leak.volume_ml
 
 
 def film_on_bone() -> tuple[Cement, Volume, Volume]:

@@ -42,7 +42,7 @@ def test_an_earlier_scan_leaves_less_to_be_missed_and_given_labels_less_than_fou
     blocks = build_block_spine()
     cement = blocks.cement_of(ball((0.0, 0.0, 0.0), 6.0))
     compared = replace(cement, known_share={blocks.middle.number: 1.0})
-    guessed = replace(blocks.middle, confidence=0.8)
+    guessed = replace(blocks.middle, confidence=0.8, is_drawn=False)
     plain = unseen_in(cement, blocks.middle, 2.0)
     assert unseen_in(compared, blocks.middle, 2.0).missed_ml < plain.missed_ml
     assert unseen_in(cement, guessed, 2.0).missed_ml > plain.missed_ml
