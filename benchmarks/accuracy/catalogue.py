@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from benchmarks.accuracy.cases import Case, Family, Half, Recipe, load
 from benchmarks.accuracy.implants import implant_recipes
+from benchmarks.accuracy.independent_spines import independent_spine_recipes
 from benchmarks.accuracy.negatives import negative_recipes
 from benchmarks.accuracy.phantoms import phantom_recipes
 from benchmarks.accuracy.studies import study_recipes
@@ -15,6 +16,7 @@ MAKERS = {
     Family.STUDIES: study_recipes,
     Family.IMPLANTS: implant_recipes,
     Family.NEGATIVES: negative_recipes,
+    Family.INDEPENDENT: independent_spine_recipes,
 }
 
 
