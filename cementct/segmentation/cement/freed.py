@@ -14,8 +14,8 @@ import cc3d
 import numpy as np
 from scipy import ndimage
 
-from cementct.anatomy.model import Beneath, Compartment, CompartmentMap, Spine, Vertebra
-from cementct.core.arrays import BoolArray, IntArray, LabelArray
+from cementct.anatomy.model import Beneath, Compartment, CompartmentMap, Spine
+from cementct.core.arrays import BoolArray, FloatArray, IntArray, LabelArray
 from cementct.core.grid import Box
 from cementct.core.image import Region, Volume
 from cementct.core.morphology import dilate_box, erode_box
@@ -55,7 +55,7 @@ def free_solid(spine: Spine, volume: Volume) -> Spine:
     numbers = np.array([0, *(v.number for v in spine.vertebrae)], dtype=np.uint8)
     owner[tuple((places - np.asarray(box.start)).T)] = numbers[positions]
     owner[~_solid(volume.crop(box))] = 0
-    freed = _without_counterpart(spine, volume, box, owner)
+    freed = _without_counterpart(spine, volume, box, owner, with_levels=True)
     least = max(2, round(LEAST_SOLID_ML / volume.grid.voxel_ml))
     freed = cc3d.dust(freed, threshold=least, connectivity=26) > 0
     return _without_bone(spine, beneath, Region(box, freed)) if freed.any() else spine
@@ -103,25 +103,35 @@ def _solid(volume: Volume) -> BoolArray:
     return dilate_box(inside, odd(SOLID_MM + 2 * SURFACE_MM)) & (volume.hu >= BONE_FROM_HU)
 
 
-def _without_counterpart(spine: Spine, volume: Volume, box: Box, owner: LabelArray) -> BoolArray:
-    """Return the voxels in which the other side of the vertebra of that number shows no bone."""
+def _without_counterpart(
+    spine: Spine, volume: Volume, box: Box, owner: LabelArray, *, with_levels: bool = False
+) -> BoolArray:
+    """Return the voxels in which the other side of the vertebra of that number shows no bone.
+
+    With levels, its neighbours neither: what repeats itself from level to level is bone in a spine that is
+    turned, and not the same on both sides.
+    """
     found = np.zeros(box.shape, dtype=np.bool_)
+    frames = [v.frame for v in spine.vertebrae]
     for vertebra in (v for v in spine.vertebrae if not v.is_drawn):
         index = np.argwhere(owner == vertebra.number)
-        if len(index):
-            soft = ~_has_bone_on_other_side(index + np.asarray(box.start), vertebra, volume)
-            found[tuple(index[soft].T)] = True
+        if not len(index):
+            continue
+        local = vertebra.frame.to_local(volume.grid.to_lps(index + np.asarray(box.start)))
+        soft = ~_is_bone(vertebra.frame.to_lps(local * OTHER_SIDE), volume, unseen=True)
+        if with_levels:
+            place = vertebra.position
+            for frame in (*frames[max(0, place - 1) : place], *frames[place + 1 : place + 2]):
+                soft &= ~_is_bone(frame.to_lps(local), volume, unseen=False)
+        found[tuple(index[soft].T)] = True
     return _with_most(found, owner > 0)
 
 
-def _has_bone_on_other_side(index: IntArray, vertebra: Vertebra, volume: Volume) -> BoolArray:
-    """Tell of voxels of the volume whether their vertebra shows bone on its other side, or nothing there."""
-    local = vertebra.frame.to_local(volume.grid.to_lps(index))
-    hu, seen = look_around(
-        volume.hu, volume.grid, vertebra.frame.to_lps(local * OTHER_SIDE), MIRROR_REACH_MM, MIRROR_STEP_MM
-    )
+def _is_bone(points_lps_mm: FloatArray, volume: Volume, *, unseen: bool) -> BoolArray:
+    """Tell of points whether the scan shows bone there; `unseen` is said of those out of view."""
+    hu, seen = look_around(volume.hu, volume.grid, points_lps_mm, MIRROR_REACH_MM, MIRROR_STEP_MM)
     brightest = np.percentile(np.where(seen, hu, np.inf), BONE_PERCENTILE, axis=1, method="higher")
-    return np.asarray(brightest >= BONE_FROM_HU)
+    return np.where(np.isfinite(brightest), brightest >= BONE_FROM_HU, unseen)
 
 
 def _with_most(freed: BoolArray, possible: BoolArray) -> BoolArray:

@@ -32,10 +32,6 @@ NODES_MM = (20.0, 25.0, 30.0, 35.0)
 # vertebrae have bone.
 HOLLOW_ASIDE_MM, HOLLOW_PHASE, HOLLOW_SHARE = 12.0, 0.6, 20
 WALL_MM = 0.3
-# So near to the midline, by disc-to-disc spacing (`NODES_MM`), no vertebra has bone there, whatever the atlas
-# counted: half the canal's width, 16 to 18 mm in the thoracic and 22 to 27 mm in the lumbar spine
-# (Panjabi 1991, 1992), less 2 mm. What is bright there is cement, or a spur.
-FREE_ASIDE_MM = (6.0, 6.0, 8.0, 9.5)
 # Spacings are medians over so many vertebrae to either side: a compressed body keeps its arch.
 NEIGHBOURS = 2
 
@@ -105,8 +101,6 @@ class Arch:
         mine[some[behind_wall_mm <= 0]] = 0
         hollow = np.zeros(len(mine), dtype=np.bool_)
         hollow[some] = (behind_wall_mm > WALL_MM) & (np.abs(left[some]) < HOLLOW_ASIDE_MM)
-        free_mm = float(np.interp(self.spacing_mm, NODES_MM, FREE_ASIDE_MM))
-        mine[some[(behind_wall_mm > WALL_MM) & (np.abs(left[some]) < free_mm)]] = 0
         hollow[some] &= (mine[some] < HOLLOW_SHARE) & (np.abs(up[some]) < HOLLOW_PHASE * self.spacing_mm)
         return mine, others, behind & (mine > 0), hollow
 

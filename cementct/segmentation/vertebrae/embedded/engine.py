@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from cementct.core.arrays import FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Mask, Volume
-from cementct.core.threads import beside
+from cementct.core.threads import beside, each
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline, outline_bodies
 from cementct.segmentation.vertebrae.embedded.by_hand import (
     gain_of_given_levels,
@@ -24,11 +26,12 @@ from cementct.segmentation.vertebrae.embedded.column import BodyColumn
 from cementct.segmentation.vertebrae.embedded.confidence import measure_confidence
 from cementct.segmentation.vertebrae.embedded.given_canal import given_middles_mm
 from cementct.segmentation.vertebrae.embedded.levels import Levels, find_levels
-from cementct.segmentation.vertebrae.embedded.place import place_vertebrae
+from cementct.segmentation.vertebrae.embedded.place import PlacedVertebra, place_vertebrae
 from cementct.segmentation.vertebrae.embedded.posterior_elements import share_out_bone
 from cementct.segmentation.vertebrae.embedded.rasterize import block_box, draw_bodies
 from cementct.segmentation.vertebrae.embedded.ribs import find_rib_bearing
 from cementct.segmentation.vertebrae.embedded.sacrum import draw_sacrum, find_sacral_disc
+from cementct.segmentation.vertebrae.embedded.settling import settled
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine, sample_along, straighten
 from cementct.segmentation.vertebrae.embedded.tracking import CanalTrack, track_canal
 
@@ -92,7 +95,7 @@ def segment_vertebrae(volume: Volume, given: GivenAnatomy = NOTHING_GIVEN) -> Sp
     if given:
         placed = with_given_centres(found.spine, found.column, placed, grid=volume.grid, given=given)
     (bodies, outlines), canal = beside(
-        lambda: _drawn(volume.grid, outline_bodies(volume, placed)), lambda: _canal(volume, found)
+        lambda: _drawn(volume.grid, _outlined(volume, placed)), lambda: _canal(volume, found)
     )
     numbers = range(1, len(outlines) + 1)
     bone, rib_bearing = beside(
@@ -139,6 +142,11 @@ def _find_vertebrae(volume: Volume, given: GivenAnatomy) -> FoundSpine | None:
 def measure_worth(track: CanalTrack, found: FoundSpine | None) -> float:
     """Return how much speaks for what was found along a track: vertebrae, times what looks like a canal."""
     return _score(found) * track.score
+
+
+def _outlined(volume: Volume, placed: Sequence[PlacedVertebra]) -> list[BodyOutline]:
+    """Return the outlines of all bodies, their surfaces where cortex ends in this scan."""
+    return each(partial(settled, volume), outline_bodies(volume, placed))
 
 
 def _drawn(

@@ -21,6 +21,7 @@ from cementct.segmentation.vertebrae.embedded.discs import (
     DiscEvidence,
     measure_discs,
 )
+from cementct.segmentation.vertebrae.embedded.filled import with_filled_bodies
 from cementct.segmentation.vertebrae.embedded.pattern import describe_steps, match_pattern
 from cementct.segmentation.vertebrae.embedded.straighten import StraightSpine
 
@@ -89,7 +90,8 @@ def find_levels(spine: StraightSpine, known: FloatArray | None = None) -> tuple[
     column = find_column(spine)
     evidence = measure_discs(spine, column)
     steps = describe_steps(spine, column, evidence, BEYOND_MM)
-    chain = find_best_chain(match_pattern(steps, SPACINGS_MM), column.depth_mm, known)
+    match = with_filled_bodies(match_pattern(steps, SPACINGS_MM), spine, column, SPACINGS_MM)
+    chain = find_best_chain(match, column.depth_mm, known)
     if chain.score < LEAST_CHAIN_SCORE:
         return None, column
     chain = with_collapsed(chain, evidence.score, column.depth_mm)

@@ -67,6 +67,9 @@ DENSE_SHARE = 140
 # The canal's outline is this good: nearer to it lies bone where so many of 255 vertebrae have it.
 CANAL_EDGE_MM = 1.0
 WALL_SHARE = 100
+# Between canal and body there is no bone: so far in front of the canal's outline, which cement draws in, and
+# where that is so far from the canal's sides, which are the pedicles.
+RECESS_MM, BESIDE_MM = 6.0, 1.5
 # Smaller pieces apart from a vertebra's largest, against that one, are left out.
 LEAST_PIECE_SHARE = 0.08
 
@@ -134,6 +137,7 @@ def _without_leaks(
     owner = owner.copy()
     limit_hu = np.where(shares.behind & ~coarse.canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
     owner[(coarse.canal | shares.hollow) & (shares.best < WALL_SHARE)] = 0
+    owner[_in_front_of_canal(coarse)] = 0
     inside = find_cement_in_arches(coarse, shares, owner, outlines, smooth_hu)
     dense = near_cement(coarse, smooth_hu > limit_hu) & ~inside
     owner[dense & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
@@ -146,6 +150,19 @@ def _core(coarse: CoarseRegion) -> BoolArray:
     """Return the canal without its outermost millimetre, which may be the wall's."""
     reach = [2 * max(1, round(CANAL_EDGE_MM / s)) + 1 for s in coarse.spacing_mm[1:]]
     return erode_box(coarse.canal, (1, *reach))
+
+
+def _in_front_of_canal(coarse: CoarseRegion) -> BoolArray:
+    """Return the front half of the canal and what lies between it and the bodies, without its sides."""
+    beside = 2 * max(1, round(BESIDE_MM / coarse.spacing_mm[2])) + 1
+    inner = erode_box(coarse.canal, (1, 1, beside))
+    reach = max(1, round(RECESS_MM / coarse.spacing_mm[1]))
+    row = np.arange(inner.shape[1])[:, None]
+    first = inner.argmax(axis=1)[:, None]
+    last = inner.shape[1] - 1 - inner[:, ::-1].argmax(axis=1)[:, None]
+    seen = np.asarray(inner.any(axis=1))
+    front = seen[:, None] & (row >= first - reach) & (2 * row <= first + last)
+    return np.asarray(front & (coarse.body == 0))
 
 
 def _surface_of_bone(hu: Float32Array) -> float:
