@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from benchmarks.accuracy.cases import Case, Family, Half, Recipe, load
 from benchmarks.accuracy.implants import implant_recipes
-from benchmarks.accuracy.independent_spines import independent_spine_recipes
 from benchmarks.accuracy.negatives import negative_recipes
 from benchmarks.accuracy.phantoms import phantom_recipes
 from benchmarks.accuracy.studies import study_recipes
 from benchmarks.accuracy.traps import trap_recipes
+from benchmarks.independent_implants.implants import independent_implant_recipes
+from benchmarks.independent_spines.spines import independent_spine_recipes
 
 MAKERS = {
     Family.PHANTOMS: phantom_recipes,
@@ -16,7 +17,7 @@ MAKERS = {
     Family.STUDIES: study_recipes,
     Family.IMPLANTS: implant_recipes,
     Family.NEGATIVES: negative_recipes,
-    Family.INDEPENDENT: independent_spine_recipes,
+    Family.INDEPENDENT: lambda half: [*independent_spine_recipes(half), *independent_implant_recipes(half)],
 }
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from benchmarks.accuracy.independent_anatomy import Frame, Shape
+from benchmarks.independent_spines.anatomy import Frame, Shape
 from cementct.core.arrays import Float32Array, FloatArray
 from cementct.core.grid import Grid
 from cementct.core.levels import Level

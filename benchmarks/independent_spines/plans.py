@@ -7,11 +7,11 @@ from enum import IntEnum
 
 import numpy as np
 
-from benchmarks.accuracy.independent_anatomy import MORPHOMETRY_MM, Bump, Shape, Triple, stand
-from benchmarks.accuracy.independent_scanner import Scanner
-from benchmarks.accuracy.independent_scene import BoneQuality, Lesion
-from benchmarks.accuracy.independent_surroundings import Column, Patient
-from benchmarks.accuracy.independent_treatment import Injection, LeakPlan, Way
+from benchmarks.independent_spines.anatomy import MORPHOMETRY_MM, Bump, Shape, Triple, stand
+from benchmarks.independent_spines.scanner import Scanner
+from benchmarks.independent_spines.scene import BoneQuality, Lesion
+from benchmarks.independent_spines.surroundings import Column, Patient
+from benchmarks.independent_spines.treatment import Injection, LeakPlan, Way
 from cementct.core.levels import Level
 
 # Whole vertebrae in view, and the first levels that leave room for them and for a cut one at either end.

@@ -8,9 +8,9 @@ from enum import StrEnum
 import numpy as np
 from scipy.spatial import cKDTree
 
-from benchmarks.accuracy.independent_anatomy import PEDICLE_LENGTH_MM, Frame, Shape, Triple, Window
-from benchmarks.accuracy.independent_scene import NOBODY, Scene, body_block, vertebra_block, waves
-from benchmarks.accuracy.independent_surroundings import GAS_HU
+from benchmarks.independent_spines.anatomy import PEDICLE_LENGTH_MM, Frame, Shape, Triple, Window
+from benchmarks.independent_spines.scene import NOBODY, Scene, body_block, vertebra_block, waves
+from benchmarks.independent_spines.surroundings import GAS_HU
 from cementct.core.arrays import BoolArray, Float32Array, LabelArray
 from cementct.core.grid import Grid
 

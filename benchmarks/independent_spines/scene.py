@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from benchmarks.accuracy.independent_anatomy import Frame, Shape, Triple, Window, posterior_rods, rib_rods
-from benchmarks.accuracy.independent_surroundings import Column
+from benchmarks.independent_spines.anatomy import Frame, Shape, Triple, Window, posterior_rods, rib_rods
+from benchmarks.independent_spines.surroundings import Column
 from cementct.core.arrays import BoolArray, Float32Array, LabelArray
 from cementct.core.grid import Grid
 

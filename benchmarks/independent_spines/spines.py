@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from benchmarks.accuracy.cases import Case, Family, Half, Recipe
-from benchmarks.accuracy.independent_anatomy import PEDICLE_LENGTH_MM, Frame, Rod, Shape
-from benchmarks.accuracy.independent_plans import Plan, draw_plan
-from benchmarks.accuracy.independent_scanner import Scanner, nearest, resampled
-from benchmarks.accuracy.independent_scene import RIB, Lesion, Scene, paint_bones, trabeculae
-from benchmarks.accuracy.independent_surroundings import Column, paint_surroundings
-from benchmarks.accuracy.independent_treatment import Deposits, Injection, inject
-from benchmarks.accuracy.independent_truth import Treatment, vertebra_truth
+from benchmarks.independent_spines.anatomy import PEDICLE_LENGTH_MM, Frame, Rod, Shape
+from benchmarks.independent_spines.plans import Plan, draw_plan
+from benchmarks.independent_spines.scanner import Scanner, nearest, resampled
+from benchmarks.independent_spines.scene import RIB, Lesion, Scene, paint_bones, trabeculae
+from benchmarks.independent_spines.surroundings import Column, paint_surroundings
+from benchmarks.independent_spines.treatment import Deposits, Injection, inject
+from benchmarks.independent_spines.truth import Treatment, vertebra_truth
 from cementct.core.arrays import Float32Array, LabelArray
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Volume

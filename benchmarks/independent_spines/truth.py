@@ -8,10 +8,10 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from benchmarks.accuracy.independent_anatomy import PEDICLE_LENGTH_MM, Frame, Shape
-from benchmarks.accuracy.independent_scene import NOBODY, Lesion, Scene
-from benchmarks.accuracy.independent_surroundings import Column
-from benchmarks.accuracy.independent_treatment import Deposits, Injection
+from benchmarks.independent_spines.anatomy import PEDICLE_LENGTH_MM, Frame, Shape
+from benchmarks.independent_spines.scene import NOBODY, Lesion, Scene
+from benchmarks.independent_spines.surroundings import Column
+from benchmarks.independent_spines.treatment import Deposits, Injection
 from cementct.core.arrays import BoolArray, Float32Array, FloatArray, IntArray, LabelArray
 from cementct.core.findings import Destruction, LeakType, Side
 from cementct.core.grid import Box, Grid
