@@ -76,14 +76,20 @@ def find_leaks_on_one_side(
     outlines: Sequence[BodyOutline],
     smooth_hu: Float32Array,
 ) -> BoolArray:
-    """Return what is as dense as bone on one side of its vertebra and has no counterpart on the other."""
+    """Return what is as dense as bone on one side of its vertebra and has no counterpart on the other.
+
+    What lies in its place at the next level too is bone of a vertebra that is turned.
+    """
     sure = _sure_bone(shares, smooth_hu)
     unsure = shares.best < SURE_SHARE
     if sure is None:
         return np.zeros(coarse.hu.shape, dtype=np.bool_)
     bone_hu = float(np.percentile(sure, MIRROR_PERCENTILE))
-    counterparts = Counterparts(coarse, outlines, smooth_hu > MIRROR_SHARE * bone_hu, MIRROR_WITHIN_MM)
-    alone = counterparts.missing_on_other_side(unsure & (smooth_hu > bone_hu), owner)
+    bone = smooth_hu > MIRROR_SHARE * bone_hu
+    near = Counterparts(coarse, outlines, bone, MIRROR_WITHIN_MM)
+    alone = near.missing_on_other_side(unsure & (smooth_hu > bone_hu), owner)
+    if alone.any():
+        alone &= ~Counterparts(coarse, outlines, bone, LIKE_WITHIN_MM).at_next_level(alone, owner)
     return near_cement(coarse, alone) & unsure
 
 

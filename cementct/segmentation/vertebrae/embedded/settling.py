@@ -23,8 +23,9 @@ ALONG_MM = np.arange(-3.5, 5.01, 0.25)
 FARTHEST_OUT_MM, LEAST_DROP_HU, DARK_WITHIN_MM = 2.5, 150.0, 2.5
 # It is the brightest within this distance on both sides; cement and metal are brighter than it.
 PEAK_WITHIN_MM, BRIGHTEST_HU = 0.75, 1000.0
-# Half way down lies this far outside a body's surface.
-OUTSIDE_MM = 0.1
+# Half way down lies this far outside a body's surface. A surface that is this near to it already stays, and
+# one that is not is moved so near: all that is measured beside surfaces was tuned on such ones.
+OUTSIDE_MM, NEAR_MM = 0.1, 0.4
 # So many places have to show cortex, and such a share, and half of them within this of each other. Of the
 # posterior wall more: on what is left of it a leak hangs.
 FEWEST_PLACES, LEAST_SHARE, LEAST_WALL_SHARE, MOST_SPREAD_MM = 25, 0.25, 0.5, 1.2
@@ -114,7 +115,8 @@ def _shift_mm(
     first, middle, third = np.percentile(seen, [25, 50, 75])
     if third - first > MOST_SPREAD_MM:
         return 0.0
-    return float(np.clip(middle - OUTSIDE_MM, -INWARDS_MM, OUTWARDS_MM))
+    off = float(middle) - OUTSIDE_MM
+    return float(np.clip(np.sign(off) * max(abs(off) - NEAR_MM, 0.0), -INWARDS_MM, OUTWARDS_MM))
 
 
 def _profiles(volume: Volume, outline: BodyOutline, places: _Places) -> FloatArray:
