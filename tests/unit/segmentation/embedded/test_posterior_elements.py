@@ -10,6 +10,7 @@ from cementct.segmentation.vertebrae.embedded import leaks_apart
 from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion, coarsen, repeated
 from cementct.segmentation.vertebrae.embedded.posterior_elements import (
     _core,
+    _in_front_of_canal,
     share_out_bone,
 )
 
@@ -53,6 +54,23 @@ def test_the_outermost_millimetre_of_the_canal_may_be_its_wall() -> None:
     assert core[12, 12, 12]
     assert not core[12, 6, 12]
     assert core[0, 12, 12]
+
+
+def test_between_canal_and_body_lies_no_bone_but_beside_the_canal_lie_pedicles() -> None:
+    canal, body = np.zeros(SHAPE, dtype=np.bool_), NOTHING.copy()
+    canal[:, 12:20, 6:18] = True
+    body[:, :8] = 1
+    hu = np.full(SHAPE, 60, dtype=np.int16)
+    found = _in_front_of_canal(coarsen(Volume(hu, GRID), EVERYTHING, body, canal, coarsest_mm=1.5))
+    assert found[12, 8:12, 12].all()
+    assert not found[12, :8].any()
+    assert not found[12, 17:, 12].any()
+    assert not found[12, :, :7].any()
+    assert not found[12, :, 17:].any()
+
+
+def test_without_a_canal_nothing_lies_in_front_of_it() -> None:
+    assert not _in_front_of_canal(region(np.full(SHAPE, 60, dtype=np.int16))).any()
 
 
 def test_coarse_voxels_hold_the_mean_of_those_they_replace_and_lie_in_their_middle() -> None:
