@@ -70,11 +70,11 @@ class Arch:
         up = np.array(PHASES[:2])[shares[:, 2]] * self.spacing_mm
         return self.placement.to_grid_mm(left, back, up)
 
-    def shares_at(self, points_mm: FloatArray) -> tuple[Bytes, Bytes, BoolArray, BoolArray]:
+    def shares_at(self, points_mm: FloatArray) -> tuple[Bytes, Bytes, BoolArray, BoolArray, BoolArray]:
         """Return how often (0 to 255) places are this vertebra's and other bone's, and where they lie.
 
-        The first mask tells what is behind the canal's middle, the second what is in canal or foramina in
-        front of it, where no vertebra has bone.
+        The first mask tells what is behind the canal's middle, the second what lies in front of it and behind
+        the wall, and the third what of that is in canal or foramina, where no vertebra has bone.
 
         Parameters
         ----------
@@ -99,10 +99,10 @@ class Arch:
         some = np.flatnonzero(~behind)
         behind_wall_mm = back[some] - self.posterior_wall.at(left[some], up[some])
         mine[some[behind_wall_mm <= 0]] = 0
-        hollow = np.zeros(len(mine), dtype=np.bool_)
-        hollow[some] = (behind_wall_mm > WALL_MM) & (np.abs(left[some]) < HOLLOW_ASIDE_MM)
-        hollow[some] &= (mine[some] < HOLLOW_SHARE) & (np.abs(up[some]) < HOLLOW_PHASE * self.spacing_mm)
-        return mine, others, behind & (mine > 0), hollow
+        recess, hollow = np.zeros((2, len(mine)), dtype=np.bool_)
+        recess[some] = (behind_wall_mm > WALL_MM) & (np.abs(up[some]) < HOLLOW_PHASE * self.spacing_mm)
+        hollow[some] = recess[some] & (np.abs(left[some]) < HOLLOW_ASIDE_MM) & (mine[some] < HOLLOW_SHARE)
+        return mine, others, behind & (mine > 0), recess, hollow
 
 
 def arches_of(outlines: Sequence[BodyOutline]) -> list[Arch]:

@@ -34,8 +34,10 @@ class BoneShares:
         Shares of the likeliest, of the next likeliest, and of other bone.
     behind
         Where facets, laminae and processes are: behind the middle of the canal.
+    recess
+        In front of it and behind the bodies.
     hollow
-        In front of it, where canal and foramina are.
+        What of that is in canal and foramina.
     """
 
     owner: LabelBytes
@@ -43,6 +45,7 @@ class BoneShares:
     second: LabelBytes
     other: LabelBytes
     behind: BoolArray
+    recess: BoolArray
     hollow: BoolArray
 
 
@@ -56,15 +59,16 @@ def shares_of(coarse: CoarseRegion, core: BoolArray, outlines: Sequence[BodyOutl
         ]
     )
     best, second, other, owner = np.zeros((4, points.shape[1]), dtype=np.uint8)
-    behind, hollow = np.zeros((2, points.shape[1]), dtype=np.bool_)
+    behind, recess, hollow = np.zeros((3, points.shape[1]), dtype=np.bool_)
     for number, arch in enumerate(arches_of(outlines), start=1):
         part = slice(*np.searchsorted(points[0], arch.heights_mm()))
-        own, others, is_behind, is_hollow = arch.shares_at(points[:, part])
+        own, others, is_behind, is_recess, is_hollow = arch.shares_at(points[:, part])
         better = own > best[part]
         second[part] = np.where(better, best[part], np.maximum(second[part], own))
         best[part][better], owner[part][better] = own[better], number
         other[part] = np.maximum(other[part], others)
         behind[part] |= is_behind
+        recess[part] |= is_recess
         hollow[part] |= is_hollow
 
     def placed(values: np.ndarray[tuple[int, ...], np.dtype[T]]) -> np.ndarray[tuple[int, ...], np.dtype[T]]:
@@ -73,5 +77,11 @@ def shares_of(coarse: CoarseRegion, core: BoolArray, outlines: Sequence[BodyOutl
         return field
 
     return BoneShares(
-        placed(owner), placed(best), placed(second), placed(other), placed(behind), placed(hollow)
+        owner=placed(owner),
+        best=placed(best),
+        second=placed(second),
+        other=placed(other),
+        behind=placed(behind),
+        recess=placed(recess),
+        hollow=placed(hollow),
     )

@@ -137,7 +137,7 @@ def _without_leaks(
     owner = owner.copy()
     limit_hu = np.where(shares.behind & ~coarse.canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
     owner[(coarse.canal | shares.hollow) & (shares.best < WALL_SHARE)] = 0
-    owner[_in_front_of_canal(coarse)] = 0
+    owner[_in_front_of_canal(coarse) & shares.recess] = 0
     inside = find_cement_in_arches(coarse, shares, owner, outlines, smooth_hu)
     dense = near_cement(coarse, smooth_hu > limit_hu) & ~inside
     owner[dense & (coarse.canal | (shares.best < DENSE_SHARE))] = 0

@@ -28,17 +28,19 @@ def places(aside_mm: float, behind_wall_mm: float) -> FloatArray:
 
 
 def test_beside_the_canal_lie_pedicles() -> None:
-    own, _, _, hollow = arch(NODES_MM[-1]).shares_at(places(17.0, 1.0))
+    own, _, _, recess, hollow = arch(NODES_MM[-1]).shares_at(places(17.0, 1.0))
     assert own.max() > 150
+    assert recess.all()
     assert not hollow.any()
 
 
 def test_laminae_lie_behind_the_canal() -> None:
-    own, _, behind, _ = arch(NODES_MM[-1]).shares_at(places(2.0, 20.0))
+    own, _, behind, _, _ = arch(NODES_MM[-1]).shares_at(places(2.0, 20.0))
     assert own.max() > 100
     assert behind[own > 0].all()
 
 
 def test_nothing_of_an_arch_lies_in_front_of_the_posterior_wall() -> None:
-    own, _, _, _ = arch(NODES_MM[-1]).shares_at(places(17.0, -1.0))
+    own, _, _, recess, _ = arch(NODES_MM[-1]).shares_at(places(17.0, -1.0))
     assert not own.any()
+    assert not recess.any()
