@@ -29,6 +29,9 @@ TOLD_SPREADS = 1.2
 # Where it would not, thin marrow is as dark as a lesion here and there. So a lytic part is believed only if
 # none of so many neighbours holds, as a share of its interior, this much of what looks like one.
 NEIGHBOURS_COMPARED, AS_MUCH_NEXT_DOOR = 2, 0.5
+# Tumour that takes up contrast or holds a rest of bone. Looked for where there is none of the usual
+# intensity, and believed under the same condition: marrow is as dark in places.
+BRIGHT_TUMOUR_HU = 75.0
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,15 @@ def segment_before(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone] 
     """
     marrow_hu = own_marrow_hu(bone, normal)
     light, dense = find_dense(bone, normal, marrow_hu)
-    lytic = _lytic_of(bone, normal, marrow_hu, dense)
+    lytic, tumour_hu = _lytic_of(bone, normal, marrow_hu, dense), TUMOUR_HU
+    if not lytic.found:
+        bright = _lytic_of(bone, normal, marrow_hu, dense, BRIGHT_TUMOUR_HU)
+        neighbours = list(islice(neighbours, NEIGHBOURS_COMPARED)) if bright.found else neighbours
+        if bright.found and _stands_out(bone, bright, normal, neighbours, BRIGHT_TUMOUR_HU):
+            lytic, tumour_hu = bright, BRIGHT_TUMOUR_HU
     sclerosis = find_sclerosis(bone, (light, dense), lytic.share >= 0.5)
     if lytic.found and sclerosis.any():
-        lytic = segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=sclerosis)
+        lytic = segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=sclerosis, tumour_hu=tumour_hu)
     sclerotic = segment_sclerotic(bone, light, sclerosis, lytic.share >= 0.5, marrow_hu)
     share = _joined(bone, lytic, sclerotic)
     volume_ml = float(share.sum()) * bone.grid.voxel_ml
@@ -94,7 +102,13 @@ def segment_before(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone] 
     )
 
 
-def _stands_out(bone: Bone, lytic: LyticPart, normal: NormalMarrow, neighbours: Iterable[Bone]) -> bool:
+def _stands_out(
+    bone: Bone,
+    lytic: LyticPart,
+    normal: NormalMarrow,
+    neighbours: Iterable[Bone],
+    tumour_hu: float = TUMOUR_HU,
+) -> bool:
     """Tell whether there is less in all of the neighbours that looks like a lytic part; so where none is."""
     if not lytic.found:
         return True
@@ -102,15 +116,18 @@ def _stands_out(bone: Bone, lytic: LyticPart, normal: NormalMarrow, neighbours: 
     for neighbour in islice(neighbours, NEIGHBOURS_COMPARED):
         marrow_hu = own_marrow_hu(neighbour, normal)
         _, dense = find_dense(neighbour, normal, marrow_hu)
-        alike = _lytic_of(neighbour, normal, marrow_hu, dense)
+        alike = _lytic_of(neighbour, normal, marrow_hu, dense, tumour_hu)
         if _share_of_interior(neighbour, alike) >= most:
             return False
     return True
 
 
-def _lytic_of(bone: Bone, normal: NormalMarrow, marrow_hu: float, dense: BoolArray) -> LyticPart:
+def _lytic_of(
+    bone: Bone, normal: NormalMarrow, marrow_hu: float, dense: BoolArray, tumour_hu: float = TUMOUR_HU
+) -> LyticPart:
     """Return the lytic part of a vertebra as long as no sclerosis is known to belong to it."""
-    return segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=np.zeros_like(dense))
+    nowhere = np.zeros_like(dense)
+    return segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=nowhere, tumour_hu=tumour_hu)
 
 
 def _share_of_interior(bone: Bone, lytic: LyticPart) -> float:

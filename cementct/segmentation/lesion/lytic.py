@@ -95,7 +95,13 @@ class LyticPart:
 
 
 def segment_lytic(
-    bone: Bone, normal: NormalMarrow, marrow_hu: float, *, dense: BoolArray, sclerotic: BoolArray
+    bone: Bone,
+    normal: NormalMarrow,
+    marrow_hu: float,
+    *,
+    dense: BoolArray,
+    sclerotic: BoolArray,
+    tumour_hu: float = TUMOUR_HU,
 ) -> LyticPart:
     """Return the lytic part of a vertebra.
 
@@ -111,8 +117,10 @@ def segment_lytic(
         Dense voxels, which brighten the lysis beside them; that rim is not read.
     sclerotic
         Those of them that belong to the lesion and count as destroyed bone too.
+    tumour_hu
+        First guess of its intensity.
     """
-    nothing = LyticPart(np.zeros(bone.hu.shape, dtype=np.float32), TUMOUR_HU, marrow_hu)
+    nothing = LyticPart(np.zeros(bone.hu.shape, dtype=np.float32), tumour_hu, marrow_hu)
     unread = grown(dense, DENSE_RIM_MM, bone.grid)
     found = nothing
     for _ in range(2):
