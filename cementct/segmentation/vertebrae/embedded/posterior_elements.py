@@ -135,7 +135,8 @@ def _without_leaks(
 ) -> LabelBytes:
     """Return to which vertebra bone belongs, without cement that leaked and without loose pieces."""
     owner = owner.copy()
-    limit_hu = np.where(shares.behind & ~coarse.canal, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
+    arch = shares.behind & (~coarse.canal | (shares.best >= DENSE_SHARE))
+    limit_hu = np.where(arch, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
     owner[(coarse.canal | shares.hollow) & (shares.best < WALL_SHARE)] = 0
     owner[_in_front_of_canal(coarse) & shares.recess] = 0
     inside = find_cement_in_arches(coarse, shares, owner, outlines, smooth_hu)
