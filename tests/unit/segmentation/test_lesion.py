@@ -126,6 +126,16 @@ def test_what_looks_like_a_lesion_in_thin_marrow_is_none_where_a_neighbour_holds
     assert lesion_from_before(before_of(alone), made.volume.grid).volume_ml > 1.0
 
 
+@pytest.mark.parametrize(("radius_mm", "found"), [(11.0, True), (6.5, False)], ids=["large", "small"])
+def test_bright_tumour_is_seen_where_it_is_a_good_part_of_the_body(build_spine, radius_mm, found):
+    shape = ball((0.0, -1.0, 0.0), radius_mm)
+    made = build_spine(marrow_hu=125.0, lesion=shape, lesion_hu=82.0)
+    lesion = lesion_from_before(before_of(made), made.volume.grid)
+    assert (lesion.volume_ml > 0) is found
+    if found:
+        assert dice_with(lesion, made, shape) > 0.8
+
+
 def test_a_large_lesion_in_thin_marrow_does_not_pass_for_that_marrow(build_spine):
     shape = ball((-7.0, 0.0, 0.0), 10.5)
     made = build_spine(marrow_hu=90.0, lesion=shape, noise_hu=8.0)
