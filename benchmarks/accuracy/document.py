@@ -155,9 +155,9 @@ OTHERS = """\
 The independent cases, which stand in none of the other tables and pictures: whoever wrote them knew the
 contract, medicine and physics, and neither the algorithms nor the phantoms above. There are spines after
 textbooks (`benchmarks/independent_spines`), and cement in the real scans and in CT simulated from masks
-(`benchmarks/independent_implants`; subjects and levels are parted as above). They are harsher: sheets of cement
-flush on cortex, arches as dense as dilute cement, scoliosis, plaques, lesions little darker than marrow. And
-their truth differs in one respect: a deposit that thins out ends where it is half as opaque as its middle,
+(`benchmarks/independent_implants`; subjects and levels are parted as above). They are harsher: sheets of
+cement flush on cortex, arches as dense as dilute cement, scoliosis, plaques, lesions little darker than
+marrow. And their truth differs in one respect: a deposit that thins out ends where it is half as opaque as its middle,
 and a rim more opaque than that counts in full, while the tool counts shares."""
 
 GROWTH = """\
