@@ -157,8 +157,8 @@ contract, medicine and physics, and neither the algorithms nor the phantoms abov
 textbooks (`benchmarks/independent_spines`), and cement in the real scans and in CT simulated from masks
 (`benchmarks/independent_implants`; subjects and levels are parted as above). They are harsher: sheets of
 cement flush on cortex, arches as dense as dilute cement, scoliosis, plaques, lesions little darker than
-marrow. And their truth differs in one respect: a deposit that thins out ends where it is half as opaque as its middle,
-and a rim more opaque than that counts in full, while the tool counts shares."""
+marrow. And their truth differs in one respect: a deposit that thins out ends where it is half as opaque as
+its middle, and a rim more opaque than that counts in full, while the tool counts shares."""
 
 GROWTH = """\
 Median of absolute relative errors with quartiles, or share of leaks found with its 95 % interval; the number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from cementct.core.arrays import HuArray
+from cementct.core.arrays import FloatArray, HuArray
 from cementct.core.grid import Grid
 from cementct.segmentation.metal.axis import cylindrical_on, sample_hu
 from cementct.segmentation.metal.make import measure_make
@@ -39,6 +39,8 @@ SCREW_CORE_HU = 2000.0
 HEAD_MM2 = 80.0
 HEAD_ALONG_MM = (-4.0, 10.0)
 HEAD_RADIUS_MM = 9.0
+# Tulips of polyaxial screws are up to so long.
+HEAD_UP_TO_MM = 20.0
 # Behind a head lies muscle: of what lies so far behind the last of it, no larger share is as dense as bone.
 # Where cement in a pedicle bends and so seems to have a head, a lamina or a facet lies behind it.
 BEHIND_HEAD_MM, BONE_BEHIND_HEAD = (1.5, 7.5), 0.12
@@ -110,7 +112,7 @@ def _bend_limit_mm(grid: Grid) -> float:
 def _has_head(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
     """Tell whether a run widens into a head near its outer end, with no bone behind it."""
     near, far = HEAD_ALONG_MM
-    reach_mm = far + BEHIND_HEAD_MM[1]
+    reach_mm = HEAD_UP_TO_MM + BEHIND_HEAD_MM[1]
     ends = np.stack([run.outer_mm + near * run.outwards, run.outer_mm + reach_mm * run.outwards])
     box = grid.box_around(np.clip(grid.to_index(ends), 0, np.asarray(grid.shape) - 1), HEAD_RADIUS_MM + 1.0)
     along, across = cylindrical_on(grid, box.start, box.shape, run.deep_mm, run.outer_mm)
@@ -124,10 +126,20 @@ def _has_head(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
     ]
     if max(sections) < max(HEAD_MM2, 1.5 * run.section_mm2):
         return False
-    last_mm = float(np.percentile(bright, 98))
+    last_mm = _end_of_head_mm(beyond[(value > HEAD_ABOVE_HU) & (beyond < HEAD_UP_TO_MM)], bright)
     behind = (beyond > last_mm + BEHIND_HEAD_MM[0]) & (beyond < last_mm + BEHIND_HEAD_MM[1])
     bone = (value[behind] > BONE_ABOVE_HU) & (value[behind] < HEAD_ABOVE_HU)
     return not behind.any() or float(bone.mean()) <= BONE_BEHIND_HEAD
+
+
+def _end_of_head_mm(bright_mm: FloatArray, first_mm: FloatArray) -> float:
+    """Return where a head ends: with most of its first part, or where what goes on from there breaks off."""
+    last_mm = float(np.percentile(first_mm, 98))
+    further = np.sort(bright_mm[bright_mm > last_mm])
+    breaks = np.flatnonzero(np.diff(further, prepend=last_mm) > STEP_MM)
+    whole = further[: breaks[0]] if breaks.size else further
+    goes_on = last_mm > HEAD_ALONG_MM[1] - 2 * STEP_MM and whole.size
+    return float(np.percentile(whole, 98)) if goes_on else last_mm
 
 
 def _ends_in_soft_tissue(run: FreeRun, hu: HuArray, grid: Grid) -> bool:
