@@ -81,8 +81,13 @@ def is_cement(piece: PieceFeatures) -> bool:
 
 
 def least_probability(piece: PieceFeatures) -> float:
-    """Return from which probability on a piece counts, by what is known of its place and of bone there."""
-    known = piece.share_known > KNOWN_SHARE
+    """Return from which probability on a piece counts, by what is known of its place and of bone there.
+
+    What an earlier scan shows as bright nearby, in soft tissue, may be the same plaque, moved: then it helps
+    no more than none.
+    """
+    moved = is_in_soft_tissue(piece) and piece.rise_since_before < 0
+    known = piece.share_known > KNOWN_SHARE and not moved
     if may_be_bare_cortex(piece):
         return LEAST_PROBABILITY_CORTEX_KNOWN if known else LEAST_PROBABILITY_CORTEX
     if known:
