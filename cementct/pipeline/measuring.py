@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cementct.anatomy.model import Vertebra
+from cementct.anatomy.model import Spine, Vertebra
 from cementct.core.findings import LesionSource
 from cementct.core.grid import Grid
 from cementct.core.image import Volume
@@ -14,7 +14,8 @@ from cementct.metrics.filling import Filling, measure_filling
 from cementct.metrics.heights import HeightFindings, measure_heights
 from cementct.metrics.leaks import LeakFindings, measure_leaks
 from cementct.metrics.volume import CementVolumes, measure_cement
-from cementct.pipeline.steps import Structures
+from cementct.pipeline.steps import Before, Structures
+from cementct.segmentation.model import Registration
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,11 @@ def _measure_fillings(found: Structures, grid: Grid) -> dict[int, Filling]:
 
 
 def _measure_heights(found: Structures) -> dict[int, HeightFindings]:
-    """Measure every body, in the pre-injection scan where it was found there, else after injection."""
+    """Measure every body, in the pre-injection scan where it was found there, else after injection.
+
+    What somebody drew after injection is better than what is found before; where it fits the scan before, the
+    body has not changed.
+    """
     treated = [v.position for v in found.spine.vertebrae if v.number in found.treated]
     heights = {v.number: measure_heights(v, found.spine, treated=treated) for v in found.spine.vertebrae}
     if found.before is None:
@@ -108,8 +113,23 @@ def _measure_heights(found: Structures) -> dict[int, HeightFindings]:
     for number, registration in found.before.registrations.items():
         vertebra = earlier.get(registration.pre_number) if registration.pre_number is not None else None
         if registration.ok and vertebra is not None and vertebra.complete:
+            if _is_as_drawn(found.before, number, registration, found.spine):
+                continue
             heights[number] = measure_heights(vertebra, found.before.spine, treated=affected)
     return heights
+
+
+def _is_as_drawn(before: Before, number: int, registration: Registration, spine: Spine) -> bool:
+    """Tell whether a body is drawn in the post-injection scan, and stood like that before."""
+    from cementct.segmentation.lesion import find_before, outlined_after
+
+    drawn = next((v for v in spine.vertebrae if v.number == number and v.is_drawn and v.complete), None)
+    earlier = find_before(before.volume, before.spine, registration) if drawn else None
+    return (
+        drawn is not None
+        and earlier is not None
+        and (outlined_after(earlier, drawn, spine.grid).body is not None)
+    )
 
 
 def _positions_before(found: Structures, earlier: Mapping[int, Vertebra]) -> list[int]:
