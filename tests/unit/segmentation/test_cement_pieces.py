@@ -19,7 +19,7 @@ from cementct.segmentation.cement.other_bone import find_other_bone
 from cementct.segmentation.cement.piece import PieceFeatures
 from cementct.segmentation.cement.piece_features import come_nearer
 from cementct.segmentation.cement.piece_model import probability_of_cement
-from cementct.segmentation.cement.piece_rules import is_cement
+from cementct.segmentation.cement.piece_rules import is_cement, least_probability
 from cementct.segmentation.cement.scene import Scene, view_scene
 from cementct.segmentation.cement.surroundings import Surroundings
 
@@ -116,6 +116,15 @@ def test_beside_bone_that_an_engine_outlined_cement_has_to_be_likelier() -> None
     # No cortex has so much soft tissue around it.
     assert is_cement(replace(rim, bone_is_drawn=False, soft_contact=0.7))
     assert is_cement(replace(CORD, bone_is_drawn=False))
+
+
+def test_an_earlier_scan_that_shows_something_as_bright_nearby_tells_nothing_of_soft_tissue() -> None:
+    known = replace(CORD, share_known=1.0)
+    moved = replace(known, rise_since_before=-100.0)
+    assert least_probability(known) < least_probability(CORD)
+    assert least_probability(moved) == least_probability(CORD)
+    # Beside bone what was bright before is the bone.
+    assert least_probability(replace(moved, bone_contact=0.3)) == least_probability(known)
 
 
 def test_a_faint_cord_far_from_cement_is_cement_on_a_needles_way_only() -> None:

@@ -11,6 +11,7 @@ from scipy import ndimage
 from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.grid import Grid, Triple
 from cementct.segmentation.metal import find_metal
+from cementct.segmentation.metal.tools import HEAD_ALONG_MM, _end_of_head_mm
 from cementct.segmentation.model import ForeignBody, ForeignKind
 
 # A block of a back: x to the left, y to the back, z to the head; muscle, marrow, air behind the skin.
@@ -88,6 +89,17 @@ def test_a_clipped_screw_through_clipped_cement_is_the_screw_alone() -> None:
     assert np.mean(found[shaft]) > 0.85
     cement = back.ball((45.0, 30.0, 30.0), 12.0) & ~shaft
     assert np.mean(found[cement]) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("bright_to_mm", "also_mm", "end_mm"),
+    [(6.0, (), 6.0), (15.0, (), 15.0), (15.0, (19.0, 19.5), 15.0), (6.0, (12.0, 12.5), 6.0)],
+    ids=["a ball", "a tulip", "a tulip and something behind it", "a ball and something behind it"],
+)
+def test_a_head_ends_where_what_is_bright_breaks_off(bright_to_mm, also_mm, end_mm) -> None:
+    bright = np.append(np.arange(-4.0, bright_to_mm, 0.1), also_mm)
+    found = _end_of_head_mm(bright, bright[bright < HEAD_ALONG_MM[1]])
+    assert found == pytest.approx(end_mm, abs=0.4)
 
 
 @pytest.mark.parametrize("cement_hu", [2700.0, 2980.0])

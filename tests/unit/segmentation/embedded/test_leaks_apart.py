@@ -11,6 +11,7 @@ from cementct.core.grid import Box, Grid
 from cementct.core.image import Volume
 from cementct.segmentation.vertebrae.embedded import leaks_apart
 from cementct.segmentation.vertebrae.embedded.block import Placement
+from cementct.segmentation.vertebrae.embedded.bone_shares import BoneShares
 from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion, coarsen
 from cementct.segmentation.vertebrae.embedded.leaks_apart import Counterparts
 
@@ -38,6 +39,29 @@ def test_bone_at_the_same_place_of_the_next_level_is_found(monkeypatch: pytest.M
     assert repeated[15, 25, 40]
     assert repeated[45, 25, 40]
     assert not repeated[45, 10, 10]
+
+
+def _shares() -> BoneShares:
+    """Return shares of bone that is a vertebra's for certain at the back, and may be anywhere else."""
+    best = np.full(SHAPE, 60, dtype=np.uint8)
+    best[:, 35:] = 255
+    nothing = np.zeros(SHAPE, dtype=np.uint8)
+    nowhere = nothing > 0
+    return BoneShares(_owner(), best, nothing, nothing, nowhere, nowhere, nowhere)
+
+
+def test_what_one_side_shows_alone_is_a_leak_unless_the_next_level_shows_it_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lone, turned, again = (15, 10, 45), (15, 25, 40), (45, 25, 40)
+    smooth_hu = np.where(_cubes(lone, turned, again), 700.0, 0.0).astype(np.float32)
+    smooth_hu[:, 35:] = 400.0
+    _counterparts(monkeypatch, smooth_hu > 0)
+    outlines = [SimpleNamespace(), SimpleNamespace()]
+    found = leaks_apart.find_leaks_on_one_side(_region(), _shares(), _owner(), outlines, smooth_hu)  # type: ignore[arg-type]
+    assert found[lone]
+    assert not found[turned]
+    assert not found[again]
 
 
 def _counterparts(monkeypatch: pytest.MonkeyPatch, bone: np.ndarray) -> Counterparts:
