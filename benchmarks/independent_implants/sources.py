@@ -109,16 +109,7 @@ class Source:
     def crop_z(self, first: int, last: int) -> Source:
         """Return the slices `first` to `last`."""
         _, ny, nx = self.grid.shape
-        box = Box((int(first), 0, 0), (int(last), ny, nx))
-        hu = None if self.hu is None else self.hu[box.slices]
-        return Source(
-            self.name,
-            self.fwhm_mm,
-            self.grid.crop(box),
-            self.labels[box.slices],
-            self.organs[box.slices],
-            hu,
-        )
+        return self._crop(Box((int(first), 0, 0), (int(last), ny, nx)))
 
     def crop_plane(self, centre_yx: tuple[int, int], half: int) -> Source:
         """Return a square field of view around a voxel, cut at the scan's edge (a zoomed reconstruction)."""
@@ -128,6 +119,9 @@ class Source:
             (0, max(0, y - half), max(0, x - half)),
             (nz, min(ny, y + half), min(nx, x + half)),
         )
+        return self._crop(box)
+
+    def _crop(self, box: Box) -> Source:
         hu = None if self.hu is None else self.hu[box.slices]
         return Source(
             self.name,
