@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from benchmarks.accuracy.cases import Case, Family, Half
+from benchmarks.accuracy.cases import REAL_DATA, Case, Family, Half
 from benchmarks.independent_implants.leaks import draw_leak, needle_way
 from benchmarks.independent_implants.pieces import Canvas
 from benchmarks.independent_implants.plan import LESIONS, REPORTING, TUNING, Place, Scene
@@ -87,7 +87,9 @@ class ImplantRecipe:
 
 
 def independent_implant_recipes(half: Half) -> list[ImplantRecipe]:
-    """Return the recipes of a half."""
+    """Return the recipes of a half; none where the data is not there."""
+    if not REAL_DATA.is_dir():
+        return []
     first, places = (TUNING_SEEDS, TUNING) if half == "tuning" else (REPORTING_SEEDS, REPORTING)
     return [ImplantRecipe(first + i, half, place) for i, place in enumerate(places)]
 
