@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from cementct.anatomy.model import Spine, Vertebra
+from cementct.anatomy.model import Vertebra
 from cementct.core.findings import LesionSource
 from cementct.core.grid import Grid
 from cementct.core.image import Volume
@@ -108,28 +108,26 @@ def _measure_heights(found: Structures) -> dict[int, HeightFindings]:
     heights = {v.number: measure_heights(v, found.spine, treated=treated) for v in found.spine.vertebrae}
     if found.before is None:
         return heights
+    after = {v.number: v for v in found.spine.vertebrae}
     earlier = {v.number: v for v in found.before.spine.vertebrae}
     affected = _positions_before(found, earlier)
     for number, registration in found.before.registrations.items():
         vertebra = earlier.get(registration.pre_number) if registration.pre_number is not None else None
         if registration.ok and vertebra is not None and vertebra.complete:
-            if _is_as_drawn(found.before, number, registration, found.spine):
+            if _was_as_drawn(after[number], found.before, registration, found.spine.grid):
                 continue
             heights[number] = measure_heights(vertebra, found.before.spine, treated=affected)
     return heights
 
 
-def _is_as_drawn(before: Before, number: int, registration: Registration, spine: Spine) -> bool:
+def _was_as_drawn(vertebra: Vertebra, before: Before, registration: Registration, grid: Grid) -> bool:
     """Tell whether a body is drawn in the post-injection scan, and stood like that before."""
     from cementct.segmentation.lesion import find_before, outlined_after
 
-    drawn = next((v for v in spine.vertebrae if v.number == number and v.is_drawn and v.complete), None)
-    earlier = find_before(before.volume, before.spine, registration) if drawn else None
-    return (
-        drawn is not None
-        and earlier is not None
-        and (outlined_after(earlier, drawn, spine.grid).body is not None)
-    )
+    if not (vertebra.is_drawn and vertebra.complete):
+        return False
+    earlier = find_before(before.volume, before.spine, registration)
+    return earlier is not None and outlined_after(earlier, vertebra, grid).body is not None
 
 
 def _positions_before(found: Structures, earlier: Mapping[int, Vertebra]) -> list[int]:

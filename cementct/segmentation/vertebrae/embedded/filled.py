@@ -39,14 +39,13 @@ def with_filled_bodies(
     spacings_mm
         Lengths from disc to disc.
     """
-    area = _cement_mm2(spine, column)
+    steps = len(match.score)
+    area = np.pad(_cement_mm2(spine, column), (steps - spine.length) // 2)
     if not area.any():
         return match
-    beyond = (len(match.score) - spine.length) // 2
-    mass = np.concatenate([[0.0], np.cumsum(np.pad(area, beyond))])
-    moment = np.concatenate([[0.0], np.cumsum(np.pad(area, beyond) * np.arange(len(match.score)))])
-    lower = np.arange(len(match.score))[:, None]
-    upper = np.minimum(lower + spacings_mm, len(match.score))
+    mass, moment = (np.append(0.0, np.cumsum(of)) for of in (area, area * np.arange(steps)))
+    lower = np.arange(steps)[:, None]
+    upper = np.minimum(lower + spacings_mm, steps)
     rim = (0.5 * (1 - MIDDLE_PART) * spacings_mm).astype(np.intp)
     inner = mass[np.maximum(upper - rim, lower)] - mass[np.minimum(lower + rim, upper)]
     whole = mass[upper] - mass[lower]

@@ -58,16 +58,14 @@ def settled(volume: Volume, outline: BodyOutline) -> BodyOutline:
     outline
         The body.
     """
-    block = outline.edges.block
     wall, side, plates = outline.posterior_wall, outline.side_wall, outline.endplates
-    across = dict(zip(("left", "back", "up"), block.spacing_mm, strict=True))
-    if max(across["left"], across["back"]) <= COARSEST_MM:
-        back_mm = _shift_mm(volume, outline, _on_wall(outline), LEAST_WALL_SHARE)
-        wall = replace(wall, coefficients=wall.coefficients + np.array([back_mm, 0, 0, 0, 0]))
+    left_mm, back_mm, up_mm = outline.edges.block.spacing_mm
+    if max(left_mm, back_mm) <= COARSEST_MM:
+        shift_mm = _shift_mm(volume, outline, _on_wall(outline), LEAST_WALL_SHARE)
+        wall = replace(wall, coefficients=wall.coefficients + np.array([shift_mm, 0, 0, 0, 0]))
         side = replace(side, radius_mm=side.radius_mm + _shift_mm(volume, outline, _on_side(outline)))
-    if across["up"] <= COARSEST_MM:
-        superior_mm = plates.superior_mm
-        inferior_mm = plates.inferior_mm
+    if up_mm <= COARSEST_MM:
+        superior_mm, inferior_mm = plates.superior_mm, plates.inferior_mm
         if not outline.placed.cut_above:
             superior_mm = superior_mm + _shift_mm(volume, outline, _on_plate(outline, 1.0))
         if not outline.placed.cut_below:
@@ -126,9 +124,7 @@ def _profiles(volume: Volume, outline: BodyOutline, places: _Places) -> FloatArr
     points = places.points_mm[:, None] + places.outwards[:, None] * ALONG_MM[:, None]
     grid_mm = outline.placed.placement.to_grid_mm(points[..., 0], points[..., 1], points[..., 2])
     index = np.moveaxis(grid_mm / as_floats(volume.grid.spacing_mm), -1, 0)
-    return np.asarray(
-        ndimage.map_coordinates(volume.hu, index, order=1, mode="nearest", output=np.float64),
-    )
+    return np.asarray(ndimage.map_coordinates(volume.hu, index, order=1, mode="nearest", output=np.float64))
 
 
 def _gaps_mm(profile_hu: FloatArray) -> FloatArray:
