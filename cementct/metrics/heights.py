@@ -22,6 +22,9 @@ COMPRESSED_FROM = 0.20
 # A body whose smallest height is under this share of its greatest is wedged or dished and is no measure for
 # its neighbours; sound bodies reach 0.85 (T12, L1 in front; L5 behind).
 SOUND_SHAPE = 0.80
+# Where no body is sound by that, one that is dished no further than this and not wedged is a measure still:
+# so are all bodies of some spines, and what each has lost is seen against the others at each depth.
+DISHED_SHAPE = 0.70
 # A body lower than this share of the middle one among those around it is crushed as a whole.
 SOUND_AMONG_NEIGHBOURS = 0.80
 # Bodies farther away than this many levels are of another size and are not compared.
@@ -183,13 +186,17 @@ def sound_heights(vertebrae: Sequence[Vertebra]) -> dict[int, FloatArray]:
     """Return the heights of those bodies that may serve as a measure, by position.
 
     Sound is a body that is whole in view, neither wedged nor dished, and not crushed as a whole when compared
-    with the middle one of those around it.
+    with the middle one of those around it. Where all are dished, a little dished is sound.
     """
-    shaped = {}
-    for vertebra in vertebrae:
-        own = _heights(vertebra) if vertebra.complete and vertebra.level not in NOT_COMPARABLE else None
-        if own is not None and float(own.min()) >= SOUND_SHAPE * float(own.max()):
-            shaped[vertebra.position] = own
+    whole = {v.position: _heights(v) for v in vertebrae if v.complete and v.level not in NOT_COMPARABLE}
+    measured = {position: own for position, own in whole.items() if own is not None}
+    shaped = {position: own for position, own in measured.items() if _shape(own) >= SOUND_SHAPE}
+    if not shaped:
+        shaped = {
+            position: own
+            for position, own in measured.items()
+            if _shape(own) >= DISHED_SHAPE and _shape(own[[0, 2]]) >= SOUND_SHAPE
+        }
     sound = {}
     for position, own in shaped.items():
         around = [h for p, h in shaped.items() if 0 < abs(p - position) <= GREATEST_DISTANCE_LEVELS]
@@ -197,3 +204,8 @@ def sound_heights(vertebrae: Sequence[Vertebra]) -> dict[int, FloatArray]:
         if float(np.min(own / usual)) >= SOUND_AMONG_NEIGHBOURS:
             sound[position] = own
     return sound
+
+
+def _shape(heights_mm: FloatArray) -> float:
+    """Return the smallest of some heights over the greatest."""
+    return float(heights_mm.min() / heights_mm.max())

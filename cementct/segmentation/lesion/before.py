@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -17,7 +17,7 @@ from cementct.segmentation.lesion.kind import name_destruction
 from cementct.segmentation.lesion.lytic import LEAST_CONTRAST_HU, TUMOUR_HU, LyticPart, segment_lytic
 from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
 from cementct.segmentation.lesion.outside import has_tumour_outside
-from cementct.segmentation.lesion.sclerotic import find_dense, find_sclerosis, segment_sclerotic
+from cementct.segmentation.lesion.sclerotic import find_dense, find_lumps, find_sclerosis, segment_sclerotic
 from cementct.segmentation.lesion.smoothing import surface_mm2
 from cementct.segmentation.lesion.wall import involves_posterior_wall
 
@@ -29,10 +29,57 @@ TOLD_SPREADS = 1.2
 # Where it would not, thin marrow is as dark as a lesion here and there. So a lytic part is believed only if
 # none of so many neighbours holds, as a share of its interior, this much of what looks like one.
 NEIGHBOURS_COMPARED, AS_MUCH_NEXT_DOOR = 2, 0.5
-# Tumour that takes up contrast or holds a rest of bone. Looked for where there is none of the usual
-# intensity, and believed under the same condition and where it takes up this share of the interior: marrow
-# is as dark in places, 0.06 in a sound vertebra of the tuning cases; lesions overlooked before took 0.39 up.
-BRIGHT_TUMOUR_HU, LEAST_BRIGHT_SHARE = 75.0, 0.15
+# Where there is no lysis of the usual kind it is looked for less strictly, and believed if it stands out from
+# the neighbours and takes up this share of the interior: marrow is as dark in places, 0.06 in a sound vertebra
+# of the tuning cases; lesions overlooked before took 0.08 up.
+LEAST_HARD_SHARE = 0.08
+# Tumour that takes up contrast or holds a rest of bone.
+BRIGHT_TUMOUR_HU = 75.0
+
+
+@dataclass(frozen=True)
+class Search:
+    """A way to look for lysis.
+
+    Attributes
+    ----------
+    tumour_hu
+        First guess of the tumour's intensity.
+    rounds
+        How often tumour and marrow are read again in what was found, and the search is done anew.
+    beside_lumps
+        Whether lumps of sclerosis count as destroyed from the beginning: lysis that they hem in or part is
+        too small without.
+    """
+
+    tumour_hu: float = TUMOUR_HU
+    rounds: int = 2
+    beside_lumps: bool = False
+
+    def run(self, bone: Bone, normal: NormalMarrow) -> LyticPart:
+        """Return the lytic part of a vertebra as long as no sclerosis is known to belong to it."""
+        marrow_hu = own_marrow_hu(bone, normal)
+        _, dense = find_dense(bone, normal, marrow_hu)
+        lumps = find_lumps(bone, dense) if self.beside_lumps else np.zeros_like(dense)
+        return self.run_beside(bone, normal, marrow_hu, dense=dense, sclerotic=lumps)
+
+    def run_beside(
+        self, bone: Bone, normal: NormalMarrow, marrow_hu: float, *, dense: BoolArray, sclerotic: BoolArray
+    ) -> LyticPart:
+        """Return the lytic part together with sclerosis; parameters are those of `segment_lytic`."""
+        return segment_lytic(
+            bone, normal, marrow_hu,
+            dense=dense, sclerotic=sclerotic, tumour_hu=self.tumour_hu, rounds=self.rounds,
+        )  # fmt: skip
+
+
+USUAL = Search()
+# Where that finds nothing, one after the other.
+HARDER = (
+    Search(beside_lumps=True),
+    Search(BRIGHT_TUMOUR_HU),
+    Search(BRIGHT_TUMOUR_HU, rounds=1, beside_lumps=True),
+)
 
 
 @dataclass(frozen=True)
@@ -74,18 +121,13 @@ def segment_before(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone] 
         Vertebrae that are not treated, the nearest first: looked at only where marrow is so thin that it
         may pass for a lesion.
     """
+    neighbours = _Few(neighbours)
+    search, lytic = _look_for_lysis(bone, normal, neighbours)
     marrow_hu = own_marrow_hu(bone, normal)
     light, dense = find_dense(bone, normal, marrow_hu)
-    lytic, tumour_hu = _lytic_of(bone, normal, marrow_hu, dense), TUMOUR_HU
-    if not lytic.found:
-        bright = _lytic_of(bone, normal, marrow_hu, dense, BRIGHT_TUMOUR_HU)
-        if _share_of_interior(bone, bright) >= LEAST_BRIGHT_SHARE:
-            neighbours = list(islice(neighbours, NEIGHBOURS_COMPARED))
-            if _stands_out(bone, bright, normal, neighbours, BRIGHT_TUMOUR_HU):
-                lytic, tumour_hu = bright, BRIGHT_TUMOUR_HU
     sclerosis = find_sclerosis(bone, (light, dense), lytic.share >= 0.5)
     if lytic.found and sclerosis.any():
-        lytic = segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=sclerosis, tumour_hu=tumour_hu)
+        lytic = search.run_beside(bone, normal, marrow_hu, dense=dense, sclerotic=sclerosis)
     sclerotic = segment_sclerotic(bone, light, sclerosis, lytic.share >= 0.5, marrow_hu)
     share = _joined(bone, lytic, sclerotic)
     volume_ml = float(share.sum()) * bone.grid.voxel_ml
@@ -104,32 +146,43 @@ def segment_before(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone] 
     )
 
 
+class _Few:
+    """The nearest neighbours, each looked at when it is first needed."""
+
+    def __init__(self, neighbours: Iterable[Bone]) -> None:
+        self._coming = islice(neighbours, NEIGHBOURS_COMPARED)
+        self._seen: list[Bone] = []
+
+    def __iter__(self) -> Iterator[Bone]:
+        yield from self._seen
+        for neighbour in self._coming:
+            self._seen.append(neighbour)
+            yield neighbour
+
+
+def _look_for_lysis(
+    bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone]
+) -> tuple[Search, LyticPart]:
+    usual = USUAL.run(bone, normal)
+    if usual.found:
+        return USUAL, usual
+    for search in HARDER:
+        found = search.run(bone, normal)
+        if _share_of_interior(bone, found) >= LEAST_HARD_SHARE and _stands_out(
+            bone, found, normal, neighbours, search
+        ):
+            return search, found
+    return USUAL, usual
+
+
 def _stands_out(
-    bone: Bone,
-    lytic: LyticPart,
-    normal: NormalMarrow,
-    neighbours: Iterable[Bone],
-    tumour_hu: float = TUMOUR_HU,
+    bone: Bone, lytic: LyticPart, normal: NormalMarrow, neighbours: Iterable[Bone], search: Search = USUAL
 ) -> bool:
     """Tell whether there is less in all of the neighbours that looks like a lytic part; so where none is."""
     if not lytic.found:
         return True
     most = AS_MUCH_NEXT_DOOR * _share_of_interior(bone, lytic)
-    for neighbour in islice(neighbours, NEIGHBOURS_COMPARED):
-        marrow_hu = own_marrow_hu(neighbour, normal)
-        _, dense = find_dense(neighbour, normal, marrow_hu)
-        alike = _lytic_of(neighbour, normal, marrow_hu, dense, tumour_hu)
-        if _share_of_interior(neighbour, alike) >= most:
-            return False
-    return True
-
-
-def _lytic_of(
-    bone: Bone, normal: NormalMarrow, marrow_hu: float, dense: BoolArray, tumour_hu: float = TUMOUR_HU
-) -> LyticPart:
-    """Return the lytic part of a vertebra as long as no sclerosis is known to belong to it."""
-    nowhere = np.zeros_like(dense)
-    return segment_lytic(bone, normal, marrow_hu, dense=dense, sclerotic=nowhere, tumour_hu=tumour_hu)
+    return all(_share_of_interior(n, search.run(n, normal)) < most for n in neighbours)
 
 
 def _share_of_interior(bone: Bone, lytic: LyticPart) -> float:

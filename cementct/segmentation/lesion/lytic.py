@@ -11,6 +11,7 @@ from cementct.core.arrays import BoolArray, Float32Array
 from cementct.core.distances import within
 from cementct.segmentation.lesion.bone import COARSE_MM, Bone
 from cementct.segmentation.lesion.marrow import NormalMarrow, own_marrow_hu
+from cementct.segmentation.lesion.sclerotic import find_lumps
 from cementct.segmentation.lesion.smoothing import continued, depth_mm, grown, opened
 from cementct.segmentation.lesion.variation import smooth_by_total_variation
 
@@ -32,7 +33,7 @@ STRENGTH_PER_SPREAD, MOST_STRENGTH_MM = 1.0, 0.7
 SPREAD_LAG_MM = 1.6
 # Sclerosis brightens what lies this near to it.
 DENSE_RIM_MM = 0.8
-# Say of a sclerotic voxel that it is destroyed.
+# Say of a sclerotic voxel that it is destroyed; that of a lump is a full one, or smoothing would give it up.
 DENSE_WEIGHT = 0.3
 # A piece that holds less lysis than this is sclerosis alone, which is judged as such.
 LEAST_LYTIC_ML, LEAST_LYTIC_SHARE = 0.1, 0.1
@@ -102,6 +103,7 @@ def segment_lytic(
     dense: BoolArray,
     sclerotic: BoolArray,
     tumour_hu: float = TUMOUR_HU,
+    rounds: int = 2,
 ) -> LyticPart:
     """Return the lytic part of a vertebra.
 
@@ -119,11 +121,13 @@ def segment_lytic(
         Those of them that belong to the lesion and count as destroyed bone too.
     tumour_hu
         First guess of its intensity.
+    rounds
+        How often it is looked for; after each time tumour and marrow are read in what was found.
     """
     nothing = LyticPart(np.zeros(bone.hu.shape, dtype=np.float32), tumour_hu, marrow_hu)
     unread = grown(dense, DENSE_RIM_MM, bone.grid)
     found = nothing
-    for _ in range(2):
+    for _ in range(rounds):
         if found.marrow_hu - found.tumour_hu < LEAST_CONTRAST_HU:
             return nothing
         darkness, strength_mm = _darkness(bone, found, sclerotic, unread)
@@ -155,6 +159,7 @@ def _darkness(
     weight = np.ones(bone.hu.shape, dtype=np.float32)
     weight[unread] = 0.0
     weight[sclerotic] = DENSE_WEIGHT
+    weight[find_lumps(bone, sclerotic)] = 1.0
     return smooth_darkness(bone, known, destroyed=sclerotic, unread=unread, weight=weight)
 
 
@@ -234,7 +239,7 @@ def large_pieces(dark: BoolArray, bone: Bone, unread: BoolArray) -> BoolArray:
     for number in range(1, count + 1):
         piece = pieces == number
         volume_ml = float(np.count_nonzero(piece)) * bone.grid.voxel_ml
-        if volume_ml < LEAST_VOLUME_ML or float(np.mean(bone.vein[piece])) > 0.5:
+        if volume_ml < LEAST_VOLUME_ML or _is_vein(piece, dark & bone.outline, bone):
             continue
         if not (piece & bone.interior & bone.body).any():
             continue
@@ -245,6 +250,14 @@ def large_pieces(dark: BoolArray, bone: Bone, unread: BoolArray) -> BoolArray:
             continue
         kept |= _rounded(piece, bone)
     return kept
+
+
+def _is_vein(piece: BoolArray, dark: BoolArray, bone: Bone) -> bool:
+    """Tell whether a piece lies in the basivertebral vein, and what is dark around it does not reach out."""
+    if float(np.mean(bone.vein[piece])) <= 0.5:
+        return False
+    beyond = grown(piece, LEAST_RADIUS_MM, bone.grid) & dark & ~bone.vein
+    return float(np.count_nonzero(beyond)) * bone.grid.voxel_ml < LEAST_VOLUME_ML
 
 
 def _rounded(piece: BoolArray, bone: Bone) -> BoolArray:

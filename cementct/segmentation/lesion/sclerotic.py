@@ -29,18 +29,24 @@ SHELL_REACH_MM = 4.0
 BESIDE_LYTIC_MM = 2.5
 # With this much of it, or where as much lies deep in the body: dense corners and osteophytes do neither.
 SHELL_SHARE = 0.5
+# With this much of it a lump does.
+LUMP_SHARE = 0.1
 # Under the surface of the bone.
 DEEP_MM = 4.0
 # The interior's outermost rim is not searched: cortex blurred by a soft kernel reaches into it.
 CORTEX_RIM_MM = 0.9
 # Of a piece beside a lytic part.
 LEAST_PIECE_ML = 0.08
+# A ball of this radius fits into a lump of sclerosis; shells, endplates and cortex blurred inwards are thinner.
+LUMP_RADIUS_MM = 2.0
 # A lesion of sclerosis alone is at least this large and thick; else it is a bone island or a scar.
 LEAST_ALONE_ML = 0.5
 LEAST_ALONE_RADIUS_MM = 3.0
 # Bone islands are denser (1190 ± 239 HU, AJR 2016) and small.
 ISLAND_HU = 900.0
 ISLAND_ML = 1.0
+# A lump mostly this near to an endplate is the endplate.
+LUMP_TO_ENDPLATE_MM = 3.0
 # Sclerosis mostly this near to an endplate, without a lytic part, is degenerative.
 ENDPLATE_MM = 5.0
 
@@ -56,6 +62,22 @@ def find_dense(bone: Bone, normal: NormalMarrow, marrow_hu: float) -> tuple[Floa
 def _cortical(bone: Bone) -> BoolArray:
     """Return where thick cortex, or an outline drawn too wide, may pass for sclerosis."""
     return np.asarray(depth_mm(bone.interior, bone.grid) <= CORTEX_RIM_MM)
+
+
+def find_lumps(bone: Bone, dense: BoolArray) -> BoolArray:
+    """Return the dense pieces thick enough to be told from shells and cortex, degenerative ones left out.
+
+    They are no lesion by themselves, but show where a lytic part may lie that is small or hemmed in.
+    """
+    thick = opened(dense, LUMP_RADIUS_MM, bone.grid)
+    pieces, count = ndimage.label(thick, structure=np.ones((3, 3, 3)))
+    out = np.zeros_like(thick)
+    for number in range(1, count + 1):
+        piece = pieces == number
+        is_large = float(np.count_nonzero(piece)) * bone.grid.voxel_ml >= LEAST_PIECE_ML
+        if is_large and float(np.mean(_endplate_distance_mm(bone)[piece] < LUMP_TO_ENDPLATE_MM)) < 0.5:
+            out |= piece
+    return ndimage.binary_propagation(out, mask=dense) if out.any() else out
 
 
 def find_sclerosis(bone: Bone, dense: tuple[Float32Array, BoolArray], lytic: BoolArray) -> BoolArray:
@@ -121,6 +143,8 @@ def _belongs(piece: BoolArray, bone: Bone, near_lytic: BoolArray, smooth: Float3
     volume_ml = float(np.count_nonzero(piece)) * bone.grid.voxel_ml
     beside = float(np.mean(near_lytic[piece]))
     if beside >= SHELL_SHARE or (beside > 0 and _is_deep(piece, bone)):
+        return volume_ml >= LEAST_PIECE_ML
+    if beside >= LUMP_SHARE and find_lumps(bone, piece).any():
         return volume_ml >= LEAST_PIECE_ML
     if volume_ml < LEAST_ALONE_ML or not opened(piece, LEAST_ALONE_RADIUS_MM, bone.grid).any():
         return False
