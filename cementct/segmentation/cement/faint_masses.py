@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +26,11 @@ FAINT_VOLUME_ML = (0.35, 0.45, 0.60, 0.75, 0.90)
 # … and the mean of its middle (depths over this share of the largest): sclerotic metastases are below.
 MIDDLE_DEPTH = 0.55
 FAINTEST_CEMENT_HU = 840.0
+# What an earlier scan did not show cannot be sclerosis, and is cement at these levels too. As large as this:
+# a raised endplate, or one that registration left off its place, is thin.
+NEW_LEVELS_HU = (600.0, 450.0)
+NEW_VOLUME_ML = (1.6, 2.0)
+FAINTEST_NEW_HU = min(NEW_LEVELS_HU)
 # What an earlier scan did not show may be smaller by this factor.
 SHARE_WITH_EARLIER = 0.25
 # Cement between trabeculae has fingers where a bone island is round (depth of its middle over the radius of a
@@ -75,12 +81,15 @@ def find_faint(
         each(lambda part: ndimage.gaussian_filter(part, sigma), np.array_split(excess, min(2, len(excess))))
     )
     # Of all bodies only what reaches the lowest level is looked at.
-    part = bounds_of((smooth > FAINT_LEVELS_HU[-1]) & body)
+    has_earlier = bool(around.known[window].any())
+    part = bounds_of((smooth > (FAINTEST_NEW_HU if has_earlier else FAINT_LEVELS_HU[-1])) & body)
     if part is None:
         return []
     search = _Search(scene, around, smooth[part], body[part], placed_in_window(part, window), bright.copy())
     sure = bright[window]
     known_hu = search.add(())
+    if has_earlier:
+        search.add_new()
     if sure.any():
         known_hu = (*known_hu, float(np.median(excess[sure])))
     if known_hu:
@@ -114,37 +123,46 @@ class _Search:
 
     def add(self, known_hu: tuple[float, ...]) -> tuple[float, ...]:
         """Add masses, smaller ones where they are as opaque as known cement; return how opaque they are."""
-        import cc3d
-
         added_hu = []
         for level, volume_ml in zip(FAINT_LEVELS_HU, FAINT_VOLUME_ML, strict=True):
-            labels = cc3d.connected_components((self.smooth > level) & self.body, connectivity=6)
-            least = max(8, round(SMALLEST_SHARE * volume_ml / self.scene.voxel_ml))
-            for inner, where in large_components(labels, least):
-                mean_hu = self._added(inner, where, volume_ml, known_hu)
-                if mean_hu is not None:
-                    added_hu.append(mean_hu)
+            for block, mass, where in self._over(level, SMALLEST_SHARE * volume_ml):
+                compared = self._is_compared(block, where)
+                share = SHARE_WITH_EARLIER if compared else mass.least_share(known_hu, self.scene.noise_hu)
+                sure = compared or (mass.mean_hu >= FAINTEST_CEMENT_HU and self._is_no_cortex(block, mass))
+                if mass.volume_ml >= share * volume_ml and sure:
+                    self._take(block, mass, where)
+                    added_hu.append(mass.mean_hu)
         return tuple(added_hu)
 
-    def _added(
-        self, inner: Block, where: BoolArray, volume_ml: float, known_hu: tuple[float, ...]
-    ) -> float | None:
-        """Return how opaque a component is that was added, None where it is no cement or known already."""
-        block = placed_in_window(inner, self.window)
-        if (where & self.taken[block]).any():
-            return None
-        mass = _Mass.of(where, self.smooth[inner], self.scene)
-        compared = float(np.mean(self.around.known[block][where])) > COMPARED_SHARE
-        share = SHARE_WITH_EARLIER if compared else mass.least_share(known_hu, self.scene.noise_hu)
-        if mass.volume_ml < share * volume_ml or mass.depth_mm.max() < FAINT_DEPTH_MM:
-            return None
-        if not compared:
-            off_surface = float(np.mean(self.around.bone_depth_mm[block][mass.middle] > CORTEX_MM))
-            if mass.mean_hu < FAINTEST_CEMENT_HU or not mass.is_no_cortex(off_surface):
-                return None
+    def add_new(self) -> None:
+        """Add masses too faint for cement but for the earlier scan, which did not show them."""
+        for level, volume_ml in zip(NEW_LEVELS_HU, NEW_VOLUME_ML, strict=True):
+            for block, mass, where in self._over(level, SHARE_WITH_EARLIER * volume_ml):
+                if self._is_compared(block, where) and self._is_no_cortex(block, mass):
+                    self._take(block, mass, where)
+
+    def _over(self, level: float, least_ml: float) -> Iterator[tuple[Block, _Mass, BoolArray]]:
+        """Go through the thick masses over a level that are not taken, each with its block of the scene."""
+        import cc3d
+
+        labels = cc3d.connected_components((self.smooth > level) & self.body, connectivity=6)
+        for inner, where in large_components(labels, max(8, round(least_ml / self.scene.voxel_ml))):
+            block = placed_in_window(inner, self.window)
+            if (where & self.taken[block]).any():
+                continue
+            mass = _Mass.of(where, self.smooth[inner], self.scene)
+            if mass.depth_mm.max() >= FAINT_DEPTH_MM:
+                yield block, mass, where
+
+    def _is_compared(self, block: Block, where: BoolArray) -> bool:
+        return float(np.mean(self.around.known[block][where])) > COMPARED_SHARE
+
+    def _is_no_cortex(self, block: Block, mass: _Mass) -> bool:
+        return mass.is_no_cortex(float(np.mean(self.around.bone_depth_mm[block][mass.middle] > CORTEX_MM)))
+
+    def _take(self, block: Block, mass: _Mass, where: BoolArray) -> None:
         self.found.append((block, where & (mass.depth_mm > 0) | mass.solid))
         self.taken[block] |= self.found[-1][1]
-        return mass.mean_hu
 
 
 @dataclass(frozen=True)

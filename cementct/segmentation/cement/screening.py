@@ -9,8 +9,9 @@ from cementct.core.arrays import BoolArray
 from cementct.core.grid import Triple
 from cementct.core.image import Volume
 from cementct.core.morphology import bounds_of
-from cementct.segmentation.cement.faint_masses import FAINT_LEVELS_HU
-from cementct.segmentation.cement.seeds import BRIGHTER_THAN_BONE_HU, FEWEST_BRIGHT_VOXELS
+from cementct.segmentation.before import EarlierScan
+from cementct.segmentation.cement.faint_masses import FAINT_LEVELS_HU, FAINTEST_NEW_HU
+from cementct.segmentation.cement.seeds import BRIGHTER_THAN_BONE_HU, FEWEST_BRIGHT_VOXELS, NEW_FROM_HU
 
 # Less than this over the faintest level cannot be faint cement.
 LEAST_FAINT_ML = 0.30
@@ -22,8 +23,13 @@ BRIGHT_MARGIN_HU = 200.0
 _INSIDE = [int(Compartment.BODY), int(Compartment.PEDICLE_LEFT), int(Compartment.PEDICLE_RIGHT)]
 
 
-def suspicious_vertebrae(volume: Volume, spine: Spine) -> tuple[int, ...]:
-    """Return the vertebrae (numbers) with enough dense voxels in body or pedicles for a closer look."""
+def suspicious_vertebrae(
+    volume: Volume, spine: Spine, earlier: EarlierScan | None = None
+) -> tuple[int, ...]:
+    """Return the vertebrae (numbers) with enough dense voxels in body or pedicles for a closer look.
+
+    With the scan before injection, what is new counts as dense from `FAINTEST_NEW_HU` on.
+    """
     found = []
     compartments = spine.compartments
     for vertebra in spine.vertebrae:
@@ -33,6 +39,11 @@ def suspicious_vertebrae(volume: Volume, spine: Spine) -> tuple[int, ...]:
         hu = volume.hu[box.slices]
         # Hardly anything is dense at all; of that is asked whether it lies inside.
         dense = np.asarray(hu > FAINT_LEVELS_HU[-1])
+        if earlier is not None:
+            both = box.intersection(earlier.box)
+            now, before = volume.hu[both.slices], earlier.hu[both.within(earlier.box)]
+            # What was not seen before is not a number, and nothing is greater than that.
+            dense[both.within(box)] |= (now > FAINTEST_NEW_HU) & (now - before > NEW_FROM_HU)
         kinds = compartments.compartment[box.within(compartments.box)][dense]
         dense[dense] = np.isin(kinds, _INSIDE) | vertebra.body.in_box(box)[dense]
         bright = np.count_nonzero(hu[dense] > BRIGHTER_THAN_BONE_HU - BRIGHT_MARGIN_HU)

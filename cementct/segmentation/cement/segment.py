@@ -64,7 +64,7 @@ def segment_cement(volume: Volume, spine: Spine, *, earlier: EarlierScan | None 
     Cement
         Arrays cover the smallest block with all cement and streaks; with no cement they are empty of it.
     """
-    suspicious = suspicious_vertebrae(volume, spine)
+    suspicious = suspicious_vertebrae(volume, spine, earlier)
     if not suspicious:
         return _no_cement(volume, spine)
     scene = view_scene(volume, work_box(spine, suspicious))
