@@ -8,17 +8,18 @@ itself lies as far from its surface in all of them: on phantoms of two makers 0.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cementct.core.arrays import FloatArray, as_floats
+from cementct.core.arrays import BoolArray, FloatArray, as_floats
 from cementct.core.image import Volume
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline
 from cementct.segmentation.vertebrae.embedded.side_wall import BACKWARDS_COSINE, DIRECTIONS
 
 # A surface is looked at along its normals, from so far inside to so far outside.
-ALONG_MM = np.arange(-3.5, 5.01, 0.25)
+ALONG_MM = np.arange(-6.0, 5.01, 0.25)
 # Cortex is the outermost bright place up to here, brighter by so much than the darkest within a reach of it.
 FARTHEST_OUT_MM, LEAST_DROP_HU, DARK_WITHIN_MM = 2.5, 150.0, 2.5
 # It is the brightest within this distance on both sides; cement and metal are brighter than it.
@@ -31,6 +32,16 @@ OUTSIDE_MM, NEAR_MM = 0.1, 0.4
 FEWEST_PLACES, LEAST_SHARE, LEAST_WALL_SHARE, MOST_SPREAD_MM = 25, 0.25, 0.5, 1.2
 # No surface is moved by more than this, inwards and outwards.
 INWARDS_MM, OUTWARDS_MM = 2.5, 1.0
+# Where bright cement lies flush on a surface, it leaves for soft tissue within a blur. That soft tissue may be
+# tumour before a destroyed surface, so it is believed with such a share of cortex, as near to it in the middle.
+# A whole endplate may be hidden by cement but for a few places; a wall that is not seen was destroyed.
+BLUR_MM, SOFT_BELOW_HU = 1.5, 250.0
+LEAST_CORTEX_SHARE, LEAST_CORTEX_ON_PLATE, CORTEX_AGREES_MM = 0.1, 0.04, 1.0
+# An endplate is bent as well: tilted and dished within this distance of its middle, further out as there; what
+# few places say of it is believed less. Fitted in rounds, each place weighed by how far the last left it off.
+BEND_WITHIN_MM, BEND_RIDGE, BEND_ROUNDS, NEAR_FIT_MM = 11.0, 0.005, 5, 0.3
+# No place of it is moved inwards by more.
+PLATE_INWARDS_MM = 4.0
 # Surfaces across which voxels are coarser than this are left: cortex is lost in them.
 COARSEST_MM = 1.6
 # What of a body is looked at: its waist, in shares of the spacing; the wall beside the basivertebral vein;
@@ -67,9 +78,9 @@ def settled(volume: Volume, outline: BodyOutline) -> BodyOutline:
     if up_mm <= COARSEST_MM:
         superior_mm, inferior_mm = plates.superior_mm, plates.inferior_mm
         if not outline.placed.cut_above:
-            superior_mm = superior_mm + _shift_mm(volume, outline, _on_plate(outline, 1.0))
+            superior_mm = superior_mm + _bend_mm(volume, outline, 1.0)
         if not outline.placed.cut_below:
-            inferior_mm = inferior_mm - _shift_mm(volume, outline, _on_plate(outline, -1.0))
+            inferior_mm = inferior_mm - _bend_mm(volume, outline, -1.0)
         plates = replace(plates, superior_mm=superior_mm, inferior_mm=inferior_mm)
     return replace(outline, posterior_wall=wall, side_wall=side, endplates=plates)
 
@@ -106,15 +117,76 @@ def _shift_mm(
     volume: Volume, outline: BodyOutline, places: _Places, least_share: float = LEAST_SHARE
 ) -> float:
     """Return how far outwards a surface is to be moved; 0 where too little cortex is seen."""
-    gap = _gaps_mm(_profiles(volume, outline, places))
-    seen = gap[np.isfinite(gap)]
-    if seen.size < max(FEWEST_PLACES, least_share * gap.size):
-        return 0.0
-    first, middle, third = np.percentile(seen, [25, 50, 75])
-    if third - first > MOST_SPREAD_MM:
-        return 0.0
-    off = float(middle) - OUTSIDE_MM
-    return float(np.clip(np.sign(off) * max(abs(off) - NEAR_MM, 0.0), -INWARDS_MM, OUTWARDS_MM))
+    for gap, cortex in _seen_gaps(volume, outline, places):
+        seen = gap[np.isfinite(gap)]
+        if seen.size < max(FEWEST_PLACES, least_share * gap.size):
+            continue
+        first, middle, third = np.percentile(seen, [25, 50, 75])
+        if third - first <= MOST_SPREAD_MM and abs(np.median(gap[cortex]) - middle) <= CORTEX_AGREES_MM:
+            return float(np.clip(_beyond_near(middle - OUTSIDE_MM), -INWARDS_MM, OUTWARDS_MM))
+    return 0.0
+
+
+def _bend_mm(volume: Volume, outline: BodyOutline, upwards: float) -> FloatArray:
+    """Return how far outwards an endplate is to be moved at each of its samples: as a whole, tilted, dished.
+
+    0 where too little cortex is seen.
+    """
+    plates, middle_mm = outline.endplates, outline.side_wall.middle_back_mm
+    places = _on_plate(outline, upwards)
+    terms = _terms(places.points_mm[:, 0], places.points_mm[:, 1] - middle_mm)
+    for gap, cortex in _seen_gaps(volume, outline, places, LEAST_CORTEX_ON_PLATE):
+        seen = np.isfinite(gap)
+        if np.count_nonzero(seen) < max(FEWEST_PLACES, LEAST_SHARE * gap.size):
+            continue
+        bend = _bend_of(terms[seen], gap[seen] - OUTSIDE_MM)
+        left_over = gap - OUTSIDE_MM - terms @ bend
+        first, third = np.percentile(left_over[seen], [25, 75])
+        if third - first <= MOST_SPREAD_MM and abs(np.median(left_over[cortex])) <= CORTEX_AGREES_MM:
+            left, back = np.meshgrid(plates.left_mm, plates.back_mm - middle_mm, indexing="ij")
+            near = np.minimum(1.0, BEND_WITHIN_MM / np.maximum(np.hypot(left, back), 1e-6))
+            off = (_terms((left * near).ravel(), (back * near).ravel()) @ bend).reshape(left.shape)
+            return np.clip(_beyond_near(off), -PLATE_INWARDS_MM, OUTWARDS_MM)
+    return np.zeros((plates.left_mm.size, plates.back_mm.size))
+
+
+def _seen_gaps(
+    volume: Volume, outline: BodyOutline, places: _Places, least_cortex: float = LEAST_CORTEX_SHARE
+) -> Iterator[tuple[FloatArray, BoolArray]]:
+    """Go through the gaps that may be believed, and where they are cortex's: with cement flush, then without."""
+    profile_hu = _profiles(volume, outline, places)
+    gap = _gaps_mm(profile_hu)
+    cortex = np.isfinite(gap)
+    if np.count_nonzero(cortex) >= least_cortex * gap.size:
+        yield np.where(cortex, gap, _flush_mm(profile_hu)), cortex
+    if cortex.any():
+        yield gap, cortex
+
+
+def _beyond_near(off_mm: FloatArray) -> FloatArray:
+    """Return by how much something is off beyond what may stay."""
+    return np.sign(off_mm) * np.maximum(np.abs(off_mm) - NEAR_MM, 0.0)
+
+
+def _bend_of(terms: FloatArray, off_mm: FloatArray) -> FloatArray:
+    """Return the shift, slopes and dish that explain most places, the nearest to a mere shift that do."""
+    start_mm = float(np.median(off_mm))
+    ridge = BEND_RIDGE * len(terms) * np.eye(terms.shape[1])
+    ridge[0, 0] = 0.0
+    weight = np.ones(len(terms))
+    bend = np.zeros(terms.shape[1])
+    for _ in range(BEND_ROUNDS):
+        weighted = terms * weight[:, None]
+        bend = np.linalg.solve(terms.T @ weighted + ridge, weighted.T @ (off_mm - start_mm))
+        weight = 1.0 / np.maximum(np.abs(terms @ bend + start_mm - off_mm), NEAR_FIT_MM)
+    bend[0] += start_mm
+    return bend
+
+
+def _terms(left_mm: FloatArray, back_mm: FloatArray) -> FloatArray:
+    """Return 1, the slopes and the dish at places around a plate's middle, in units of `BEND_WITHIN_MM`."""
+    left, back = left_mm / BEND_WITHIN_MM, back_mm / BEND_WITHIN_MM
+    return np.stack([np.ones_like(left), left, back, left**2 + back**2], axis=1)
 
 
 def _profiles(volume: Volume, outline: BodyOutline, places: _Places) -> FloatArray:
@@ -125,6 +197,18 @@ def _profiles(volume: Volume, outline: BodyOutline, places: _Places) -> FloatArr
     grid_mm = outline.placed.placement.to_grid_mm(points[..., 0], points[..., 1], points[..., 2])
     index = np.moveaxis(grid_mm / as_floats(volume.grid.spacing_mm), -1, 0)
     return np.asarray(ndimage.map_coordinates(volume.hu, index, order=1, mode="nearest", output=np.float64))
+
+
+def _flush_mm(profile_hu: FloatArray) -> FloatArray:
+    """Return how far outside its surface each profile leaves cement for soft tissue; NaN where it does not.
+
+    Only what lies inside says where the surface is: further out cement has leaked.
+    """
+    bright = (profile_hu >= BRIGHTEST_HU) & (ALONG_MM <= 0.0)
+    last_mm = ALONG_MM[profile_hu.shape[1] - 1 - bright[:, ::-1].argmax(axis=1)]
+    beyond = (ALONG_MM > last_mm[:, None] + BLUR_MM) & (ALONG_MM <= FARTHEST_OUT_MM)
+    is_soft = np.where(beyond, profile_hu, -np.inf).max(axis=1) < SOFT_BELOW_HU
+    return np.where(bright.any(axis=1) & is_soft, last_mm, np.nan)
 
 
 def _gaps_mm(profile_hu: FloatArray) -> FloatArray:
