@@ -36,6 +36,9 @@ USUAL_HEIGHT_MM = {
     Level.T7: 18.2, Level.T8: 18.7, Level.T9: 19.3, Level.T10: 20.2, Level.T11: 21.3, Level.T12: 22.7,
     Level.L1: 23.8, Level.L2: 24.3, Level.L3: 23.8, Level.L4: 24.1, Level.L5: 22.9,
 }  # fmt: skip
+# In front of a place that is higher than this share of middle and back, osteophytes are measured and no body;
+# L5, the highest in front, reaches 1.26 (Panjabi).
+OSTEOPHYTE_FROM = 1.35
 # Levels whose bodies have another shape than those below them.
 NOT_COMPARABLE = frozenset({Level.C1, Level.C2, Level.S1})
 
@@ -117,7 +120,19 @@ def _depths(vertebra: Vertebra) -> FloatArray | None:
     if len(known) < 2:
         return None
     front, back = np.mean(as_floats(known), axis=0)
+    front = _behind_osteophytes(vertebra, float(front), float(back))
     return np.asarray(front + (back - front) * as_floats(DEPTH_SHARES))
+
+
+def _behind_osteophytes(vertebra: Vertebra, front: float, back: float) -> float:
+    """Return where a body begins behind osteophytes on its front edges, which bridge or overhang the disc."""
+    depths = np.arange(front, 0.5 * (front + back), 0.5)
+    upper, lower = vertebra.superior_endplate, vertebra.inferior_endplate
+    rest = front + (back - front) * as_floats(DEPTH_SHARES[1:])
+    usual = np.max(_on_midline(upper, rest) - _on_midline(lower, rest))
+    heights = _on_midline(upper, depths) - _on_midline(lower, depths)
+    higher = depths[heights > OSTEOPHYTE_FROM * usual]
+    return front if higher.size == 0 else float(higher[-1])
 
 
 def _depth_ends(face: HeightField) -> tuple[float, float] | None:

@@ -36,6 +36,8 @@ INWARDS_MM, OUTWARDS_MM = 2.5, 1.0
 # tumour before a destroyed surface, so it is believed with such a share of cortex, as near to it in the middle.
 # A whole endplate may be hidden by cement but for a few places; a wall that is not seen was destroyed.
 BLUR_MM, SOFT_BELOW_HU = 1.5, 250.0
+# Between such cement and the surface still lies as much of cortex.
+CORTEX_OVER_CEMENT_MM = 0.4
 LEAST_CORTEX_SHARE, LEAST_CORTEX_ON_PLATE, CORTEX_AGREES_MM = 0.1, 0.04, 1.0
 # An endplate is bent as well: tilted and dished within this distance of its middle, further out as there; what
 # few places say of it is believed less. Fitted in rounds, each place weighed by how far the last left it off.
@@ -208,7 +210,7 @@ def _flush_mm(profile_hu: FloatArray) -> FloatArray:
     last_mm = ALONG_MM[profile_hu.shape[1] - 1 - bright[:, ::-1].argmax(axis=1)]
     beyond = (ALONG_MM > last_mm[:, None] + BLUR_MM) & (ALONG_MM <= FARTHEST_OUT_MM)
     is_soft = np.where(beyond, profile_hu, -np.inf).max(axis=1) < SOFT_BELOW_HU
-    return np.where(bright.any(axis=1) & is_soft, last_mm, np.nan)
+    return np.where(bright.any(axis=1) & is_soft, last_mm + CORTEX_OVER_CEMENT_MM, np.nan)
 
 
 def _gaps_mm(profile_hu: FloatArray) -> FloatArray:
