@@ -23,9 +23,7 @@ BRIGHT_MARGIN_HU = 200.0
 _INSIDE = [int(Compartment.BODY), int(Compartment.PEDICLE_LEFT), int(Compartment.PEDICLE_RIGHT)]
 
 
-def suspicious_vertebrae(
-    volume: Volume, spine: Spine, earlier: EarlierScan | None = None
-) -> tuple[int, ...]:
+def suspicious_vertebrae(volume: Volume, spine: Spine, earlier: EarlierScan | None = None) -> tuple[int, ...]:
     """Return the vertebrae (numbers) with enough dense voxels in body or pedicles for a closer look.
 
     With the scan before injection, what is new counts as dense from `FAINTEST_NEW_HU` on.

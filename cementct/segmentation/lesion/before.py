@@ -29,9 +29,9 @@ TOLD_SPREADS = 1.2
 # Where it would not, thin marrow is as dark as a lesion here and there. So a lytic part is believed only if
 # none of so many neighbours holds, as a share of its interior, this much of what looks like one.
 NEIGHBOURS_COMPARED, AS_MUCH_NEXT_DOOR = 2, 0.5
-# Where there is no lysis of the usual kind it is looked for less strictly, and believed if it stands out from
-# the neighbours and takes up this share of the interior: marrow is as dark in places, 0.06 in a sound vertebra
-# of the tuning cases; lesions overlooked before took 0.08 up.
+# Where there is no lysis of the usual kind it is looked for less strictly, and believed if it stands out
+# from the neighbours and takes up this share of the interior: marrow is as dark in places, 0.06 in a sound
+# vertebra of the tuning cases; lesions overlooked before took 0.08 up.
 LEAST_HARD_SHARE = 0.08
 # Tumour that takes up contrast or holds a rest of bone.
 BRIGHT_TUMOUR_HU = 75.0
@@ -160,9 +160,7 @@ class _Few:
             yield neighbour
 
 
-def _look_for_lysis(
-    bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone]
-) -> tuple[Search, LyticPart]:
+def _look_for_lysis(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone]) -> tuple[Search, LyticPart]:
     usual = USUAL.run(bone, normal)
     if usual.found:
         return USUAL, usual

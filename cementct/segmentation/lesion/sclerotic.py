@@ -37,7 +37,7 @@ DEEP_MM = 4.0
 CORTEX_RIM_MM = 0.9
 # Of a piece beside a lytic part.
 LEAST_PIECE_ML = 0.08
-# A ball of this radius fits into a lump of sclerosis; shells, endplates and cortex blurred inwards are thinner.
+# A ball of this radius fits into a lump of sclerosis; shells, endplates and blurred cortex are thinner.
 LUMP_RADIUS_MM = 2.0
 # A lesion of sclerosis alone is at least this large and thick; else it is a bone island or a scar.
 LEAST_ALONE_ML = 0.5

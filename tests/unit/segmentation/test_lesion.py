@@ -22,6 +22,7 @@ from cementct.segmentation.lesion import (
 from cementct.segmentation.lesion.bone import prepare_bone
 from cementct.segmentation.lesion.kind import name_destruction
 from cementct.segmentation.lesion.marrow import MarrowOf, measure_normal_marrow, own_marrow_hu
+from cementct.segmentation.lesion.sclerotic import find_dense, find_lumps
 from cementct.segmentation.model import Cement, Registration
 
 STILL = Registration(rotation=np.eye(3), translation_mm=np.zeros(3), ok=True, residual_mm=0.1, pre_number=101)
@@ -169,6 +170,29 @@ def test_a_thin_sclerotic_shell_is_no_wider_than_it_is(build_spine):
     lesion = lesion_from_before(before_of(mixed), made.volume.grid)
     assert lesion.destruction is Destruction.MIXED
     assert lesion.volume_ml == pytest.approx(4 / 3 * np.pi * 8.5**3 / 1000, rel=0.08)
+
+
+def test_lysis_that_sclerosis_parts_is_found_with_it(build_spine):
+    whole = ball((-3.0, -2.0, 0.0), 7.8)
+
+    def bar(x, y, z):
+        return whole(x, y, z) & (np.abs(x + 3.0) < 3.2)
+
+    made = build_spine(lesion=whole, lesion_hu=48.0)
+    hu = np.where(bar(*made.local), 700, made.volume.hu).astype(np.int16)
+    mixed = replace(made, volume=replace(made.volume, hu=hu))
+    lesion = lesion_from_before(before_of(mixed), made.volume.grid)
+    assert lesion.destruction is Destruction.MIXED
+    assert dice_with(lesion, made, whole) > 0.75
+
+
+def test_a_dense_endplate_makes_no_lump_of_sclerosis(build_spine):
+    made = build_spine(lesion=lambda x, y, z: (z > 7.3) & (np.hypot(x, y) < 14.0), lesion_hu=700.0)
+    bone = prepare_bone(made.volume, made.spine.vertebrae[0])
+    normal = measure_normal_marrow(MarrowOf(made.volume), made.spine, made.spine.vertebrae[0])
+    _, dense = find_dense(bone, normal, normal.mean_hu)
+    assert dense.any()
+    assert not find_lumps(bone, dense).any()
 
 
 def test_the_basivertebral_vein_is_no_lesion(build_spine):

@@ -8,6 +8,7 @@ from cementct.core.arrays import BoolArray
 from cementct.core.image import Volume
 from cementct.segmentation.before import EarlierScan
 from cementct.segmentation.cement.scene import Scene, view_scene
+from cementct.segmentation.cement.screening import suspicious_vertebrae
 from cementct.segmentation.cement.seeds import Seeds, find_seeds
 from cementct.segmentation.cement.surroundings import describe_surroundings
 from cementct.testing.block_spine import (
@@ -134,3 +135,27 @@ def test_new_cement_that_grew_on_cement_of_old_is_a_seed() -> None:
     old, new = ball((8.0, -2.0, 0.0), 6.0), ball((-3.0, -2.0, 0.0), 6.0)
     found = seeds_in(scan(spine, (old, 3600.0), (new, 2400.0)), spine, scan(spine, (old, 3600.0)))
     assert found.treated == (spine.middle.number,)
+
+
+def test_a_mass_as_faint_as_sclerosis_is_cement_where_it_was_not_there_before() -> None:
+    spine = build_block_spine(SPACING_MM)
+    mass = ball((0.0, -2.0, 0.0), 8.0)
+    now, before = scan(spine, (mass, 620.0)), scan(spine)
+    assert seeds_in(now, spine, before).treated == (spine.middle.number,)
+    assert seeds_in(now, spine).treated == ()
+    assert seeds_in(now, spine, now).treated == ()
+
+
+def test_an_endplate_that_was_raised_is_no_faint_cement() -> None:
+    spine = build_block_spine(SPACING_MM)
+    raised = block((-18.0, -12.0, 7.0), (18.0, 12.0, 10.5))
+    assert seeds_in(scan(spine, (raised, 620.0)), spine, scan(spine)).treated == ()
+
+
+def test_the_first_look_takes_what_is_new_for_suspicious_from_half_as_dense_on() -> None:
+    spine = build_block_spine(SPACING_MM)
+    now, before = scan(spine, (ball((0.0, -2.0, 0.0), 8.0), 620.0)), scan(spine)
+    volume = Volume(now.hu.astype(np.int16), now.grid)
+    assert suspicious_vertebrae(volume, spine.spine) == ()
+    earlier = EarlierScan(before.box, before.hu)
+    assert suspicious_vertebrae(volume, spine.spine, earlier) == (spine.middle.number,)
