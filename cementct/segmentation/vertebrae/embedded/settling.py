@@ -38,7 +38,7 @@ FEWEST_PLACES, LEAST_SHARE, LEAST_WALL_SHARE, MOST_SPREAD_MM = 25, 0.25, 0.5, 1.
 INWARDS_MM, OUTWARDS_MM = 2.5, 1.0
 # Where bright cement lies flush on a surface, it leaves for soft tissue within a blur, and has so much cortex
 # over it still.
-BLUR_MM, SOFT_BELOW_HU, CORTEX_OVER_CEMENT_MM = 1.5, 250.0, 0.4
+BLUR_MM, SOFT_BELOW_HU, CORTEX_OVER_CEMENT_MM = 1.5, 250.0, 0.9
 # That soft tissue may be tumour before a destroyed surface, so it is believed with such a share of cortex, as
 # near to it in the middle. A whole endplate may be hidden by cement but for a few places; a wall that is not
 # seen was destroyed.
