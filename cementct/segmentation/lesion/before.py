@@ -38,6 +38,23 @@ BRIGHT_TUMOUR_HU = 75.0
 
 
 @dataclass(frozen=True)
+class _View:
+    """A vertebra, its marrow, and what is denser than that, once lightly smoothed."""
+
+    bone: Bone
+    normal: NormalMarrow
+    marrow_hu: float
+    light: Float32Array
+    dense: BoolArray
+
+    @classmethod
+    def of(cls, bone: Bone, normal: NormalMarrow) -> _View:
+        """Look at a vertebra."""
+        marrow_hu = own_marrow_hu(bone, normal)
+        return cls(bone, normal, marrow_hu, *find_dense(bone, normal, marrow_hu))
+
+
+@dataclass(frozen=True)
 class Search:
     """A way to look for lysis.
 
@@ -56,20 +73,14 @@ class Search:
     rounds: int = 2
     beside_lumps: bool = False
 
-    def run(self, bone: Bone, normal: NormalMarrow) -> LyticPart:
-        """Return the lytic part of a vertebra as long as no sclerosis is known to belong to it."""
-        marrow_hu = own_marrow_hu(bone, normal)
-        _, dense = find_dense(bone, normal, marrow_hu)
-        lumps = find_lumps(bone, dense) if self.beside_lumps else np.zeros_like(dense)
-        return self.run_beside(bone, normal, marrow_hu, dense=dense, sclerotic=lumps)
-
-    def run_beside(
-        self, bone: Bone, normal: NormalMarrow, marrow_hu: float, *, dense: BoolArray, sclerotic: BoolArray
-    ) -> LyticPart:
-        """Return the lytic part together with sclerosis; parameters are those of `segment_lytic`."""
+    def run(self, view: _View, sclerotic: BoolArray | None = None) -> LyticPart:
+        """Return the lytic part of a vertebra, together with the sclerosis that is known to belong to it."""
+        if sclerotic is None:
+            no_lumps = np.zeros_like(view.dense)
+            sclerotic = find_lumps(view.bone, view.dense) if self.beside_lumps else no_lumps
         return segment_lytic(
-            bone, normal, marrow_hu,
-            dense=dense, sclerotic=sclerotic, tumour_hu=self.tumour_hu, rounds=self.rounds,
+            view.bone, view.normal, view.marrow_hu,
+            dense=view.dense, sclerotic=sclerotic, tumour_hu=self.tumour_hu, rounds=self.rounds,
         )  # fmt: skip
 
 
@@ -119,21 +130,20 @@ def segment_before(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone] 
         The patient's sound marrow.
     neighbours
         Vertebrae that are not treated, the nearest first: looked at only where marrow is so thin that it
-        may pass for a lesion.
+        may pass for a lesion, and where a lesion is looked for less strictly.
     """
-    neighbours = _Few(neighbours)
-    search, lytic = _look_for_lysis(bone, normal, neighbours)
-    marrow_hu = own_marrow_hu(bone, normal)
-    light, dense = find_dense(bone, normal, marrow_hu)
-    sclerosis = find_sclerosis(bone, (light, dense), lytic.share >= 0.5)
+    view, others = _View.of(bone, normal), _Few(neighbours, normal)
+    search, lytic = _look_for_lysis(view, others)
+    marrow_hu, light = view.marrow_hu, view.light
+    sclerosis = find_sclerosis(bone, (light, view.dense), lytic.share >= 0.5)
     if lytic.found and sclerosis.any():
-        lytic = search.run_beside(bone, normal, marrow_hu, dense=dense, sclerotic=sclerosis)
+        lytic = search.run(view, sclerosis)
     sclerotic = segment_sclerotic(bone, light, sclerosis, lytic.share >= 0.5, marrow_hu)
     share = _joined(bone, lytic, sclerotic)
     volume_ml = float(share.sum()) * bone.grid.voxel_ml
     contrast_hu = min(marrow_hu, normal.mean_hu) - TUMOUR_HU
     told = contrast_hu >= max(LEAST_CONTRAST_HU, TOLD_SPREADS * normal.spread_hu)
-    if volume_ml <= 0 or not (told or _stands_out(bone, lytic, normal, neighbours)):
+    if volume_ml <= 0 or not (told or _stands_out(view, lytic, others)):
         return _sound(bone, told=told)
     sclerotic_ml = float(np.minimum(sclerotic, share).sum()) * bone.grid.voxel_ml
     return LesionBefore(
@@ -149,38 +159,36 @@ def segment_before(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone] 
 class _Few:
     """The nearest neighbours, each looked at when it is first needed."""
 
-    def __init__(self, neighbours: Iterable[Bone]) -> None:
-        self._coming = islice(neighbours, NEIGHBOURS_COMPARED)
-        self._seen: list[Bone] = []
+    def __init__(self, neighbours: Iterable[Bone], normal: NormalMarrow) -> None:
+        self._coming = (_View.of(bone, normal) for bone in islice(neighbours, NEIGHBOURS_COMPARED))
+        self._seen: list[_View] = []
 
-    def __iter__(self) -> Iterator[Bone]:
+    def __iter__(self) -> Iterator[_View]:
         yield from self._seen
         for neighbour in self._coming:
             self._seen.append(neighbour)
             yield neighbour
 
 
-def _look_for_lysis(bone: Bone, normal: NormalMarrow, neighbours: Iterable[Bone]) -> tuple[Search, LyticPart]:
-    usual = USUAL.run(bone, normal)
+def _look_for_lysis(view: _View, neighbours: Iterable[_View]) -> tuple[Search, LyticPart]:
+    """Return the lytic part, without anything where there is none, and the search that found it."""
+    usual = USUAL.run(view)
     if usual.found:
         return USUAL, usual
     for search in HARDER:
-        found = search.run(bone, normal)
-        if _share_of_interior(bone, found) >= LEAST_HARD_SHARE and _stands_out(
-            bone, found, normal, neighbours, search
-        ):
+        found = search.run(view)
+        is_large = _share_of_interior(view.bone, found) >= LEAST_HARD_SHARE
+        if is_large and _stands_out(view, found, neighbours, search):
             return search, found
     return USUAL, usual
 
 
-def _stands_out(
-    bone: Bone, lytic: LyticPart, normal: NormalMarrow, neighbours: Iterable[Bone], search: Search = USUAL
-) -> bool:
+def _stands_out(view: _View, lytic: LyticPart, neighbours: Iterable[_View], search: Search = USUAL) -> bool:
     """Tell whether there is less in all of the neighbours that looks like a lytic part; so where none is."""
     if not lytic.found:
         return True
-    most = AS_MUCH_NEXT_DOOR * _share_of_interior(bone, lytic)
-    return all(_share_of_interior(n, search.run(n, normal)) < most for n in neighbours)
+    most = AS_MUCH_NEXT_DOOR * _share_of_interior(view.bone, lytic)
+    return all(_share_of_interior(other.bone, search.run(other)) < most for other in neighbours)
 
 
 def _share_of_interior(bone: Bone, lytic: LyticPart) -> float:

@@ -71,11 +71,14 @@ def find_lumps(bone: Bone, dense: BoolArray) -> BoolArray:
     """
     thick = opened(dense, LUMP_RADIUS_MM, bone.grid)
     pieces, count = ndimage.label(thick, structure=np.ones((3, 3, 3)))
+    if count == 0:
+        return thick
     out = np.zeros_like(thick)
+    by_endplate = _endplate_distance_mm(bone) < LUMP_TO_ENDPLATE_MM
     for number in range(1, count + 1):
         piece = pieces == number
         is_large = float(np.count_nonzero(piece)) * bone.grid.voxel_ml >= LEAST_PIECE_ML
-        if is_large and float(np.mean(_endplate_distance_mm(bone)[piece] < LUMP_TO_ENDPLATE_MM)) < 0.5:
+        if is_large and float(np.mean(by_endplate[piece])) < 0.5:
             out |= piece
     return ndimage.binary_propagation(out, mask=dense) if out.any() else out
 
