@@ -26,9 +26,10 @@ DOUBTFUL_SHARE = 0.5
 FADED_SHARE = 0.35
 # A leak no brighter than the cortex of this scan's bodies, so large a share of which lies this near to bone
 # (in millimetres: what an outline can leave out of a cortex), cannot be told from that bone's own cortex.
+# Endplates are drawn less well than walls.
 CORTEX_PERCENTILE = 95.0
 BRIGHTEST_PERCENTILE = 90.0
-NEAR_BONE_MM = 1.2
+NEAR_BONE_MM, NEAR_ENDPLATE_MM = 1.2, 1.8
 SHARE_NEAR_BONE = 0.75
 # Cortex was there before injection: what is new by so much of its mass is none.
 SHARE_NEW = 0.5
@@ -91,7 +92,7 @@ class Judge:
             return Certainty.POSSIBLE
         if self._fades_under_streaks(part.points, brightest_hu, around):
             return Certainty.POSSIBLE
-        if self._looks_like_cortex(with_rim, fraction, brightest_hu, around):
+        if self._looks_like_cortex(part.kind, with_rim, fraction, brightest_hu, around):
             return Certainty.POSSIBLE
         return Certainty.DEFINITE
 
@@ -107,13 +108,19 @@ class Judge:
         return brightest_hu < main.background_hu + FADED_SHARE * (main.plateau_hu - main.background_hu)
 
     def _looks_like_cortex(
-        self, points: NDArray[np.intp], fraction: FloatArray, brightest_hu: float, around: Surroundings
+        self,
+        kind: int,
+        points: NDArray[np.intp],
+        fraction: FloatArray,
+        brightest_hu: float,
+        around: Surroundings,
     ) -> bool:
         if self.cortex_hu is None or brightest_hu >= self.cortex_hu:
             return False
         if self._is_new(points, fraction, around):
             return False
-        window = window_around(points, around, margin_mm=2 * NEAR_BONE_MM)
+        near_mm = NEAR_ENDPLATE_MM if kind >= Kind.DISC else NEAR_BONE_MM
+        window = window_around(points, around, margin_mm=2 * near_mm)
         bone = np.isin(around.kind[window], (Kind.INSIDE, Kind.OTHER_BONE))
         if self.spine.other_bone is not None:
             bone |= self.spine.other_bone.voxels[around.box.slices][window]
@@ -122,7 +129,7 @@ class Judge:
         gap_mm = ndimage.distance_transform_edt(~bone, sampling=around.spacing_mm)
         # To the face of a bone's voxel, not to its centre.
         gap_mm = gap_mm[tuple((points - [s.start for s in window]).T)] - around.spacing_mm.min() / 2
-        near = float(fraction[gap_mm <= NEAR_BONE_MM].sum())
+        near = float(fraction[gap_mm <= near_mm].sum())
         return near > SHARE_NEAR_BONE * float(fraction.sum())
 
     def _is_new(self, points: NDArray[np.intp], fraction: FloatArray, around: Surroundings) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from cementct.core.arrays import FloatArray, as_floats
 from cementct.core.frame import Frame
 from cementct.core.grid import Grid
 from cementct.core.image import LabelMap, Mask, Volume
-from cementct.core.threads import beside, each
+from cementct.core.threads import beside
 from cementct.segmentation.vertebrae.embedded.body import BodyOutline, outline_bodies
 from cementct.segmentation.vertebrae.embedded.by_hand import (
     gain_of_given_levels,
@@ -146,7 +145,7 @@ def measure_worth(track: CanalTrack, found: FoundSpine | None) -> float:
 
 def _outlined(volume: Volume, placed: Sequence[PlacedVertebra]) -> list[BodyOutline]:
     """Return the outlines of all bodies, their surfaces where cortex ends in this scan."""
-    return each(partial(settled, volume), outline_bodies(volume, placed))
+    return settled(volume, outline_bodies(volume, placed))
 
 
 def _drawn(

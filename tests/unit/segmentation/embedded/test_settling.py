@@ -4,61 +4,70 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import ndimage
 
-from cementct.core.arrays import FloatArray
+from cementct.core.arrays import BoolArray, FloatArray
+from cementct.segmentation.vertebrae.embedded.cortex_profiles import Cortex, UsualCortex
 from cementct.segmentation.vertebrae.embedded.settling import (
-    ALONG_MM,
-    CORTEX_OVER_CEMENT_MM,
-    FARTHEST_OUT_MM,
+    FLUSH_SHARE,
+    LEAST_WALL_SHARE,
+    NEAR_MM,
+    OUTSIDE_MM,
     _bend_of,
-    _flush_mm,
-    _gaps_mm,
+    _seen_gaps,
+    _shift_mm,
+    _Surface,
     _terms,
 )
 
-MARROW_HU, CORTEX_HU, SOFT_HU = 150.0, 900.0, 40.0
-FINE_MM = 0.05
+USUAL = UsualCortex(brightest_hu=700.0, thickest_mm=2.5)
+PLACES = 100
 
 
-def profile(surface_mm: float, cortex_mm: float = 1.5, cortex_hu: float = CORTEX_HU) -> FloatArray:
-    """Return intensities along a normal through a cortex that ends at a place, blurred as a scanner does."""
-    place = np.arange(ALONG_MM[0] - 4, ALONG_MM[-1] + 4, FINE_MM)
-    hu = np.where(place > surface_mm, SOFT_HU, MARROW_HU)
-    hu[(place <= surface_mm) & (place > surface_mm - cortex_mm)] = cortex_hu
-    hu = ndimage.gaussian_filter1d(hu, 0.5 / FINE_MM, mode="nearest")
-    return np.interp(ALONG_MM, place, hu)
+def surface(
+    gap_mm: FloatArray, *, width_mm: FloatArray | float = 1.5, flush_mm: FloatArray | None = None
+) -> _Surface:
+    """Return a surface whose cortex ends at `gap_mm`, NaN where none is seen."""
+    top = np.where(np.isfinite(gap_mm), 500.0, np.nan)
+    nothing = np.full(PLACES, np.nan)
+    return _Surface(
+        np.zeros((PLACES, 3)),
+        Cortex(gap_mm, top, np.broadcast_to(width_mm, PLACES).astype(float)),
+        nothing if flush_mm is None else flush_mm,
+    )
 
 
-@pytest.mark.parametrize("surface_mm", [-2.0, -0.7, 0.0, 1.3])
-def test_half_way_down_from_the_cortex_lies_its_surface(surface_mm: float) -> None:
-    assert _gaps_mm(profile(surface_mm)[None])[0] == pytest.approx(surface_mm, abs=0.15)
+def first(share: float) -> BoolArray:
+    """Return the first places."""
+    return np.arange(PLACES) < share * PLACES
 
 
-def test_brighter_cortex_is_found_in_the_same_place() -> None:
-    gaps = _gaps_mm(np.stack([profile(0.5, cortex_hu=hu) for hu in (400.0, 650.0, 900.0)]))
-    assert np.ptp(gaps) < 0.1
+def test_a_surface_is_moved_to_its_cortex_as_far_as_it_is_off() -> None:
+    assert _shift_mm(surface(np.full(PLACES, -1.5)), USUAL) == pytest.approx(-1.5 - OUTSIDE_MM + NEAR_MM)
+    assert _shift_mm(surface(np.full(PLACES, OUTSIDE_MM + 0.3)), USUAL) == 0.0
 
 
-def test_cement_on_the_wall_is_no_cortex() -> None:
-    assert np.isnan(_gaps_mm(profile(0.0, cortex_mm=3.0, cortex_hu=2500.0)[None])).all()
+def test_plain_cortex_says_where_a_surface_is_that_a_leak_covers_for_the_most_part() -> None:
+    """A leak as dilute as cortex makes it look thick, and ends 1.5 mm further out."""
+    covered = ~first(0.4)
+    gap, width = np.where(covered, 1.5, -1.2), np.where(covered, 4.0, 1.5)
+    assert _shift_mm(surface(gap, width_mm=width), USUAL) == pytest.approx(-1.2 - OUTSIDE_MM + NEAR_MM)
 
 
-def test_without_an_edge_or_too_far_out_nothing_is_found() -> None:
-    flat = np.full(len(ALONG_MM), SOFT_HU)
-    assert np.isnan(_gaps_mm(np.stack([flat, profile(FARTHEST_OUT_MM + 2.0)]))).all()
+def test_where_all_cortex_is_thick_it_is_believed() -> None:
+    assert _shift_mm(surface(np.full(PLACES, -1.2), width_mm=4.0), USUAL) < -0.5
 
 
-@pytest.mark.parametrize("surface_mm", [-3.0, -1.5, -0.4])
-def test_cement_flush_on_a_surface_says_where_it_is(surface_mm: float) -> None:
-    flush = _flush_mm(profile(surface_mm, cortex_mm=6.0, cortex_hu=2600.0)[None])[0]
-    assert flush == pytest.approx(surface_mm + CORTEX_OVER_CEMENT_MM, abs=0.4)
+def test_cement_before_a_destroyed_wall_does_not_move_it_against_its_cortex() -> None:
+    """What is left of the wall lies where it was drawn; soft tumour lies between it and the cement."""
+    left_over = first(0.12)
+    before = surface(np.where(left_over, 0.3, np.nan), flush_mm=np.where(left_over, np.nan, -3.0))
+    assert _shift_mm(before, USUAL, LEAST_WALL_SHARE) == 0.0
 
 
-def test_cement_beyond_the_surface_or_under_cortex_says_nothing_of_it() -> None:
-    leaked = profile(1.5, cortex_mm=6.0, cortex_hu=2600.0)
-    under_cortex = np.where(ALONG_MM < -3.0, 2600.0, profile(0.0))
-    assert np.isnan(_flush_mm(np.stack([leaked, under_cortex]))).all()
+def test_only_an_endplate_is_told_by_cement_alone() -> None:
+    hidden = surface(np.full(PLACES, np.nan), flush_mm=np.where(first(FLUSH_SHARE + 0.1), -2.0, np.nan))
+    assert _shift_mm(hidden, USUAL) == 0.0
+    assert len(list(_seen_gaps(hidden, USUAL, enough_flush=FLUSH_SHARE))) == 1
 
 
 def test_an_endplate_is_tilted_and_dished_as_most_places_say() -> None:
