@@ -12,6 +12,7 @@ from cementct.core.arrays import FloatArray, as_floats
 from cementct.core.threads import each
 from cementct.segmentation.vertebrae.embedded.disc_plates import (
     HALF_DISC_SHARE,
+    LEAST_DISC_MM,
     DiscPlates,
     DiscSamples,
     ExpectedPlate,
@@ -131,15 +132,24 @@ def _rebuilt(discs: Sequence[DiscPlates], number: int, heights: UsualHeights) ->
         across = lower_sheet if lower_sheet is not None else own.lower_mm
         seen = lower_sheet is not None or own.lower_seen >= PARTNER_SHARE
         weight, edge = own.samples.upper_weight, own.upper_edge
+        if lower_sheet is not None:
+            edge = _with_room_for_disc(edge, own.upper_mm - lower_sheet)
         upper_sheet = _sheet_through(own, own.upper_mm, edge, weight, across + gap if seen else None)
     if weak[1]:
         across = upper_sheet if upper_sheet is not None and not weak[0] else own.upper_mm
         seen = (upper_sheet is not None and not weak[0]) or own.upper_seen >= PARTNER_SHARE
         weight, edge = own.samples.lower_weight, own.lower_edge
+        if upper_sheet is not None and not weak[0]:
+            edge = _with_room_for_disc(edge, upper_sheet - own.lower_mm)
         lower_sheet = _sheet_through(own, own.lower_mm, edge, weight, across - gap if seen else None)
     return find_plates(
         own.samples, _expected(upper_sheet, weak=weak[0]), _expected(lower_sheet, weak=weak[1])
     )
+
+
+def _with_room_for_disc(edge: FloatArray, thickness_mm: FloatArray) -> FloatArray:
+    """Return edges that leave room for a disc: under cement that fills one, the other bone's cortex shows."""
+    return np.where(thickness_mm >= LEAST_DISC_MM, edge, 0.0)
 
 
 def _expected(sheet: FloatArray | None, *, weak: bool) -> ExpectedPlate | None:
