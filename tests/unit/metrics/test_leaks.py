@@ -252,10 +252,13 @@ def test_a_vein_that_an_engines_outline_has_swallowed_is_one_leak_with_its_whole
     assert sum(k.volume_ml for k in found(is_drawn=True)) < 0.8 * leak.volume_ml
 
 
-def film_on_bone() -> tuple[Cement, Volume, Volume]:
+FILM_ON_THE_SIDE = block((22, -8, -6), (23.0, 8, 6))
+
+
+def film_on_bone(film: Shape = FILM_ON_THE_SIDE) -> tuple[Cement, Volume, Volume]:
     """Return cement with a film on bone, in a scan as it is, and in one whose bone is as bright as cement."""
     spine = column()
-    cement = spine.cement_of(join(DEEP, block((22, -8, -6), (23.0, 8, 6))))
+    cement = spine.cement_of(join(DEEP, film))
     volume = spine.volume_with(cement)
     dense = volume.hu.copy()
     above = spine.spine.vertebrae[0].body
@@ -271,6 +274,23 @@ def test_a_film_no_brighter_than_cortex_on_bone_is_only_possible() -> None:
 
     assert bright.certainty is Certainty.DEFINITE
     assert dim.certainty is Certainty.POSSIBLE
+
+
+@pytest.mark.parametrize(
+    ("film", "certainty"),
+    [
+        pytest.param(block((22, -8, -6), (23.9, 8, 6)), Certainty.DEFINITE, id="on the side"),
+        pytest.param(block((-8, -8, 13), (8, 8, 14.9)), Certainty.POSSIBLE, id="in the disc"),
+        pytest.param(block((-8, -8, 13), (8, 8, 16.5)), Certainty.DEFINITE, id="in the disc, thicker"),
+    ],
+)
+def test_endplates_are_trusted_less_than_walls(film: Shape, certainty: Certainty) -> None:
+    """A film of 2 mm, no brighter than cortex, may be cortex that an endplate drawn flat leaves out."""
+    cement, _, dense = film_on_bone(film)
+
+    (leak,) = measure_leaks(cement, column().spine, dense).leaks[L2]
+
+    assert leak.certainty is certainty
 
 
 def test_a_film_on_bone_that_was_not_there_before_injection_is_no_cortex() -> None:
