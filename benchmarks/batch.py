@@ -98,8 +98,8 @@ def _memory_mb(process: psutil.Process) -> float:
         return 0.0
 
 
-def figures(first: Watched, again: Watched, studies: int, jobs: int, where: str) -> dict[str, Any]:
-    """Return what is told of a batch and its repetition, and on what machine."""
+def figures(first: Watched, again: Watched, studies: int, jobs: int) -> dict[str, Any]:
+    """Return what is told of a batch and its repetition."""
     finished = [event for event in first.events if event["event"] == "study-finished"]
     bad = [event["study"] for event in finished if event["state"] != "done"]
     if bad or len(finished) != studies:
@@ -109,7 +109,6 @@ def figures(first: Watched, again: Watched, studies: int, jobs: int, where: str)
     working_s = first.wall_s - min(starts)
     return {
         "what": f"volumes of {' × '.join(map(str, SHAPE))} voxels, JSON and label maps.",
-        "where": where,
         "studies": studies,
         "jobs": jobs,
         "studies_per_hour": 3600 * studies / first.wall_s,
@@ -135,7 +134,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--studies", type=int, default=200)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--where", default="", help="words about the machine, for the page")
     parser.add_argument("--write", action="store_true")
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
@@ -151,9 +149,7 @@ def main() -> None:
             str(folder / "out"),
         ]
         command += ["--format", "json", "--jobs", str(wanted.jobs)]
-        told = figures(
-            watch(command), watch([*command, "--skip-existing"]), wanted.studies, wanted.jobs, wanted.where
-        )
+        told = figures(watch(command), watch([*command, "--skip-existing"]), wanted.studies, wanted.jobs)
     print(json.dumps(told, indent=2))
     if wanted.write:
         store("batch", told)

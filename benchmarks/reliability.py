@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from benchmarks.machine import when_and_where
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 FIGURES, PAGE = DOCS / "reliability.json", DOCS / "reliability.md"
 
@@ -34,9 +36,10 @@ What happens with thousands of studies, and with bad ones. Made by commands of t
 
 
 def store(part: str, figures: Any) -> None:
-    """Keep the figures of one bench, and write the page anew."""
+    """Keep the figures of one bench, with date and machine, and write the page anew."""
     held = json.loads(FIGURES.read_text(encoding="utf-8")) if FIGURES.exists() else {}
     held[part] = figures
+    held.setdefault("when", {})[part] = when_and_where()
     FIGURES.write_text(
         json.dumps(held, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8"
     )
@@ -52,12 +55,11 @@ def renewed(part: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def page(held: dict[str, Any]) -> str:
     """Return the page of some figures."""
     parts = [_HEAD]
-    if "batch" in held:
-        parts.append("\n".join(_batch(held["batch"])))
-    if "hostile" in held:
-        parts.append("\n".join(_hostile(held["hostile"])))
-    if "fuzzing" in held:
-        parts.append("\n".join(_fuzzing(held["fuzzing"])))
+    for name, lines in (("batch", _batch), ("hostile", _hostile), ("fuzzing", _fuzzing)):
+        if name in held:
+            heading, *rest = lines(held[name])
+            when = held.get("when", {}).get(name)
+            parts.append("\n".join([heading, *(["", f"*{when}*"] if when else []), *rest]))
     return "\n".join(parts) + "\n"
 
 
@@ -65,8 +67,6 @@ def _batch(told: dict[str, Any]) -> Iterator[str]:
     yield f"## A batch of {told['studies']} small studies"
     yield ""
     yield f"`python -m benchmarks.batch --studies {told['studies']} --jobs {told['jobs']}`: {told['what']}"
-    if told.get("where"):
-        yield told["where"]
     yield ""
     yield "| | |"
     yield "|---|---|"
@@ -108,7 +108,8 @@ def _fuzzing(told: dict[str, Any]) -> Iterator[str]:
     yield "command would, in a child with limits. Whatever is not read has to be refused by an error of this"
     yield "tool, in one line without the patient, with nothing printed beside it."
     took = f"{told['minutes']:.0f} minutes, {told['processor_minutes']:.0f} of them processor time"
-    yield f"{told['cases']} cases in {took}."
+    first = f", numbers from {told['first']} on" if "first" in told else ""
+    yield f"{told['cases']} cases{first}, in {took}."
     yield ""
     yield "| kind of file | cases | read | refused | a reader crashed in its child | findings |"
     yield "|---|---|---|---|---|---|"

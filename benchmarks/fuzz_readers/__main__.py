@@ -77,6 +77,7 @@ def _fuzz(seeds: tuple[Seed, ...], start: int, minutes: float, out: Path) -> dic
         number += 1
     watched.stop()
     told = {
+        "first": start,
         "minutes": round((time.monotonic() - began) / 60, 1),
         "processor_minutes": round(_processor_s() / 60, 1),
         "cases": sum(sum(c.values()) for c in counts.values()),

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.accuracy.cases import ROOT
+from benchmarks.machine import when_and_where
 
 DOCUMENT = ROOT / "docs" / "performance.md"
 PLOT = ROOT / "docs" / "images" / "performance.png"
@@ -45,10 +43,8 @@ class Growth:
 
 def text_of(rows: Sequence[Row], yardsticks: Yardsticks, growths: Sequence[Growth]) -> str:
     """Return the section of the document."""
-    today = datetime.now(tz=UTC).date().isoformat()
-    machine = f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}"
     lines = [
-        f"*{today}, {machine}, warm cache, medians by the clock. Made by `make performance`.*",
+        f"*{when_and_where()}, warm cache, medians by the clock. Made by `make performance`.*",
         "",
         f"Yardsticks of the same run, 300 slices of 512 × 512: `numpy.copy` {yardsticks.copy_s:.3f} s, "
         f"pydicom slice by slice {yardsticks.pydicom_s:.2f} s, "
