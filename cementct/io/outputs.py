@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from cementct.core.errors import OutputNotWritten
 
 _UNFINISHED = ".partial-"
 # What the system says where the disk, and not this tool, is at fault.
-_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG})
+_DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM})
 
 
 @contextmanager
@@ -60,6 +60,36 @@ def whole_folder(target: Path) -> Iterator[Path]:
         raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def check_replaceable(target: Path, holds: Collection[str]) -> None:
+    """See that what stands in the place of results is a folder of earlier ones, an empty one, or nothing.
+
+    Parameters
+    ----------
+    target
+        The folder to be.
+    holds
+        Names of files that every folder of results holds.
+
+    Raises
+    ------
+    OutputNotWritten
+        Where anything else stands there, which writing would remove.
+    """
+    try:
+        if not target.exists() and not target.is_symlink():
+            return
+        if target.is_dir() and (
+            not any(target.iterdir()) or all((target / name).is_file() for name in holds)
+        ):
+            return
+    except OSError as error:
+        raise _not_written(target, error) from error
+    raise OutputNotWritten(
+        f"{target.name}: expected earlier results or nothing of this name in the output folder, "
+        "found something else, which was left alone"
+    )
 
 
 def remove_unfinished(target: Path) -> None:

@@ -10,6 +10,7 @@ from cementct.core.errors import StudyRefused
 from cementct.io.limits import MAX_DEPTH, MAX_FILES
 
 _FILE, _FOLDER = "file", "folder"
+_CLOSED = "the folder cannot be listed"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class FoundFiles:
     root: Path
     files: tuple[str, ...]
     passed_over: tuple[tuple[str, str], ...]
+
+    @property
+    def closed(self) -> dict[str, str]:
+        """Folders that cannot be listed, and why: nobody knows what they hold."""
+        return {name: why for name, why in self.passed_over if why.startswith(_CLOSED)}
 
     def below(self, folder: str) -> FoundFiles:
         """Return what lies below one folder, still relative to the root."""
@@ -90,7 +96,7 @@ def find_files(root: Path) -> FoundFiles:
         except OSError as error:
             if not folder:
                 raise StudyRefused(f"expected a folder that can be listed ({error.strerror})") from error
-            passed_over.append((folder, f"the folder cannot be listed ({error.strerror})"))
+            passed_over.append((folder, f"{_CLOSED} ({error.strerror})"))
             continue
         folders: list[tuple[str, int]] = []
         for entry in entries:

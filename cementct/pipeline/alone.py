@@ -11,6 +11,8 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
+import time
 
 from cementct.core.children import child_environment
 from cementct.core.outcome import StudyOutcome, StudyState
@@ -18,6 +20,9 @@ from cementct.io.outputs import remove_unfinished
 from cementct.pipeline.batch import run_study_limited
 from cementct.pipeline.progress import ignore_progress
 from cementct.pipeline.task import StudyTask
+
+# How often the process looks whether the one that started it is still there, in seconds.
+LOOK_EVERY_S = 0.5
 
 
 def run_alone(task: StudyTask) -> StudyOutcome:
@@ -52,7 +57,16 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
+def _end_with(parent: int) -> None:
+    """End this process and its children once its parent is gone: the study is another worker's by then."""
+    while os.getppid() == parent:
+        time.sleep(LOOK_EVERY_S)
+    os.killpg(0, signal.SIGKILL)
+
+
 def _main() -> None:
+    # The parent is told by who it is now: it may go before this process gets here, and the task with it.
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     # Whatever prints must not get between the bytes of the answer.
     answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -151,7 +151,7 @@ def check_label_scheme(source: StudySource, options: RunOptions) -> None:
         return
     file = named_volume(source.path, "vertebrae") if source.form is StudyForm.VOLUME_FOLDER else None
     if file is not None and volume_suffix(file) is not None:
-        raise scheme_missing(file.name)
+        raise scheme_missing(f"{source.name}: {file.name}")
 
 
 def software_of(options: RunOptions) -> Software:

@@ -22,9 +22,9 @@ from cementct.core.errors import (
 from cementct.core.findings import StudyReport
 from cementct.core.formats import DICOM_FORMATS, ReportFormat
 from cementct.core.outcome import StudyOutcome, StudyState
-from cementct.io.outputs import check_writable, remove_unfinished, whole_folder
+from cementct.io.outputs import check_replaceable, check_writable, remove_unfinished, whole_folder
 from cementct.pipeline.analyze import analyze_source, check_label_scheme
-from cementct.pipeline.discover import StudyForm, discover_studies
+from cementct.pipeline.discover import StudyForm, StudySource, discover_studies
 from cementct.pipeline.options import RunOptions
 from cementct.pipeline.progress import (
     BatchStarted,
@@ -38,7 +38,7 @@ from cementct.pipeline.progress import (
 )
 from cementct.pipeline.task import StudyTask, standing_report
 from cementct.pipeline.workers import Died, Finished, TimedOut, run_in_children
-from cementct.pipeline.write import write_study
+from cementct.pipeline.write import label_map_files, write_study
 from cementct.report.summary import SUMMARY, Summary
 from cementct.segmentation.presence import shows_cement
 
@@ -90,12 +90,14 @@ def run_batch(
     StudyRefused
         Where the folder for the results cannot be written.
     UsageError
-        Where options that name something of one study meet several, or a label file lacks its scheme.
+        Where options that name something of one study meet several, a label file lacks its scheme, or results
+        would take the place of images.
     """
-    sources = discover_studies(inputs, shows_cement)
+    sources = _without_results(discover_studies(inputs, shows_cement), inputs, out)
     options.check_study_count(len(sources))
     for source in sources:
         check_label_scheme(source, options)
+        _check_apart(source, out)
     _make_writable(out)
     of_many = len(sources) > 1 or options.shard is not None
     if options.shard:
@@ -120,6 +122,33 @@ def run_batch(
     return result
 
 
+def _without_results(
+    sources: Sequence[StudySource], inputs: Sequence[Path], out: Path
+) -> tuple[StudySource, ...]:
+    """Return the studies without an output folder among them, which an earlier run left below an input."""
+    results, named = out.resolve(), {path.resolve() for path in inputs}
+    return tuple(
+        source
+        for source in sources
+        if (place := source.path.resolve()) in named or results not in (place, *place.parents)
+    )
+
+
+def _check_apart(source: StudySource, out: Path) -> None:
+    """Refuse an output folder in which a study's results would take the place of its images.
+
+    Raises
+    ------
+    UsageError
+        Where they would.
+    """
+    images, results = source.path.resolve(), (out / source.name).resolve()
+    if images == results or results in images.parents:
+        raise UsageError(
+            f"--out: expected another folder, the results of {source.name} would take the place of its images"
+        )
+
+
 def _write_summary(result: BatchResult, out: Path, options: RunOptions) -> None:
     stem = options.shard.summary_stem if options.shard else SUMMARY
     try:
@@ -137,6 +166,7 @@ def run_study(task: StudyTask, listener: Callable[[ProgressEvent], None]) -> Stu
     started = time.monotonic()
     try:
         _require_dicom(task)
+        check_replaceable(task.folder, label_map_files())
         analysis = analyze_source(task.source, task.options, listener=listener)
         listener(StageStarted(name, Stage.WRITING))
         with whole_folder(task.folder) as folder:

@@ -127,12 +127,20 @@ class _Finder:
         self.studies.append(StudySource(named, path, private.redact(shown) if shown else "", StudyForm.DICOM))
 
     def _add_folder(self, root: Path, name: str) -> None:
-        """Add a folder that is no NIfTI study itself: one DICOM study, or a folder of studies."""
+        """Add a folder that is no NIfTI study itself, and what cannot be listed below it as refused."""
         found = find_files(root)
+        closed = found.closed
+        if found.files or not closed:
+            self._add_found(root, name, found)
+        for folder, why in closed.items():
+            self._refuse(root / folder, Path(folder).name, folder, why)
+
+    def _add_found(self, root: Path, name: str, found: FoundFiles) -> None:
+        """Add what a folder holds: one DICOM study, or a folder of studies."""
         children = sorted({file.split("/")[0] for file in found.files if "/" in file})
         volumes = [file for file in found.files if "/" not in file and _is_study_volume(Path(file))]
         if volumes or any(post_volume(root / child) is not None for child in children):
-            self._add_children(root, found, _folders_in(root), volumes)
+            self._add_children(root, found, _folders_in(root, found), volumes)
             return
         base, parts = _subfolders(found)
         if len(parts) < 2:
@@ -149,7 +157,7 @@ class _Finder:
         if parted is None:
             self._add_one(root, name, "", scanned(root, found))
             return
-        for part in _folders_in(root / base):
+        for part in _folders_in(root / base, found):
             own = parted.get(part) or scanned(root, FoundFiles(root, (), ()))
             self._add_one(root / base / part, part, base + part, own)
         if beside.folder.series:
@@ -249,9 +257,14 @@ def named_volume(folder: Path, stem: str) -> Path | None:
     return None
 
 
-def _folders_in(folder: Path) -> list[str]:
-    """Return the names of the subfolders, empty ones included; links and hidden ones are left out."""
-    return sorted(p.name for p in folder.iterdir() if p.is_dir() and not p.is_symlink() and p.name[0] != ".")
+def _folders_in(folder: Path, found: FoundFiles) -> list[str]:
+    """Return the names of the subfolders, empty ones included; links, hidden and closed ones are left out."""
+    closed = {found.root / name for name in found.closed}
+    return sorted(
+        p.name
+        for p in folder.iterdir()
+        if p.is_dir() and not p.is_symlink() and p.name[0] != "." and p not in closed
+    )
 
 
 def _earliest(folder: DicomFolder) -> tuple[object, ...]:

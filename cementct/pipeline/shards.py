@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
@@ -15,6 +16,7 @@ from cementct.report.summary import SUMMARY, Summary, read_summary
 
 _Item = TypeVar("_Item")
 
+_CHANGED = "studies came or went between the shards; run all of them again, with --skip-existing"
 _FILE = re.compile(rf"{SUMMARY}-(\d+)-of-(\d+)\.json")
 
 
@@ -67,7 +69,8 @@ def merge_shards(out: Path) -> Summary:
     Raises
     ------
     StudyRefused
-        Where summaries of shards are missing, of different batches, or damaged.
+        Where summaries of shards are missing, of different batches, or damaged; or where the studies below
+        the inputs changed between the shards, so that some are in two of them or in none.
     """
     found = {(int(m[1]), int(m[2])): p for p in sorted(out.glob("*.json")) if (m := _FILE.fullmatch(p.name))}
     counts = sorted({count for _, count in found})
@@ -78,9 +81,25 @@ def merge_shards(out: Path) -> Summary:
     missing = [str(i) for i in range(1, count + 1) if (i, count) not in found]
     if missing:
         raise StudyRefused(f"expected the summaries of {count} shards, shard {', '.join(missing)} is missing")
-    merged = _interleave([_read(found[i, count]) for i in range(1, count + 1)])
+    shards = [_read(found[i, count]) for i in range(1, count + 1)]
+    _check_of_one_batch(shards)
+    merged = _interleave(shards)
     merged.write(out)
     return merged
+
+
+def _check_of_one_batch(shards: Sequence[Summary]) -> None:
+    """Refuse shards of inputs that changed between them."""
+    names = Counter(str(study["study"]) for shard in shards for study in shard.studies)
+    twice = [name for name, count in names.items() if count > 1]
+    if twice:
+        raise StudyRefused(f"expected each study in one shard, found {twice[0]} in several: {_CHANGED}")
+    lengths = [len(shard.studies) for shard in shards]
+    if lengths != sorted(lengths, reverse=True) or lengths[0] - lengths[-1] > 1:
+        raise StudyRefused(
+            f"expected shards of equal size, the first ones larger by one at most, found {lengths} studies: "
+            f"{_CHANGED}"
+        )
 
 
 def _read(path: Path) -> Summary:

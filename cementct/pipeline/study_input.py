@@ -87,7 +87,8 @@ def open_study(
 def study_identity(source: StudySource) -> str:
     """Return a fingerprint of everything a study is made of, 64 hex digits.
 
-    It changes with the content of any file and with names within the study, and not with times or places.
+    It changes with the content of volumes and masks, with the images of a DICOM study (`files_identity`) and
+    with names within the study, and not with times or places.
 
     Raises
     ------

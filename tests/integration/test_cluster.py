@@ -90,11 +90,12 @@ def test_a_killed_worker_loses_and_doubles_no_study(
     # The first worker is killed once it has started the process of a study.
     wait_for(lambda: analyses(first) or run.poll() is not None)
     assert run.poll() is None
-    for child in analyses(first):
-        with suppress(psutil.NoSuchProcess):
-            child.kill()
+    orphans = analyses(first)
     os.killpg(first.pid, signal.SIGKILL)
 
+    # Nobody goes on with a study that another worker is given.
+    psutil.wait_procs(orphans, timeout=PATIENCE_S)
+    assert not any(orphan.is_running() for orphan in orphans)
     said, _ = run.communicate(timeout=PATIENCE_S)
 
     assert run.returncode == 0

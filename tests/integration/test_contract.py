@@ -55,6 +55,54 @@ def test_one_refused_study_of_two_does_not_stop_the_other(
     assert not (tmp_path / "out" / "bad").exists()
 
 
+def test_results_never_take_the_place_of_images(volume_without_a_spine: Path, tmp_path: Path) -> None:
+    study = tmp_path / "p1"
+    study.mkdir()
+    shutil.copy(volume_without_a_spine, study / "post.nii.gz")
+    ran = run_cementct(study, out=tmp_path)
+    assert ran.status == 2
+    assert "--out: expected another folder" in ran.stderr
+    assert [p.name for p in study.iterdir()] == ["post.nii.gz"]
+    assert not (tmp_path / "summary.json").exists()
+
+
+def test_results_below_an_input_are_no_study_of_the_next_run(
+    volume_without_a_spine: Path, tmp_path: Path
+) -> None:
+    studies = tmp_path / "studies"
+    for name in ("p1", "p2"):
+        (studies / name).mkdir(parents=True)
+        shutil.copy(volume_without_a_spine, studies / name / "post.nii.gz")
+    for _ in range(2):
+        ran = run_cementct(studies, out=studies / "results")
+        assert ran.status == 0, ran.stderr
+    summary = json.loads((studies / "results" / "summary.json").read_text(encoding="utf-8"))
+    assert [study["study"] for study in summary["studies"]] == ["p1", "p2"]
+
+
+def test_a_folder_of_somebody_elses_in_the_output_folder_is_left_alone(
+    volume_without_a_spine: Path, tmp_path: Path
+) -> None:
+    notes = tmp_path / "out" / "water" / "notes.txt"
+    notes.parent.mkdir(parents=True)
+    notes.write_text("mine")
+    ran = run_cementct(volume_without_a_spine, out=tmp_path / "out")
+    assert ran.status == 1
+    assert "left alone" in ran.stderr
+    assert notes.read_text() == "mine"
+
+
+@pytest.mark.parametrize("option", ["--study-memory", "--study-timeout"])
+@pytest.mark.parametrize("number", ["nan", "inf", "1e300", "0"])
+def test_a_limit_that_is_none_is_a_usage_error(
+    volume_without_a_spine: Path, tmp_path: Path, option: str, number: str
+) -> None:
+    ran = run_cementct(volume_without_a_spine, option, number, out=tmp_path / "out")
+    assert ran.status == 2
+    assert option in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
 def test_a_label_file_without_its_scheme_is_a_usage_error(
     volume_without_a_spine: Path, tmp_path: Path
 ) -> None:

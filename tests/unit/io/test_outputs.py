@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cementct.io.outputs import whole_folder
+from cementct.core.errors import OutputNotWritten
+from cementct.io.outputs import check_replaceable, whole_folder
 
 
 def write_and_fail(target: Path, error: BaseException) -> None:
@@ -46,3 +47,17 @@ def test_a_former_result_stays_where_writing_fails(tmp_path: Path) -> None:
         write_and_fail(tmp_path / "study", OSError("disk full"))
     assert [p.name for p in (tmp_path / "study").iterdir()] == ["old"]
     assert [p.name for p in tmp_path.iterdir()] == ["study"]
+
+
+def test_only_earlier_results_an_empty_folder_or_nothing_is_replaced(tmp_path: Path) -> None:
+    results, empty, images, file = (tmp_path / name for name in ("results", "empty", "images", "file"))
+    for folder, names in ((results, ("a.nii.gz", "b.nii.gz")), (empty, ()), (images, ("a.nii.gz",))):
+        folder.mkdir()
+        for name in names:
+            (folder / name).write_text("")
+    file.write_text("")
+    for replaceable in (results, empty, tmp_path / "nothing"):
+        check_replaceable(replaceable, ("a.nii.gz", "b.nii.gz"))
+    for other in (images, file):
+        with pytest.raises(OutputNotWritten, match="left alone"):
+            check_replaceable(other, ("a.nii.gz", "b.nii.gz"))

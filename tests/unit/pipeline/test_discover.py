@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -232,3 +235,53 @@ def test_a_fingerprint_follows_content_and_not_times_or_places(ct: ModuleType, t
     path.write_bytes(bytes(data))
     assert study_identity(two) != before
     assert StudyForm.DICOM is one.form
+
+
+def closed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Let a folder be one that this user may not list."""
+    scandir = os.scandir
+
+    def refuse(path: str | Path) -> Iterator[os.DirEntry[str]]:
+        if Path(path) == folder:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr("cementct.io.walk.os.scandir", refuse)
+
+
+def test_a_patients_folder_that_cannot_be_listed_is_refused_and_the_others_are_found(
+    ct: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("p0", "p1"):
+        write(ct, tmp_path / name, cement=True)
+    closed(monkeypatch, tmp_path / "p0")
+    found = discover_studies([tmp_path], glance)
+    assert [study.form for study in found if study.refused is None] == [StudyForm.DICOM]
+    assert [study.refused for study in found if study.refused] == [
+        "p0: the folder cannot be listed (Permission denied)"
+    ]
+
+
+def test_a_nifti_folder_that_cannot_be_listed_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("s0", "s1", "s2"):
+        (tmp_path / name).mkdir()
+        volume(tmp_path / name / "post.nii.gz")
+    closed(monkeypatch, tmp_path / "s1")
+    found = discover_studies([tmp_path], never)
+    assert {study.name: study.refused is None for study in found} == {"s0": True, "s1": False, "s2": True}
+
+
+def test_a_fingerprint_follows_every_byte_of_a_volume_and_its_masks(tmp_path: Path) -> None:
+    study = tmp_path / "study"
+    study.mkdir()
+    volume(study / "post.nii.gz")
+    mask = study / "cement.nii"
+    mask.write_bytes(bytes(500_000))
+    (source,) = discover_studies([study], never)
+    before = study_identity(source)
+    data = bytearray(mask.read_bytes())
+    data[100_000] = 1
+    mask.write_bytes(bytes(data))
+    assert study_identity(source) != before

@@ -66,3 +66,21 @@ def test_a_damaged_summary_is_named(tmp_path: Path) -> None:
 def test_what_names_no_shard_is_a_usage_error(word: str) -> None:
     with pytest.raises(UsageError, match="--shard: expected I/N"):
         parse_shard(word)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(["a", "c"], ["aa", "c"], id="one came, and one is in both"),
+        pytest.param(["a"], ["b", "d"], id="one went, and one is in none"),
+    ],
+)
+def test_shards_of_inputs_that_changed_between_them_are_not_merged(
+    tmp_path: Path, first: list[str], second: list[str]
+) -> None:
+    for number, names in enumerate((first, second), start=1):
+        told = Summary.of([StudyOutcome(name, StudyState.REFUSED, why="why") for name in names])
+        told.write(tmp_path, Shard(number, 2).summary_stem)
+    with pytest.raises(StudyRefused, match="came or went between the shards"):
+        merge_shards(tmp_path)
+    assert not (tmp_path / "summary.json").exists()
