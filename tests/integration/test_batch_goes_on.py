@@ -13,7 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from cementct.core.outcome import StudyState
 from cementct.io.outputs import remove_unfinished, whole_folder
+from cementct.pipeline.batch import run_batch
+from cementct.pipeline.options import RunOptions
+from cementct.pipeline.progress import BatchStarted, ProgressEvent
 from cementct.testing.hostile.sound import write_sound_dicom, write_sound_volume
 from tests.integration.conftest import run_cementct
 
@@ -93,6 +97,25 @@ def test_an_interrupted_run_says_so_with_130(studies: Path, tmp_path: Path) -> N
     assert run.returncode == 130
     assert "interrupted; nothing half-written was left" in said.decode()
     assert not list(out.glob(".*"))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_study_whose_files_vanish_is_refused_and_the_others_are_done(
+    studies: Path, tmp_path: Path, jobs: int
+) -> None:
+    def remove_one(event: ProgressEvent) -> None:
+        if isinstance(event, BatchStarted):
+            (studies / "study1.nii.gz").unlink()
+
+    ended = run_batch([studies], tmp_path / "out", RunOptions(jobs=jobs), remove_one)
+
+    states = {entry.study: entry.state for entry in ended.entries}
+    assert states.pop("study1") is StudyState.REFUSED
+    assert set(states.values()) == {StudyState.DONE}
+    assert ended.exit_status == 4
+    (why,) = (entry.why for entry in ended.entries if entry.study == "study1")
+    assert why is not None
+    assert why.startswith("study1.nii.gz: ")
 
 
 def test_what_a_killed_process_left_is_removed_when_its_study_is_written_again(tmp_path: Path) -> None:
