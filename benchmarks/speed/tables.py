@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from benchmarks.accuracy.cases import ROOT
 from benchmarks.machine import when_and_where
 
@@ -70,8 +72,18 @@ def text_of(rows: Sequence[Row], yardsticks: Yardsticks, growths: Sequence[Growt
             f"| {growth.counted} | " + " | ".join(str(n) for n in counts) + " |",
             "|---" * (len(growth.points) + 1) + "|",
             "| seconds | " + " | ".join(f"{s:.2f}" for s in seconds) + " |",
+            "",
+            _straightness(growth),
         ]
     return "\n".join([*lines, "", f"![Cost against slices, vertebrae and studies](images/{PLOT.name})"])
+
+
+def _straightness(growth: Growth) -> str:
+    """Return how well a straight line explains the seconds."""
+    counts, seconds = (np.asarray(list(of), dtype=float) for of in (growth.points, growth.points.values()))
+    slope, start = np.polyfit(counts, seconds, 1)
+    off = np.abs(start + slope * counts - seconds) / seconds
+    return f"A straight line, {start:.2f} s and {slope:.3f} s each, is off by {off.max():.0%} at most."
 
 
 def write(text: str, growths: Sequence[Growth]) -> None:
