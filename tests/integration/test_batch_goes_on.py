@@ -45,7 +45,7 @@ def start(studies: Path, out: Path) -> subprocess.Popen[bytes]:
 
 def wait_for_reports(out: Path, run: subprocess.Popen[bytes], count: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
-    while len(list(out.glob("*/report.json"))) < count and run.poll() is None:
+    while len(list(out.glob("[!.]*/report.json"))) < count and run.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -62,7 +62,7 @@ def test_a_batch_that_is_ended_goes_on_where_it_stopped(
     run.communicate(timeout=PATIENCE_S)
     psutil.wait_procs(children, timeout=PATIENCE_S)
     assert run.returncode in {-signal.SIGKILL, 130, 0}
-    before = {path: path.stat().st_mtime_ns for path in out.glob("*/report.json")}
+    before = {path: path.stat().st_mtime_ns for path in out.glob("[!.]*/report.json")}
 
     again = run_cementct(studies, "--jobs", "2", "--format", "json", "--skip-existing", out=out)
 

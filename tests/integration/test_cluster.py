@@ -103,7 +103,7 @@ def test_a_killed_worker_loses_and_doubles_no_study(
     assert told == {f"study{i}": "done" for i in range(STUDIES)}
     summary = json.loads((out / "summary.json").read_text())
     assert [study["study"] for study in summary["studies"]] == sorted(told)
-    assert sorted(p.parent.name for p in out.glob("*/report.json")) == sorted(told)
+    assert sorted(p.parent.name for p in out.glob("[!.]*/report.json")) == sorted(told)
     assert not list(out.glob(".*"))
 
 
