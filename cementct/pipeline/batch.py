@@ -249,7 +249,7 @@ def _outcomes(
             yield end.index, end.result
             continue
         outcome = _ended_badly(tasks[end.index], end)
-        listener(_finished(outcome, options.study_timeout_s or 0.0))
+        listener(_finished(outcome, end.after_s))
         yield end.index, outcome
 
 

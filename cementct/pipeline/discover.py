@@ -9,7 +9,7 @@ from pathlib import Path
 
 from cementct.core.errors import StudyRefused
 from cementct.io.dicom import DicomFolder, reasons_in_short
-from cementct.io.files import is_dicom, volume_suffix
+from cementct.io.files import VOLUME_SUFFIXES, is_dicom, volume_suffix
 from cementct.io.walk import FoundFiles, find_files
 from cementct.pipeline.evidence import Evidence, ShowsCement
 from cementct.pipeline.names import StudyNames, without_suffix
@@ -138,9 +138,10 @@ class _Finder:
     def _add_found(self, root: Path, name: str, found: FoundFiles) -> None:
         """Add what a folder holds: one DICOM study, or a folder of studies."""
         children = sorted({file.split("/")[0] for file in found.files if "/" in file})
-        volumes = [file for file in found.files if "/" not in file and _is_study_volume(Path(file))]
-        if volumes or any(post_volume(root / child) is not None for child in children):
-            self._add_children(root, found, _folders_in(root, found), volumes)
+        has_volumes = any("/" not in file and _is_study_volume(Path(file)) for file in found.files)
+        nearby = any(post_volume(root / child) is not None for child in children)
+        if has_volumes or nearby or _holds_post_volume(found):
+            self._add_children(root, found)
             return
         base, parts = _subfolders(found)
         if len(parts) < 2:
@@ -177,18 +178,21 @@ class _Finder:
         everything = [*(part.folder for part in parted.values()), beside.folder]
         return None if patient.still and not self._several_injections(everything) else parted
 
-    def _add_children(self, root: Path, found: FoundFiles, children: list[str], volumes: list[str]) -> None:
-        """Add each immediate subfolder and each volume of a folder of studies."""
+    def _add_children(self, root: Path, found: FoundFiles, below: str = "") -> None:
+        """Add each subfolder and each volume of a folder of studies, and what folders of such folders hold."""
         parts = found.parts("")
-        for child in sorted([*children, *volumes]):
-            path = root / child
+        volumes = [file for file in found.files if "/" not in file and _is_study_volume(Path(file))]
+        for child in sorted([*_folders_in(root, found), *volumes]):
+            path, shown = root / child, f"{below}{child}"
+            own = parts.get(child, FoundFiles(root, (), ()))
             if child in volumes:
-                self._add_file(path, child, child)
+                self._add_file(path, child, shown)
             elif post_volume(path) is not None:
-                self._add(path, child, child, StudyForm.VOLUME_FOLDER)
+                self._add(path, child, shown, StudyForm.VOLUME_FOLDER)
+            elif _holds_post_volume(own):
+                self._add_children(path, own.moved(child), f"{shown}/")
             else:
-                own = scanned(root, parts.get(child, FoundFiles(root, (), ())))
-                self._add_one(path, child, child, own)
+                self._add_one(path, child, shown, scanned(root, own))
 
     def _add_one(self, path: Path, name: str, shown: str, part: Part) -> None:
         """Add one DICOM study, or say why the folder is none."""
@@ -250,11 +254,17 @@ def named_volume(folder: Path, stem: str) -> Path | None:
     """Return the volume or mask of a NIfTI folder that has the given name, or None."""
     if not folder.is_dir():
         return None
-    for suffix in (".nii.gz", ".nii", ".nrrd", ".mha"):
+    for suffix in VOLUME_SUFFIXES:
         path = folder / f"{stem}{suffix}"
         if path.is_file():
             return path
     return None
+
+
+def _holds_post_volume(found: FoundFiles) -> bool:
+    """Tell whether a NIfTI study lies anywhere among files."""
+    names = {f"{POST}{suffix}" for suffix in VOLUME_SUFFIXES}
+    return any(file.rpartition("/")[2] in names for file in found.files)
 
 
 def _folders_in(folder: Path, found: FoundFiles) -> list[str]:

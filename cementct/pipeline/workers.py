@@ -14,7 +14,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
@@ -57,10 +57,13 @@ class Died:
         Which task.
     exit_code
         Of the process; negative: the signal that ended it.
+    after_s
+        Seconds that it had run.
     """
 
     index: int
     exit_code: int | None
+    after_s: float = field(default=0.0, compare=False)
 
 
 @dataclass
@@ -164,7 +167,7 @@ def _attend(
         except (EOFError, OSError):
             del running[pipe]
             _stop(child)
-            yield Died(child.index, child.process.exitcode)
+            yield Died(child.index, child.process.exitcode, time.monotonic() - child.started)
             continue
         if not is_result:
             listener(message)

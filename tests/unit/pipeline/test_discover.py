@@ -285,3 +285,25 @@ def test_a_fingerprint_follows_every_byte_of_a_volume_and_its_masks(tmp_path: Pa
     data[100_000] = 1
     mask.write_bytes(bytes(data))
     assert study_identity(source) != before
+
+
+def test_a_tree_of_sites_holds_the_studies_of_all(ct: ModuleType, tmp_path: Path) -> None:
+    """As deep as they may lie, of every form, beside what is none."""
+    for place in ("north/p1", "north/p2", "south/ward/p1"):
+        (tmp_path / place).mkdir(parents=True)
+        volume(tmp_path / place / "post.nii.gz")
+    volume(tmp_path / "south" / "p3.nii.gz")
+    write(ct, tmp_path / "south" / "p4", cement=True)
+    (tmp_path / "readme.txt").write_text("no study")
+
+    found = discover_studies([tmp_path], never)
+
+    assert [(study.shown, study.form) for study in found] == [
+        ("north/p1", StudyForm.VOLUME_FOLDER),
+        ("north/p2", StudyForm.VOLUME_FOLDER),
+        ("south/p3.nii.gz", StudyForm.VOLUME_FILE),
+        ("south/p4", StudyForm.DICOM),
+        ("south/ward/p1", StudyForm.VOLUME_FOLDER),
+    ]
+    assert len({study.name for study in found}) == 5
+    assert all(study.refused is None for study in found)
