@@ -125,13 +125,14 @@ def run_batch(
 def _without_results(
     sources: Sequence[StudySource], inputs: Sequence[Path], out: Path
 ) -> tuple[StudySource, ...]:
-    """Return the studies without an output folder among them, which an earlier run left below an input."""
+    """Return the studies without an output folder that an earlier run left below an input, and that is none."""
     results, named = out.resolve(), {path.resolve() for path in inputs}
-    return tuple(
-        source
-        for source in sources
-        if (place := source.path.resolve()) in named or results not in (place, *place.parents)
-    )
+
+    def is_left(source: StudySource) -> bool:
+        place = source.path.resolve()
+        return source.refused is not None and place not in named and results in (place, *place.parents)
+
+    return tuple(source for source in sources if not is_left(source)) or tuple(sources)
 
 
 def _check_apart(source: StudySource, out: Path) -> None:

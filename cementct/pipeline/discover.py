@@ -179,7 +179,7 @@ class _Finder:
         return None if patient.still and not self._several_injections(everything) else parted
 
     def _add_children(self, root: Path, found: FoundFiles, below: str = "") -> None:
-        """Add each subfolder and each volume of a folder of studies, and what folders of such folders hold."""
+        """Add each subfolder and each volume of a folder of studies, and what folders of folders hold."""
         parts = found.parts("")
         volumes = [file for file in found.files if "/" not in file and _is_study_volume(Path(file))]
         for child in sorted([*_folders_in(root, found), *volumes]):

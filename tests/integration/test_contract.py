@@ -66,6 +66,16 @@ def test_results_never_take_the_place_of_images(volume_without_a_spine: Path, tm
     assert not (tmp_path / "summary.json").exists()
 
 
+def test_a_study_that_lies_in_the_output_folder_is_not_passed_over(
+    volume_without_a_spine: Path, tmp_path: Path
+) -> None:
+    study = tmp_path / "site" / "ward" / "p1"
+    study.mkdir(parents=True)
+    shutil.copy(volume_without_a_spine, study / "post.nii.gz")
+    assert run_cementct(tmp_path / "site", out=tmp_path / "site" / "ward").status == 2
+    assert [p.name for p in study.iterdir()] == ["post.nii.gz"]
+
+
 def test_results_below_an_input_are_no_study_of_the_next_run(
     volume_without_a_spine: Path, tmp_path: Path
 ) -> None:
