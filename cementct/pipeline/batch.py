@@ -125,7 +125,7 @@ def run_batch(
 def _without_results(
     sources: Sequence[StudySource], inputs: Sequence[Path], out: Path
 ) -> tuple[StudySource, ...]:
-    """Return the studies without an output folder that an earlier run left below an input, and that is none."""
+    """Return the studies without an output folder that an earlier run left below an input, which is none."""
     results, named = out.resolve(), {path.resolve() for path in inputs}
 
     def is_left(source: StudySource) -> bool:
