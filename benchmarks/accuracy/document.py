@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 import subprocess
 from collections.abc import Sequence
@@ -30,6 +29,7 @@ from benchmarks.accuracy.tables import (
     settings_of,
     table_head,
 )
+from benchmarks.machine import machine_class
 from cementct import __version__
 
 DOCS = ROOT / "docs"
@@ -87,7 +87,7 @@ def facts_of(half: Half) -> dict[str, str]:
         "version": __version__,
         "commit": commit(),
         "python": platform.python_version(),
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "machine": machine_class(),
         "cases_version": str(CASES_VERSION),
         "phantom_seeds": f"{first}–{first + COUNT[half] - 1}",
     }

@@ -30,6 +30,7 @@ from benchmarks.anatomy.pictures import draw_case
 from benchmarks.anatomy.scores import CaseScore
 from benchmarks.anatomy.scoring import failed_score, run_case
 from benchmarks.anatomy.tables import case_grade, print_half, render, worst_cases
+from benchmarks.machine import machine_class
 from cementct import __version__
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -143,7 +144,7 @@ def write_docs(scores: list[CaseScore], chosen: list[Recipe]) -> None:
         "command": "make anatomy",
         "date": datetime.now(UTC).date().isoformat(),
         "version": __version__,
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
+        "machine": machine_class(),
         "python": platform.python_version(),
         "seeds": "tuning 300–314 and 401–414, reporting 9000–9032 and 9500–9617",
     }

@@ -18,7 +18,7 @@ from pathlib import Path
 from cementct.core.errors import OutputNotWritten
 
 _UNFINISHED = ".partial-"
-# What the system says where the disk, and not this tool, is at fault.
+# What the system says where the disk or its permissions, and not this tool, are at fault.
 _DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EACCES, errno.EPERM})
 
 

@@ -54,13 +54,13 @@ class Judge:
     cement, spine, volume
         As `measure_leaks` takes them.
     cortex_hu
-        How bright the cortex of the bodies is; None where no body without cement is in view.
+        How bright the cortex of the bodies is; minus infinity where no body without cement is in view.
     """
 
     cement: Cement
     spine: Spine
     volume: Volume
-    cortex_hu: float | None
+    cortex_hu: float
 
     @classmethod
     def of(cls, cement: Cement, spine: Spine, volume: Volume) -> Judge:
@@ -92,7 +92,8 @@ class Judge:
             return Certainty.POSSIBLE
         if self._fades_under_streaks(part.points, brightest_hu, around):
             return Certainty.POSSIBLE
-        if self._looks_like_cortex(part.kind, with_rim, fraction, brightest_hu, around):
+        near_mm = NEAR_ENDPLATE_MM if part.kind >= Kind.DISC else NEAR_BONE_MM
+        if brightest_hu < self.cortex_hu and self._hugs_bone(with_rim, fraction, near_mm, around):
             return Certainty.POSSIBLE
         return Certainty.DEFINITE
 
@@ -107,19 +108,12 @@ class Judge:
         main = max(mine, key=lambda p: p.volume_ml)
         return brightest_hu < main.background_hu + FADED_SHARE * (main.plateau_hu - main.background_hu)
 
-    def _looks_like_cortex(
-        self,
-        kind: int,
-        points: NDArray[np.intp],
-        fraction: FloatArray,
-        brightest_hu: float,
-        around: Surroundings,
+    def _hugs_bone(
+        self, points: NDArray[np.intp], fraction: FloatArray, near_mm: float, around: Surroundings
     ) -> bool:
-        if self.cortex_hu is None or brightest_hu >= self.cortex_hu:
-            return False
+        """Tell whether most of it, as far as is known there before injection too, lies on bone."""
         if self._is_new(points, fraction, around):
             return False
-        near_mm = NEAR_ENDPLATE_MM if kind >= Kind.DISC else NEAR_BONE_MM
         window = window_around(points, around, margin_mm=2 * near_mm)
         bone = np.isin(around.kind[window], (Kind.INSIDE, Kind.OTHER_BONE))
         if self.spine.other_bone is not None:
@@ -144,7 +138,7 @@ class Judge:
         return tuple((points + np.asarray(around.box.start) - np.asarray(self.cement.box.start)).T)
 
 
-def _cortex_hu(cement: Cement, spine: Spine, volume: Volume) -> float | None:
+def _cortex_hu(cement: Cement, spine: Spine, volume: Volume) -> float:
     """Return the intensity of the cortex of bodies without cement."""
     owners = set(np.unique(cement.owner).tolist())
     found = []
@@ -154,4 +148,4 @@ def _cortex_hu(cement: Cement, spine: Spine, volume: Volume) -> float | None:
         body = vertebra.body.voxels
         shell = body & ~ndimage.binary_erosion(body)
         found.append(volume.hu[vertebra.body.box.slices][shell])
-    return float(np.percentile(np.concatenate(found), CORTEX_PERCENTILE)) if found else None
+    return float(np.percentile(np.concatenate(found), CORTEX_PERCENTILE)) if found else -np.inf

@@ -138,9 +138,8 @@ class _Finder:
     def _add_found(self, root: Path, name: str, found: FoundFiles) -> None:
         """Add what a folder holds: one DICOM study, or a folder of studies."""
         children = sorted({file.split("/")[0] for file in found.files if "/" in file})
-        has_volumes = any("/" not in file and _is_study_volume(Path(file)) for file in found.files)
         nearby = any(post_volume(root / child) is not None for child in children)
-        if has_volumes or nearby or _holds_post_volume(found):
+        if _volumes_in(found) or nearby or _holds_post_volume(found):
             self._add_children(root, found)
             return
         base, parts = _subfolders(found)
@@ -181,7 +180,7 @@ class _Finder:
     def _add_children(self, root: Path, found: FoundFiles, below: str = "") -> None:
         """Add each subfolder and each volume of a folder of studies, and what folders of folders hold."""
         parts = found.parts("")
-        volumes = [file for file in found.files if "/" not in file and _is_study_volume(Path(file))]
+        volumes = _volumes_in(found)
         for child in sorted([*_folders_in(root, found), *volumes]):
             path, shown = root / child, f"{below}{child}"
             own = parts.get(child, FoundFiles(root, (), ()))
@@ -259,6 +258,11 @@ def named_volume(folder: Path, stem: str) -> Path | None:
         if path.is_file():
             return path
     return None
+
+
+def _volumes_in(found: FoundFiles) -> list[str]:
+    """Return the volumes that lie in the folder itself, each a study."""
+    return [file for file in found.files if "/" not in file and _is_study_volume(Path(file))]
 
 
 def _holds_post_volume(found: FoundFiles) -> bool:

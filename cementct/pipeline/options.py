@@ -14,9 +14,9 @@ from cementct.core.levels import LabelScheme, Level
 from cementct.pipeline.shards import Shard
 
 # Label files whose numbers mean nothing without a scheme; a DICOM SEG brings codes of its own.
+LABEL_FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 # Larger limits than a year and a petabyte are mistakes.
 LONGEST_LIMIT_S, LARGEST_LIMIT_GB = 366 * 24 * 3600.0, 1e6
-LABEL_FILE_SUFFIXES = (".nii", ".nii.gz", ".nrrd", ".mha", ".mhd")
 
 # After how many seconds a study of several is given up where the user names no limit; it takes 3 to 60 s with
 # the embedded engine, and up to some 20 minutes with a network on a CPU.
@@ -97,7 +97,7 @@ class RunOptions:
             raise scheme_missing(self.vertebra_file.name)
         if self.jobs < 1:
             raise UsageError(f"--jobs: expected a whole number of 1 or more, got {self.jobs}")
-        # Neither holds for what is not a number.
+        # No comparison holds for what is not a number.
         if self.study_timeout_s is not None and not 0 < self.study_timeout_s <= LONGEST_LIMIT_S:
             raise UsageError(
                 f"--study-timeout: expected a number of seconds above 0 and at most {LONGEST_LIMIT_S:g}, "

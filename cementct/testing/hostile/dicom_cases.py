@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydicom.uid import MediaStorageDirectoryStorage, MRImageStorage
+from pydicom.uid import MediaStorageDirectoryStorage, MRImageStorage, PositronEmissionTomographyImageStorage
 
 from cementct.testing.encodings import Encoding
 from cementct.testing.hostile.case import Ending, HostileCase
@@ -143,6 +143,18 @@ def _contradicting() -> tuple[HostileCase, ...]:
             "two-patients-in-one-folder", "images of two patients in one folder", _two_patients, "one patient"
         ),
         HostileCase(
+            "one-series-in-two-studies",
+            "images of one series that name two studies in turn",
+            lambda f: write_sound_dicom(f, _in_turn(StudyInstanceUID="2.25.77")),
+            Ending.DONE,
+        ),
+        HostileCase(
+            "two-frames-of-reference",
+            "images of one series that name two frames of reference in turn",
+            lambda f: write_sound_dicom(f, _in_turn(FrameOfReferenceUID="2.25.78")),
+            Ending.DONE,
+        ),
+        HostileCase(
             "uids-with-paths",
             "UIDs such as ../../../etc/passwd",
             lambda f: write_sound_dicom(
@@ -174,6 +186,7 @@ def _contradicting() -> tuple[HostileCase, ...]:
 def _other_kinds() -> tuple[HostileCase, ...]:
     return (
         _edited("another-modality", "an MR series", _magnetic_resonance, "not a CT image .modality MR"),
+        _edited("nuclear-medicine", "a PET series", _positron_emission, "not a CT image .modality PT"),
         _edited("a-single-slice-many-times", "ten copies of one slice", _one_slice, "too few|single slice"),
         HostileCase(
             "dicomdir-outside",
@@ -195,6 +208,17 @@ def _set(**values: Any) -> Edit:
             setattr(dataset, keyword, value)
 
     return edit
+
+
+def _in_turn(**values: Any) -> Edit:
+    """Return what gives every second image other values."""
+    edit = _set(**values)
+
+    def every_second(dataset: FileDataset, number: int) -> None:
+        if number % 2:
+            edit(dataset, number)
+
+    return every_second
 
 
 def _drop(*keywords: str) -> Edit:
@@ -288,6 +312,11 @@ def _two_patients(dataset: FileDataset, number: int) -> None:
 def _magnetic_resonance(dataset: FileDataset, _number: int) -> None:
     dataset.Modality = "MR"
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = MRImageStorage
+
+
+def _positron_emission(dataset: FileDataset, _number: int) -> None:
+    dataset.Modality = "PT"
+    dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = PositronEmissionTomographyImageStorage
 
 
 def _one_slice(dataset: FileDataset, _number: int) -> None:
