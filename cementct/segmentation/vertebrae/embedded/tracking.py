@@ -161,7 +161,8 @@ def _best_chain(gain: Float32Array, steps: list[tuple[int, int, float]]) -> tupl
 
 def _allowed_steps(spacing_mm: FloatArray) -> list[tuple[int, int, float]]:
     """Return the moves (rows, columns, cost) to a predecessor one slice below."""
-    farthest_mm = STEEPEST * spacing_mm[0] + min(spacing_mm[1:]) / 2
+    # A canal that leans moves a voxel aside now and then, however thin slices are.
+    farthest_mm = max(STEEPEST * float(spacing_mm[0]) + min(spacing_mm[1:]) / 2, *spacing_mm[1:])
     rows, columns = (int(farthest_mm / s) for s in spacing_mm[1:])
     moves = []
     for row in range(-rows, rows + 1):

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from cementct.core.grid import Grid
 from cementct.core.image import Volume
@@ -25,6 +26,19 @@ def test_a_chain_follows_a_leaning_line_and_ends_where_it_ends() -> None:
     _, path = find_best_chain(likeness, SPACING)
     assert (path[0][0], path[-1][0]) == (5, 24)
     assert np.abs(path - np.array(truth)).max() <= 1
+
+
+@pytest.mark.parametrize("spacing_mm", [(1.6, 2.26, 2.26), (1.5, 2.2, 2.2), (1.0, 2.4, 2.4), (1.6, 1.8, 2.3)])
+def test_a_chain_leans_however_thin_slices_are(spacing_mm: tuple[float, float, float]) -> None:
+    """At 0.8 and 1.5 mm with pixels of some 0.56 mm no step aside had been allowed, and L5 was lost."""
+    likeness = np.full((48, 40, 40), np.nan, dtype=np.float32)
+    for z in range(48):
+        row = 10 + round(0.45 * z * spacing_mm[0] / spacing_mm[1])
+        likeness[z, row - 1 : row + 2, 19:22] = 0.9
+        likeness[z, row, 20] = 1.2
+    _, path = find_best_chain(likeness, np.array(spacing_mm))
+    assert (path[0][0], path[-1][0]) == (0, 47)
+    assert abs(path[-1][1] - row) <= 1
 
 
 def test_a_gap_of_one_slice_is_crossed() -> None:
