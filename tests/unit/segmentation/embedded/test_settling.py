@@ -11,7 +11,11 @@ from cementct.segmentation.vertebrae.embedded.settling import (
     FLUSH_SHARE,
     LEAST_WALL_SHARE,
     NEAR_MM,
+    OUT_OF_LINE_MM,
     OUTSIDE_MM,
+    PLATE_INWARDS_MM,
+    SHARE_LIKE_EXPECTED,
+    _back_in_line_mm,
     _bend_of,
     _seen_gaps,
     _shift_mm,
@@ -76,3 +80,19 @@ def test_an_endplate_is_tilted_and_dished_as_most_places_say() -> None:
     off = terms @ true + np.random.default_rng(1).normal(0, 0.1, len(terms))
     off[::6] = 2.5
     assert _terms(left, back) @ _bend_of(terms, off) == pytest.approx(terms @ true, abs=0.35)
+
+
+def test_a_hidden_wall_behind_its_neighbours_curve_is_moved_onto_it() -> None:
+    assert _back_in_line_mm(2.5, 0.0, None, 0.0) == pytest.approx(-2.5)
+    assert _back_in_line_mm(9.0, 0.0, None, 0.0) == -PLATE_INWARDS_MM
+
+
+def test_a_wall_near_the_curve_or_before_it_stays() -> None:
+    """Fragments and bulging walls are seen; where a wall is not, the curve says how far back it may lie."""
+    assert _back_in_line_mm(OUT_OF_LINE_MM, 0.0, None, 0.0) == 0.0
+    assert _back_in_line_mm(-3.0, 0.0, None, 0.0) == 0.0
+
+
+def test_plain_cortex_weighs_against_the_curve() -> None:
+    assert _back_in_line_mm(1.0, 0.0, 1.0, SHARE_LIKE_EXPECTED) == 0.0
+    assert _back_in_line_mm(2.0, 0.0, 1.0, SHARE_LIKE_EXPECTED) == pytest.approx(-1.5)
