@@ -28,6 +28,9 @@ MIRROR_WITHIN_MM, MIRROR_SHARE, MIRROR_PERCENTILE = 3.0, 0.5, 50.0
 # Dense cement so near to where bone lies on the other side and at the next level as well, and where so many
 # of 255 vertebrae have bone, is cement in a pedicle or an arch, and no leak.
 LIKE_WITHIN_MM, LIKELY_SHARE = 1.5, 24
+# A cord is no thicker, and at least so long and so large; it lies where fewer of 255 vertebrae have bone; so
+# large a part of it has no bone in its place on the other side, nor at the next level.
+CORD_MM, CORD_LENGTH_MM, LEAST_CORD_MM3, CORD_BONE_SHARE, CORD_ALONE = 4.0, 5.0, 15.0, 64, 0.5
 # Of sure bone; fewer do not tell how dense it is.
 FEWEST_VOXELS = 50
 
@@ -91,6 +94,45 @@ def find_leaks_on_one_side(
     if alone.any():
         alone &= ~Counterparts(coarse, outlines, bone, LIKE_WITHIN_MM).at_next_level(alone, owner)
     return near_cement(coarse, alone) & unsure
+
+
+def find_cords_on_one_side(
+    coarse: CoarseRegion,
+    shares: BoneShares,
+    owner: LabelBytes,
+    outlines: Sequence[BodyOutline],
+    smooth_hu: Float32Array,
+) -> BoolArray:
+    """Return thin spurs of what was taken for bone, on one side of one vertebra only, where bone is seldom.
+
+    Cement along the way of a needle is a cord in muscle that ends on the arch. Averaged over more than its
+    thickness, dilute cement is less dense than most bone.
+    """
+    import cc3d
+    from scipy import ndimage
+
+    sure = _sure_bone(shares, smooth_hu)
+    found = np.zeros(coarse.hu.shape, dtype=np.bool_)
+    if sure is None:
+        return found
+    bone_hu = MIRROR_SHARE * float(np.percentile(sure, MIRROR_PERCENTILE))
+    bone = (owner > 0) & (owner <= len(outlines))
+    reach = [max(1, round(CORD_MM / s)) for s in coarse.spacing_mm]
+    thin = bone & ~ndimage.binary_opening(bone | (coarse.body > 0), np.ones(reach, dtype=np.bool_))
+    thin &= (shares.best < CORD_BONE_SHARE) & ~coarse.canal
+    near = Counterparts(coarse, outlines, smooth_hu > bone_hu, LIKE_WITHIN_MM)
+    alone = near.missing_on_other_side(thin, owner)
+    alone &= ~near.at_next_level(alone, owner)
+    pieces = cc3d.connected_components(thin, connectivity=26)
+    size = np.bincount(pieces.ravel())
+    size_alone = np.bincount(pieces[alone], minlength=len(size))
+    large = size * float(np.prod(coarse.spacing_mm)) >= LEAST_CORD_MM3
+    for number in np.flatnonzero(large & (size_alone >= CORD_ALONE * size)):
+        place = np.argwhere(pieces == number)
+        long_mm = float(np.linalg.norm(np.ptp(place, axis=0) * coarse.spacing_mm))
+        if number > 0 and long_mm >= CORD_LENGTH_MM:
+            found[tuple(place.T)] = True
+    return found
 
 
 def find_cement_in_arches(

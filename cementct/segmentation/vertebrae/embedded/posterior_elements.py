@@ -30,6 +30,7 @@ from cementct.segmentation.vertebrae.embedded.leaks_apart import (
     CEMENT_HU,
     average_over_cortex,
     find_cement_in_arches,
+    find_cords_on_one_side,
     find_leaks_on_one_side,
     find_leaks_where_bone_is_seldom,
     near_cement,
@@ -144,6 +145,7 @@ def _without_leaks(
     owner[dense & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
     owner[find_leaks_where_bone_is_seldom(coarse, shares, smooth_hu)] = 0
     owner[find_leaks_on_one_side(coarse, shares, owner, outlines, smooth_hu)] = 0
+    owner[find_cords_on_one_side(coarse, shares, owner, outlines, smooth_hu)] = 0
     return _large_pieces(owner, coarse.body, len(outlines))
 
 

@@ -64,6 +64,32 @@ def test_what_one_side_shows_alone_is_a_leak_unless_the_next_level_shows_it_too(
     assert not found[again]
 
 
+def test_a_thin_cord_behind_one_arch_is_no_bone_and_a_thick_or_paired_one_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bone = np.zeros(SHAPE, dtype=np.bool_)
+    cord, thick, pair, other_of_pair = (
+        np.s_[14:16, 20:30, 44:46],
+        np.s_[40:48, 6:16, 40:48],
+        np.s_[20:22, 20:30, 44:46],
+        np.s_[20:22, 20:30, 13:15],
+    )
+    for place in (cord, thick, pair, other_of_pair):
+        bone[place] = True
+    smooth_hu = np.where(bone, 260.0, 0.0).astype(np.float32)
+    smooth_hu[:, 35:] = 400.0
+    shares = _shares()
+    shares.best[:, :35] = 10
+    owner = np.where(bone, _owner(), 0).astype(np.uint8)
+    _counterparts(monkeypatch, bone)
+    outlines = [SimpleNamespace(), SimpleNamespace()]
+    find = leaks_apart.find_cords_on_one_side
+    found = find(_region(), shares, owner, outlines, smooth_hu)  # type: ignore[arg-type]
+    assert found[cord].all()
+    for place in (thick, pair, other_of_pair):
+        assert not found[place].any()
+
+
 def _counterparts(monkeypatch: pytest.MonkeyPatch, bone: np.ndarray) -> Counterparts:
     """Return counterparts in a spine of two vertebrae whose middles lie 30 mm apart."""
     axes = {"left": np.array([0.0, 0.0, 1.0]), "back": np.array([0.0, 1.0, 0.0]), "up": np.array([1.0, 0, 0])}
