@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from cementct.anatomy.model import Spine
-from cementct.core.arrays import FloatArray
+from cementct.core.arrays import BoolArray, FloatArray
 from cementct.core.findings import Certainty
 from cementct.core.image import Volume
 from cementct.metrics.leak_parts import Parts
 from cementct.metrics.leak_pieces import window_around
 from cementct.metrics.leak_rims import LISTED_FROM_ML
-from cementct.metrics.leak_shape import count_slices_seen
+from cementct.metrics.leak_shape import SEEN_SHARE, count_slices_seen, widest_axis
 from cementct.metrics.surroundings import Kind, Surroundings
 from cementct.segmentation.model import Cement
 
@@ -24,15 +24,17 @@ DOUBTFUL_SHARE = 0.5
 # A leak that lies for the greater part under streaks, and fades below this share of the plateau of its
 # vertebra's cement, cannot be told from a streak.
 FADED_SHARE = 0.35
-# A leak no brighter than the cortex of this scan's bodies, so large a share of which lies this near to bone
-# (in millimetres: what an outline can leave out of a cortex), cannot be told from that bone's own cortex.
-# Endplates are drawn less well than walls.
+# A leak no brighter than the cortex of this scan's bodies, so large a share of which lies this near to one
+# bone (in millimetres: what an outline can leave out of a cortex), cannot be told from that bone's own
+# cortex. Endplates are drawn less well than walls.
 CORTEX_PERCENTILE = 95.0
 BRIGHTEST_PERCENTILE = 90.0
 NEAR_BONE_MM, NEAR_ENDPLATE_MM = 1.2, 1.8
 SHARE_NEAR_BONE = 0.75
 # Cortex was there before injection: what is new by so much of its mass is none.
 SHARE_NEW = 0.5
+# A part on one slice goes on in the next where such a share of it lies over leaked cement there.
+SHARE_GOING_ON = 0.3
 # Streaks of cement without metal are fainter than this beside it: a brighter cord in line with a needle's way
 # and so with the cement in the body is none.
 STREAK_UP_TO_HU = 420.0
@@ -75,7 +77,7 @@ class Judge:
         here = parts.number == index + 1
         with_rim = np.argwhere(here)
         fraction = parts.filled[tuple(with_rim.T)]
-        if count_slices_seen(with_rim, fraction, around.grid) < 2:
+        if count_slices_seen(with_rim, fraction, around.grid) < 2 and not _goes_on(parts, index, around):
             return Certainty.POSSIBLE
         hu = self.volume.hu[tuple((part.points + np.asarray(around.box.start)).T)]
         brightest_hu = float(np.percentile(hu, BRIGHTEST_PERCENTILE))
@@ -111,20 +113,20 @@ class Judge:
     def _hugs_bone(
         self, points: NDArray[np.intp], fraction: FloatArray, near_mm: float, around: Surroundings
     ) -> bool:
-        """Tell whether most of it, as far as is known there before injection too, lies on bone."""
+        """Tell whether most of it, as far as is known there before injection too, lies on one bone.
+
+        Cortex that an outline left out lies on its own bone; what reaches from one endplate to the next is a
+        leak that fills the disc.
+        """
         if self._is_new(points, fraction, around):
             return False
         window = window_around(points, around, margin_mm=2 * near_mm)
-        bone = np.isin(around.kind[window], (Kind.INSIDE, Kind.OTHER_BONE))
+        own, other = around.kind[window] == Kind.INSIDE, around.kind[window] == Kind.OTHER_BONE
         if self.spine.other_bone is not None:
-            bone |= self.spine.other_bone.voxels[around.box.slices][window]
-        if not bone.any():
-            return False
-        gap_mm = ndimage.distance_transform_edt(~bone, sampling=around.spacing_mm)
-        # To the face of a bone's voxel, not to its centre.
-        gap_mm = gap_mm[tuple((points - [s.start for s in window]).T)] - around.spacing_mm.min() / 2
-        near = float(fraction[gap_mm <= near_mm].sum())
-        return near > SHARE_NEAR_BONE * float(fraction.sum())
+            other |= self.spine.other_bone.voxels[around.box.slices][window]
+        place = tuple((points - [s.start for s in window]).T)
+        near = [_share_near(bone, place, fraction, near_mm, around) for bone in (own, other)]
+        return max(near) > SHARE_NEAR_BONE
 
     def _is_new(self, points: NDArray[np.intp], fraction: FloatArray, around: Surroundings) -> bool:
         """Tell whether an earlier scan shows that most of it was not there."""
@@ -136,6 +138,39 @@ class Judge:
     def _in_cement(self, points: NDArray[np.intp], around: Surroundings) -> tuple[NDArray[np.intp], ...]:
         """Return where points of the surroundings' block lie in the arrays of the cement."""
         return tuple((points + np.asarray(around.box.start) - np.asarray(self.cement.box.start)).T)
+
+
+def _share_near(
+    bone: BoolArray,
+    place: tuple[NDArray[np.intp], ...],
+    fraction: FloatArray,
+    near_mm: float,
+    around: Surroundings,
+) -> float:
+    """Return the share of the cement at places (z, y, x) that lies near a bone."""
+    if not bone.any():
+        return 0.0
+    gap_mm = ndimage.distance_transform_edt(~bone, sampling=around.spacing_mm)
+    # To the face of a bone's voxel, not to its centre.
+    near = gap_mm[place] - around.spacing_mm.min() / 2 <= near_mm
+    return float(fraction[near].sum() / fraction.sum())
+
+
+def _goes_on(parts: Parts, index: int, around: Surroundings) -> bool:
+    """Tell whether a part that one slice shows is cut from leaked cement that the next slice shows as well.
+
+    Compartments' borders may part a deposit slice from slice; what is seen on two slices is the deposit.
+    """
+    axis = widest_axis(around.grid)
+    seen = np.moveaxis((parts.number > 0) & (parts.filled >= SEEN_SHARE), axis, 0)
+    own = np.moveaxis(parts.number == index + 1, axis, 0) & seen
+    slices = np.flatnonzero(own.any(axis=(1, 2)))
+    if not slices.size:
+        return False
+    first = int(slices[0])
+    here = own[first]
+    over = [int(np.count_nonzero(seen[k] & here)) for k in (first - 1, first + 1) if 0 <= k < len(seen)]
+    return max(over, default=0) >= SHARE_GOING_ON * int(np.count_nonzero(here))
 
 
 def _cortex_hu(cement: Cement, spine: Spine, volume: Volume) -> float:

@@ -47,12 +47,13 @@ def side_of(left_mm: float) -> Side:
 
 
 def count_slices_seen(points: NDArray[np.intp], fraction: FloatArray, grid: Grid) -> int:
-    """Return how many slices show a leak, given the voxels (z, y, x) and fractions of it and its rim.
+    """Return how many slices show a leak, given the voxels (z, y, x) and fractions of it and its rim."""
+    return int(np.unique(points[fraction >= SEEN_SHARE, widest_axis(grid)]).size)
 
-    Slices run along the axis of the widest spacing; along z where spacings are equal.
-    """
-    axis = int(np.argmax(np.asarray(grid.spacing_mm) - np.array([0.0, 1e-3, 2e-3])))
-    return int(np.unique(points[fraction >= SEEN_SHARE, axis]).size)
+
+def widest_axis(grid: Grid) -> int:
+    """Return the axis along which slices are counted: that of the widest spacing, z where they are equal."""
+    return int(np.argmax(np.asarray(grid.spacing_mm) - np.array([0.0, 1e-3, 2e-3])))
 
 
 def is_vessel_like(points_mm: FloatArray, volume_ml: float) -> bool:

@@ -13,9 +13,19 @@ from cementct.core.findings import Certainty, Leak, LeakType, Side
 from cementct.core.flags import Flag
 from cementct.core.grid import Triple
 from cementct.core.image import Volume
+from cementct.metrics import leak_certainty
 from cementct.metrics.leaks import LeakFindings, measure_leaks
 from cementct.segmentation.model import Cement
-from cementct.testing.block_spine import BlockSpine, Shape, ball, block, build_block_spine, cord, join
+from cementct.testing.block_spine import (
+    DISC_MM,
+    BlockSpine,
+    Shape,
+    ball,
+    block,
+    build_block_spine,
+    cord,
+    join,
+)
 
 THIN: Triple = (1.0, 0.75, 0.75)
 THICK: Triple = (2.5, 0.8, 0.8)
@@ -291,6 +301,16 @@ def test_endplates_are_trusted_less_than_walls(film: Shape, certainty: Certainty
     (leak,) = measure_leaks(cement, column().spine, dense).leaks[L2]
 
     assert leak.certainty is certainty
+
+
+def test_what_reaches_from_endplate_to_endplate_is_no_cortex(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a low disc all of it lies near to one endplate or the other."""
+    monkeypatch.setattr(leak_certainty, "NEAR_ENDPLATE_MM", DISC_MM / 2 + 0.5)
+    cement, _, dense = film_on_bone(block((-8, -8, 13), (8, 8, 13 + DISC_MM)))
+
+    (leak,) = measure_leaks(cement, column().spine, dense).leaks[L2]
+
+    assert leak.certainty is Certainty.DEFINITE
 
 
 def test_a_film_on_bone_that_was_not_there_before_injection_is_no_cortex() -> None:
