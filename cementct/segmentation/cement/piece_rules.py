@@ -97,7 +97,8 @@ def least_probability(piece: PieceFeatures) -> float:
 
 def may_be_bare_cortex(piece: PieceFeatures) -> bool:
     """Tell whether a piece may be the cortex of bone that an engine's outline left outside."""
-    solid = piece.share_neural > SHARE_ELSEWHERE and piece.thickness_mm >= CORTEX_HALF_MM
+    apart = piece.share_neural + piece.share_disc
+    solid = apart > SHARE_ELSEWHERE and piece.thickness_mm >= CORTEX_HALF_MM
     in_soft_tissue = piece.soft_contact >= SOFT_CONTACT_OF_CORTEX
     return _is_beside_outlines(piece) and not (solid or in_soft_tissue)
 

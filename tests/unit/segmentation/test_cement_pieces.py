@@ -144,6 +144,12 @@ def test_a_faint_cord_far_from_cement_is_cement_on_a_needles_way_only() -> None:
 APART = replace(CORD, gap_to_seeds_mm=9.0, gap_to_treated_mm=6.0, bright_voxels=40, share_of_source=1.0)
 
 
+def test_what_lies_thick_in_a_disc_is_no_bare_endplate() -> None:
+    in_disc = replace(CORD, share_disc=1.0, bone_is_drawn=False, soft_contact=0.1, bone_contact=0.5)
+    thin, thick = replace(in_disc, thickness_mm=1.5), replace(in_disc, thickness_mm=3.0)
+    assert least_probability(thick) < least_probability(thin)
+
+
 @pytest.mark.parametrize(
     "change", [{"outshines_sources": True}, {"volume_ml": 1.2, "voxels": 2400}, {"length_mm": 60.0}]
 )
