@@ -10,8 +10,8 @@ from cementct.core.levels import Level
 from cementct.testing.phantom import PhantomCase, make_case
 from cementct.testing.spec import CaseSpec, Compression
 
-FIRST_SEED = {"tuning": 13000, "reporting": 20000}
-COUNT = {"tuning": 92, "reporting": 120}
+FIRST_SEED = {"tuning": 5000, "reporting": 20000}
+COUNT = {"tuning": 40, "reporting": 120}
 # Metal, near which canal and foramina may rightly be called unreadable.
 METAL = frozenset(
     (
