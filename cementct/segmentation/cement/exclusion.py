@@ -100,8 +100,7 @@ def choose_cement(
     def look_at(number: int) -> PieceFeatures | None:
         """Return a piece as it looks beside `compared`; None where it looks as it did, or is no cement."""
         block = blocks[number]
-        where = np.zeros([cut.stop - cut.start for cut in block], dtype=np.bool_)
-        where[tuple((candidates.voxels_of(number, seeds.shape) - _start(block)).T)] = True
+        where = _within(block, candidates.voxels_of(number, seeds.shape))
         if number in pieces:
             return come_nearer(pieces[number], scene, where, block, cement=compared.cement)
         if _is_out_of_question(scene, around, where, block, compared=compared):
@@ -128,7 +127,7 @@ def choose_cement(
     found = pieces_of(chosen)
     compared = replace(compared, cement=Nearness(found, scene.spacing_mm))
     rejected = {n: piece for n, piece in pieces.items() if not chosen[n] and n not in plaques}
-    return found | _found_at_necks(scene, around, candidates, rejected, compared=compared)
+    return found | _found_at_necks(scene, around, candidates, rejected, blocks, compared=compared)
 
 
 def _found_at_necks(
@@ -136,41 +135,44 @@ def _found_at_necks(
     around: Surroundings,
     candidates: Candidates,
     pieces: Mapping[int, PieceFeatures],
+    blocks: Mapping[int, tuple[slice, ...]],
     *,
     compared: Compared,
 ) -> BoolArray:
     """Return what of pieces that are no cement is cement, joined to bone by necks."""
     found = np.zeros(around.owner.shape, dtype=np.bool_)
 
-    def look_at(number: int) -> IntArray:
-        own = candidates.voxels_of(number, found.shape)
-        return _cement_at_necks(scene, around, candidates, own, compared=compared)
+    def look_at(number: int) -> BoolArray:
+        where = _within(blocks[number], candidates.voxels_of(number, found.shape))
+        return _cement_at_necks(scene, around, candidates, where, blocks[number], compared=compared)
 
     large = [n for n, piece in pieces.items() if piece.volume_ml >= SPLIT_FROM_ML and piece.bone_is_drawn]
-    for voxels in each(look_at, large):
-        found[tuple(voxels.T)] = True
+    for number, taken in zip(large, each(look_at, large), strict=True):
+        found[blocks[number]] |= taken
     return found
 
 
 def _cement_at_necks(
-    scene: Scene, around: Surroundings, candidates: Candidates, voxels: IntArray, *, compared: Compared
-) -> IntArray:
-    """Return the voxels of those parts of a piece that are cement, though necks join them to bone."""
-    first, last = voxels.min(axis=0), voxels.max(axis=0)
-    window = tuple(slice(int(a), int(b) + 1) for a, b in zip(first, last, strict=True))
-    where = np.zeros(last - first + 1, dtype=np.bool_)
-    where[tuple((voxels - first).T)] = True
+    scene: Scene,
+    around: Surroundings,
+    candidates: Candidates,
+    where: BoolArray,
+    block: tuple[slice, ...],
+    *,
+    compared: Compared,
+) -> BoolArray:
+    """Return those parts of a piece in a block that are cement, though necks join them to bone."""
     parts = parts_at_necks(where, scene.spacing_mm)
     taken = np.zeros_like(where)
     for number in range(1, int(parts.max()) + 1):
         own = parts == number
         if np.count_nonzero(own) * scene.voxel_ml < SMALLEST_ML:
             continue
-        piece = describe_piece(scene, around, candidates, own, window, compared=compared)
+        piece = describe_piece(scene, around, candidates, own, block, compared=compared)
         sure = is_bright(piece) or probability_of_cement(piece) >= LEAST_PROBABILITY_OF_PART
         if sure and is_cement(piece):
             taken |= own
-    return np.asarray(np.argwhere(taken) + first, dtype=np.intp)
+    return taken
 
 
 def _brightest_hu(
@@ -203,6 +205,13 @@ def _core_of(bone: BoolArray, around: Surroundings) -> BoolArray:
         part = around.crop(Box.of(window))
         core[window] &= part.is_in(Compartment.BODY, Compartment.PEDICLE_LEFT, Compartment.PEDICLE_RIGHT)
     return core
+
+
+def _within(block: tuple[slice, ...], voxels: IntArray) -> BoolArray:
+    """Return the mask, within a block, of voxels that all lie in it."""
+    where = np.zeros([cut.stop - cut.start for cut in block], dtype=np.bool_)
+    where[tuple((voxels - _start(block)).T)] = True
+    return where
 
 
 def _start(block: tuple[slice, ...]) -> IntArray:

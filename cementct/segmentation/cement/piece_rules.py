@@ -47,8 +47,8 @@ LEAST_PROBABILITY_OUTLINED = 0.6
 # Thicker slices average so thin a layer away: on 30 tuning implants of 2.5 and 3 mm nothing false fell to
 # these numbers, and one leak did.
 CORTEX_SEEN_UP_TO_MM = 2.25
-# Cortex has bone or marrow on one side, and soft tissue against no more of its surface; and in canal and
-# foramina it is thinner than twice this.
+# Cortex has bone or marrow on one side, and soft tissue against no more of its surface; and in canal,
+# foramina and disc it is thinner than twice this.
 SOFT_CONTACT_OF_CORTEX, CORTEX_HALF_MM = 0.55, 2.0
 KNOWN_SHARE = 0.8
 # On the way of a needle a piece of this size is cement unless its like lies on the other side or in the next

@@ -71,8 +71,7 @@ def test_of_bone_with_a_cord_on_it_the_cord_is_cement_if_it_is_likely_by_itself(
     monkeypatch.setattr(exclusion, "is_cement", lambda p: p > 0.45)
     monkeypatch.setattr(exclusion, "probability_of_cement", lambda p: p)
     scene = SimpleNamespace(spacing_mm=SPACING_MM, voxel_ml=float(np.prod(SPACING_MM)) / 1000)
-    taken = _cement_at_necks(scene, None, None, np.argwhere(piece), compared=None)  # type: ignore[arg-type]
-    found = np.zeros(SHAPE, dtype=np.bool_)
-    found[tuple(taken.T)] = True
+    block = (slice(None), slice(None), slice(None))
+    found = _cement_at_necks(scene, None, None, piece, block, compared=None)  # type: ignore[arg-type]
     assert found[bone].mean() < 0.03
     assert least_taken <= found[cord].mean() <= most_taken

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -57,12 +59,52 @@ def near_cement(coarse: CoarseRegion, dense: BoolArray) -> BoolArray:
     return np.asarray(ndimage.maximum_filter(large[pieces].view(np.uint8), reach) > 0)
 
 
-def find_leaks_where_bone_is_seldom(
-    coarse: CoarseRegion, shares: BoneShares, smooth_hu: Float32Array
-) -> BoolArray:
+@dataclass(frozen=True)
+class ArchBones:
+    """The bone behind the bodies of a scan, and how dense bone is there.
+
+    Attributes
+    ----------
+    coarse
+        The region.
+    shares
+        In how many vertebrae each place is bone.
+    outlines
+        The bodies.
+    smooth_hu
+        Intensities averaged over more than the thickness of cortex, shape of the region.
+    """
+
+    coarse: CoarseRegion
+    shares: BoneShares
+    outlines: Sequence[BodyOutline]
+    smooth_hu: Float32Array
+
+    @cached_property
+    def sure_hu(self) -> Float32Array | None:
+        """The densities of places that nearly always are bone; None where too few are seen."""
+        sure = self.smooth_hu[(self.shares.best >= SURE_SHARE) & (self.smooth_hu < CEMENT_HU)]
+        return sure if sure.size >= FEWEST_VOXELS else None
+
+    @cached_property
+    def usual_hu(self) -> float | None:
+        """The density that is looked for in the place on the other side; None where bone's is not known."""
+        return None if self.sure_hu is None else float(np.percentile(self.sure_hu, MIRROR_PERCENTILE))
+
+    def counterparts(self, within_mm: float) -> Counterparts:
+        """Return whether what is nearly as dense lies so near to a place on the other side, or next to it."""
+        bone = self.smooth_hu > MIRROR_SHARE * (self.usual_hu or 0.0)
+        return Counterparts(self.coarse, self.outlines, bone, within_mm)
+
+    def nowhere(self) -> BoolArray:
+        """Return a mask of nothing."""
+        return np.zeros(self.coarse.hu.shape, dtype=np.bool_)
+
+
+def find_leaks_where_bone_is_seldom(bones: ArchBones) -> BoolArray:
     """Return what is as dense as bone where vertebrae seldom have bone, and other bone is no likelier."""
-    found = np.zeros(coarse.hu.shape, dtype=np.bool_)
-    sure = _sure_bone(shares, smooth_hu)
+    coarse, shares, smooth_hu, sure = bones.coarse, bones.shares, bones.smooth_hu, bones.sure_hu
+    found = bones.nowhere()
     if sure is None:
         return found
     for share, percentile in SELDOM_BONE:
@@ -72,37 +114,22 @@ def find_leaks_where_bone_is_seldom(
     return found
 
 
-def find_leaks_on_one_side(
-    coarse: CoarseRegion,
-    shares: BoneShares,
-    owner: LabelBytes,
-    outlines: Sequence[BodyOutline],
-    smooth_hu: Float32Array,
-) -> BoolArray:
+def find_leaks_on_one_side(bones: ArchBones, owner: LabelBytes) -> BoolArray:
     """Return what is as dense as bone on one side of its vertebra and has no counterpart on the other.
 
     What lies in its place at the next level too is bone of a vertebra that is turned.
     """
-    sure = _sure_bone(shares, smooth_hu)
-    unsure = shares.best < SURE_SHARE
-    if sure is None:
-        return np.zeros(coarse.hu.shape, dtype=np.bool_)
-    bone_hu = float(np.percentile(sure, MIRROR_PERCENTILE))
-    bone = smooth_hu > MIRROR_SHARE * bone_hu
-    near = Counterparts(coarse, outlines, bone, MIRROR_WITHIN_MM)
-    alone = near.missing_on_other_side(unsure & (smooth_hu > bone_hu), owner)
+    if bones.usual_hu is None:
+        return bones.nowhere()
+    unsure = bones.shares.best < SURE_SHARE
+    dense = unsure & (bones.smooth_hu > bones.usual_hu)
+    alone = bones.counterparts(MIRROR_WITHIN_MM).missing_on_other_side(dense, owner)
     if alone.any():
-        alone &= ~Counterparts(coarse, outlines, bone, LIKE_WITHIN_MM).at_next_level(alone, owner)
-    return near_cement(coarse, alone) & unsure
+        alone &= ~bones.counterparts(LIKE_WITHIN_MM).at_next_level(alone, owner)
+    return near_cement(bones.coarse, alone) & unsure
 
 
-def find_cords_on_one_side(
-    coarse: CoarseRegion,
-    shares: BoneShares,
-    owner: LabelBytes,
-    outlines: Sequence[BodyOutline],
-    smooth_hu: Float32Array,
-) -> BoolArray:
+def find_cords_on_one_side(bones: ArchBones, owner: LabelBytes) -> BoolArray:
     """Return thin spurs of what was taken for bone, on one side of one vertebra only, where bone is seldom.
 
     Cement along the way of a needle is a cord in muscle that ends on the arch. Averaged over more than its
@@ -111,16 +138,14 @@ def find_cords_on_one_side(
     import cc3d
     from scipy import ndimage
 
-    sure = _sure_bone(shares, smooth_hu)
-    found = np.zeros(coarse.hu.shape, dtype=np.bool_)
-    if sure is None:
+    coarse, found = bones.coarse, bones.nowhere()
+    if bones.usual_hu is None:
         return found
-    bone_hu = MIRROR_SHARE * float(np.percentile(sure, MIRROR_PERCENTILE))
-    bone = (owner > 0) & (owner <= len(outlines))
+    bone = (owner > 0) & (owner <= len(bones.outlines))
     reach = [max(1, round(CORD_MM / s)) for s in coarse.spacing_mm]
     thin = bone & ~ndimage.binary_opening(bone | (coarse.body > 0), np.ones(reach, dtype=np.bool_))
-    thin &= (shares.best < CORD_BONE_SHARE) & ~coarse.canal
-    near = Counterparts(coarse, outlines, smooth_hu > bone_hu, LIKE_WITHIN_MM)
+    thin &= (bones.shares.best < CORD_BONE_SHARE) & ~coarse.canal
+    near = bones.counterparts(LIKE_WITHIN_MM)
     alone = near.missing_on_other_side(thin, owner)
     alone &= ~near.at_next_level(alone, owner)
     pieces = cc3d.connected_components(thin, connectivity=26)
@@ -135,30 +160,13 @@ def find_cords_on_one_side(
     return found
 
 
-def find_cement_in_arches(
-    coarse: CoarseRegion,
-    shares: BoneShares,
-    owner: LabelBytes,
-    outlines: Sequence[BodyOutline],
-    smooth_hu: Float32Array,
-) -> BoolArray:
+def find_cement_in_arches(bones: ArchBones, owner: LabelBytes) -> BoolArray:
     """Return where bone lies on the other side and at the next level: cement there is in an arch."""
-    sure = _sure_bone(shares, smooth_hu)
-    found = np.zeros(coarse.hu.shape, dtype=np.bool_)
-    if sure is None or not (smooth_hu > CEMENT_HU).any():
-        return found
-    bone_hu = float(np.percentile(sure, MIRROR_PERCENTILE))
-    counterparts = Counterparts(coarse, outlines, smooth_hu > MIRROR_SHARE * bone_hu, LIKE_WITHIN_MM)
-    there = (owner > 0) & (shares.best >= LIKELY_SHARE) & ~coarse.canal
-    return (
-        there & ~counterparts.missing_on_other_side(there, owner) & counterparts.at_next_level(there, owner)
-    )
-
-
-def _sure_bone(shares: BoneShares, smooth_hu: Float32Array) -> Float32Array | None:
-    """Return the densities of places that nearly always are bone; None where too few are seen."""
-    sure = smooth_hu[(shares.best >= SURE_SHARE) & (smooth_hu < CEMENT_HU)]
-    return sure if sure.size >= FEWEST_VOXELS else None
+    if bones.usual_hu is None or not (bones.smooth_hu > CEMENT_HU).any():
+        return bones.nowhere()
+    near = bones.counterparts(LIKE_WITHIN_MM)
+    there = (owner > 0) & (bones.shares.best >= LIKELY_SHARE) & ~bones.coarse.canal
+    return there & ~near.missing_on_other_side(there, owner) & near.at_next_level(there, owner)
 
 
 class Counterparts:

@@ -28,6 +28,7 @@ from cementct.segmentation.vertebrae.embedded.bone_shares import (
 from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion, coarsen, repeated
 from cementct.segmentation.vertebrae.embedded.leaks_apart import (
     CEMENT_HU,
+    ArchBones,
     average_over_cortex,
     find_cement_in_arches,
     find_cords_on_one_side,
@@ -113,7 +114,7 @@ def share_out_bone(
     )
 
     def with_leaks_apart() -> LabelBytes:
-        return _without_leaks(coarse, shares, followed, outlines, smooth_hu)
+        return _without_leaks(ArchBones(coarse, shares, outlines, smooth_hu), followed)
 
     def fine_bone() -> BoolArray:
         solid = repeated(bone | marrow, coarse.steps, region.shape)
@@ -127,26 +128,20 @@ def share_out_bone(
     return SharedBone(whole, other)
 
 
-def _without_leaks(
-    coarse: CoarseRegion,
-    shares: BoneShares,
-    owner: LabelBytes,
-    outlines: Sequence[BodyOutline],
-    smooth_hu: Float32Array,
-) -> LabelBytes:
+def _without_leaks(bones: ArchBones, owner: LabelBytes) -> LabelBytes:
     """Return to which vertebra bone belongs, without cement that leaked and without loose pieces."""
-    owner = owner.copy()
+    owner, coarse, shares = owner.copy(), bones.coarse, bones.shares
     arch = shares.behind & (~coarse.canal | (shares.best >= DENSE_SHARE))
     limit_hu = np.where(arch, BRIGHTER_THAN_CORTEX_HU, CEMENT_HU)
     owner[(coarse.canal | shares.hollow) & (shares.best < WALL_SHARE)] = 0
     owner[_in_front_of_canal(coarse) & shares.recess] = 0
-    inside = find_cement_in_arches(coarse, shares, owner, outlines, smooth_hu)
-    dense = near_cement(coarse, smooth_hu > limit_hu) & ~inside
+    inside = find_cement_in_arches(bones, owner)
+    dense = near_cement(coarse, bones.smooth_hu > limit_hu) & ~inside
     owner[dense & (coarse.canal | (shares.best < DENSE_SHARE))] = 0
-    owner[find_leaks_where_bone_is_seldom(coarse, shares, smooth_hu)] = 0
-    owner[find_leaks_on_one_side(coarse, shares, owner, outlines, smooth_hu)] = 0
-    owner[find_cords_on_one_side(coarse, shares, owner, outlines, smooth_hu)] = 0
-    return _large_pieces(owner, coarse.body, len(outlines))
+    owner[find_leaks_where_bone_is_seldom(bones)] = 0
+    owner[find_leaks_on_one_side(bones, owner)] = 0
+    owner[find_cords_on_one_side(bones, owner)] = 0
+    return _large_pieces(owner, coarse.body, len(bones.outlines))
 
 
 def _core(coarse: CoarseRegion) -> BoolArray:

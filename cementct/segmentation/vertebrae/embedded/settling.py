@@ -57,7 +57,7 @@ FLUSH_SHARE = 0.7
 # what few places say of it is believed less. Each place is weighed by how far the last round left it off.
 BEND_WITHIN_MM, BEND_RIDGE, BEND_ROUNDS, NEAR_FIT_MM = 11.0, 0.005, 5, 0.3
 # No place of it is moved inwards by more, nor a wall that is held to its neighbours' curve.
-PLATE_INWARDS_MM = 4.0
+HIDDEN_INWARDS_MM = 4.0
 # Where less of a treated body's wall shows plain cortex than is asked for, it is held to the curve through
 # the walls of vertebrae on both sides, at most one of them missing (spread of that curve), from so far behind
 # it on. Plain cortex on such a share of the wall weighs as much as the curve, which lies 0.4 mm off (median).
@@ -195,7 +195,7 @@ def _back_in_line_mm(drawn_mm: float, expected_mm: float, seen_mm: float | None,
         told = share / SHARE_LIKE_EXPECTED
         aim_mm = (expected_mm + told * seen_mm) / (1.0 + told)
     off_mm = drawn_mm - aim_mm
-    return 0.0 if off_mm <= OUT_OF_LINE_MM else -min(off_mm, PLATE_INWARDS_MM)
+    return 0.0 if off_mm <= OUT_OF_LINE_MM else -min(off_mm, HIDDEN_INWARDS_MM)
 
 
 def _on_wall(outline: BodyOutline) -> Places:
@@ -257,7 +257,7 @@ def _bend_mm(outline: BodyOutline, surface: _Surface, usual: UsualCortex) -> Flo
             left, back = np.meshgrid(plates.left_mm, plates.back_mm - middle_mm, indexing="ij")
             near = np.minimum(1.0, BEND_WITHIN_MM / np.maximum(np.hypot(left, back), 1e-6))
             off = (_terms((left * near).ravel(), (back * near).ravel()) @ bend).reshape(left.shape)
-            return np.clip(_beyond_near(off), -PLATE_INWARDS_MM, OUTWARDS_MM)
+            return np.clip(_beyond_near(off), -HIDDEN_INWARDS_MM, OUTWARDS_MM)
     return np.zeros((plates.left_mm.size, plates.back_mm.size))
 
 

@@ -13,7 +13,7 @@ from cementct.segmentation.vertebrae.embedded import leaks_apart
 from cementct.segmentation.vertebrae.embedded.block import Placement
 from cementct.segmentation.vertebrae.embedded.bone_shares import BoneShares
 from cementct.segmentation.vertebrae.embedded.coarse_region import CoarseRegion, coarsen
-from cementct.segmentation.vertebrae.embedded.leaks_apart import Counterparts
+from cementct.segmentation.vertebrae.embedded.leaks_apart import ArchBones, Counterparts
 
 SHAPE = (60, 40, 60)
 LOWER, UPPER = 1, 2
@@ -58,7 +58,8 @@ def test_what_one_side_shows_alone_is_a_leak_unless_the_next_level_shows_it_too(
     smooth_hu[:, 35:] = 400.0
     _counterparts(monkeypatch, smooth_hu > 0)
     outlines = [SimpleNamespace(), SimpleNamespace()]
-    found = leaks_apart.find_leaks_on_one_side(_region(), _shares(), _owner(), outlines, smooth_hu)  # type: ignore[arg-type]
+    bones = ArchBones(_region(), _shares(), outlines, smooth_hu)  # type: ignore[arg-type]
+    found = leaks_apart.find_leaks_on_one_side(bones, _owner())
     assert found[lone]
     assert not found[turned]
     assert not found[again]
@@ -83,8 +84,8 @@ def test_a_thin_cord_behind_one_arch_is_no_bone_and_a_thick_or_paired_one_is(
     owner = np.where(bone, _owner(), 0).astype(np.uint8)
     _counterparts(monkeypatch, bone)
     outlines = [SimpleNamespace(), SimpleNamespace()]
-    find = leaks_apart.find_cords_on_one_side
-    found = find(_region(), shares, owner, outlines, smooth_hu)  # type: ignore[arg-type]
+    bones = ArchBones(_region(), shares, outlines, smooth_hu)  # type: ignore[arg-type]
+    found = leaks_apart.find_cords_on_one_side(bones, owner)
     assert found[cord].all()
     for place in (thick, pair, other_of_pair):
         assert not found[place].any()

@@ -9,11 +9,11 @@ from cementct.core.arrays import BoolArray, FloatArray
 from cementct.segmentation.vertebrae.embedded.cortex_profiles import Cortex, UsualCortex
 from cementct.segmentation.vertebrae.embedded.settling import (
     FLUSH_SHARE,
+    HIDDEN_INWARDS_MM,
     LEAST_WALL_SHARE,
     NEAR_MM,
     OUT_OF_LINE_MM,
     OUTSIDE_MM,
-    PLATE_INWARDS_MM,
     SHARE_LIKE_EXPECTED,
     _back_in_line_mm,
     _bend_of,
@@ -84,7 +84,7 @@ def test_an_endplate_is_tilted_and_dished_as_most_places_say() -> None:
 
 def test_a_hidden_wall_behind_its_neighbours_curve_is_moved_onto_it() -> None:
     assert _back_in_line_mm(2.5, 0.0, None, 0.0) == pytest.approx(-2.5)
-    assert _back_in_line_mm(9.0, 0.0, None, 0.0) == -PLATE_INWARDS_MM
+    assert _back_in_line_mm(9.0, 0.0, None, 0.0) == -HIDDEN_INWARDS_MM
 
 
 def test_a_wall_near_the_curve_or_before_it_stays() -> None:
